@@ -1,0 +1,1 @@
+//! Everything that changes something: plans, permits, replay, test webhooks.

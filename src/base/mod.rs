@@ -1,0 +1,5 @@
+//! What every room may use: time, text and secrets. Depends on nothing of this crate.
+
+pub mod secret;
+pub mod text;
+pub mod time;

@@ -1,0 +1,103 @@
+//! Keeping secrets out of everything that is shown, logged, recorded or exported.
+
+use std::borrow::Cow;
+
+/// What stands where a secret stood.
+pub const MASK: &str = "•••";
+
+/// Secrets shorter than this are not searched for in free text: masking every "a" would
+/// destroy the text and hide nothing.
+const SHORTEST: usize = 4;
+
+/// Replaces the secrets that a profile holds, and the passwords and tokens inside URLs,
+/// wherever they turn up in text that is on its way out.
+#[derive(Clone, Default)]
+pub struct Redactor {
+    literals: Vec<String>,
+}
+
+impl std::fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Redactor({} secrets)", self.literals.len())
+    }
+}
+
+impl Redactor {
+    /// Adds a secret to look for.
+    pub fn learn(&mut self, secret: &str) {
+        let secret = secret.trim();
+        if secret.len() >= SHORTEST && !self.literals.iter().any(|known| known == secret) {
+            self.literals.push(secret.to_owned());
+            // Longest first, so that a secret that contains another is masked whole.
+            self.literals.sort_by_key(|s| std::cmp::Reverse(s.len()));
+        }
+    }
+
+    /// `text` without any known secret and without URL credentials.
+    #[must_use]
+    pub fn clean<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mut out = strip_url_credentials(text);
+        for secret in &self.literals {
+            if out.contains(secret.as_str()) {
+                out = Cow::Owned(out.replace(secret.as_str(), MASK));
+            }
+        }
+        out
+    }
+}
+
+/// Masks what stands between `://` and `@` in every URL of `text`: `nats://user:pass@host`
+/// becomes `nats://•••@host`.
+#[must_use]
+pub fn strip_url_credentials(text: &str) -> Cow<'_, str> {
+    if !text.contains("://") {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut changed = false;
+    while let Some(at) = rest.find("://") {
+        let (head, tail) = rest.split_at(at + 3);
+        out.push_str(head);
+        let end = tail
+            .find(|c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\'' | ',' | '<' | '>'))
+            .unwrap_or(tail.len());
+        // A password may itself hold `@`: the last one before the host's end counts.
+        if let Some(sign) = tail[..end].rfind('@') {
+            out.push_str(MASK);
+            rest = &tail[sign..];
+            changed = true;
+        } else {
+            rest = tail;
+        }
+    }
+    out.push_str(rest);
+    if changed { Cow::Owned(out) } else { Cow::Borrowed(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn url_credentials_are_masked_wherever_they_stand() {
+        assert_eq!(
+            strip_url_credentials("connect nats://bob:s3cret@10.0.0.1:4222 refused"),
+            "connect nats://•••@10.0.0.1:4222 refused"
+        );
+        assert_eq!(
+            strip_url_credentials("nats://tok3n@a:1,nats://u:p@ss@b:2"),
+            "nats://•••@a:1,nats://•••@b:2"
+        );
+        assert_eq!(strip_url_credentials("http://h/p?q=a@b"), "http://h/p?q=a@b");
+    }
+
+    #[test]
+    fn known_secrets_are_masked_longest_first() {
+        let mut redactor = Redactor::default();
+        redactor.learn("abcd");
+        redactor.learn("abcdefgh");
+        redactor.learn("x");
+        assert_eq!(redactor.clean("token abcdefgh and abcd, x"), "token ••• and •••, x");
+    }
+}

@@ -1,0 +1,279 @@
+//! A profile, resolved: every file read, every variable looked up, every default filled in.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::base::secret::Redactor;
+
+/// The environment as a map, so that tests need not change the process's own.
+pub type Environment = BTreeMap<String, String>;
+
+/// One pipeline to watch.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Whether actions need its name typed, and load is refused.
+    pub protected: bool,
+    /// Where NATS is.
+    pub nats: Option<NatsLink>,
+    /// Metrics endpoints.
+    pub targets: Vec<Target>,
+    /// Where Postgres is.
+    pub postgres: Option<PostgresLink>,
+    /// The names of the pipeline's parts.
+    pub pipeline: Pipeline,
+    /// The names of its metrics.
+    pub families: Families,
+    /// When to raise an alarm.
+    pub thresholds: Thresholds,
+    /// Knows every secret of this profile.
+    pub redactor: Redactor,
+}
+
+/// The names of a pipeline's parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pipeline {
+    /// The stream that webhooks wait in; `None`: every stream is shown, none is followed.
+    pub stream: Option<Arc<str>>,
+    /// The workers' consumer; `None`: the stream's only one.
+    pub consumer: Option<Arc<str>>,
+    /// The dead letter stream.
+    pub dlq: Option<Arc<str>>,
+}
+
+/// A connection to NATS.
+#[derive(Clone, Debug)]
+pub struct NatsLink {
+    /// Server URLs, credentials removed.
+    pub servers: Vec<String>,
+    /// How to log in.
+    pub auth: NatsAuth,
+    /// TLS.
+    pub tls: Tls,
+    /// Whether TLS comes before the server's greeting.
+    pub tls_first: bool,
+    /// Prefix of inboxes, where rights are narrow.
+    pub inbox_prefix: Option<String>,
+    /// Prefix of the JetStream API: `$JS.API`, `$JS.<domain>.API`, or an imported one.
+    pub api_prefix: String,
+    /// The monitoring endpoint (`http://host:8222`), where given.
+    pub monitoring: Option<String>,
+}
+
+/// How to log in at NATS. Precedence: user, credentials, nkey, JWT; a token applies besides.
+#[derive(Clone, Debug, Default)]
+pub struct NatsAuth {
+    /// User and password.
+    pub user: Option<(String, SecretString)>,
+    /// The text of a `.creds` file.
+    pub credentials: Option<SecretString>,
+    /// An nkey seed.
+    pub nkey: Option<SecretString>,
+    /// A user JWT and its seed.
+    pub jwt: Option<(SecretString, SecretString)>,
+    /// A token.
+    pub token: Option<SecretString>,
+}
+
+/// Certificates.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// Authorities to trust instead of the system's.
+    pub ca: Option<PathBuf>,
+    /// Our certificate.
+    pub cert: Option<PathBuf>,
+    /// Its key.
+    pub key: Option<PathBuf>,
+}
+
+/// A metrics endpoint.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Its name on screen.
+    pub name: Arc<str>,
+    /// Its URL, credentials removed.
+    pub url: String,
+    /// How to log in.
+    pub auth: Option<HttpAuth>,
+    /// Further headers.
+    pub headers: Vec<(String, SecretString)>,
+    /// TLS.
+    pub tls: Tls,
+    /// How often it is scraped.
+    pub interval: Duration,
+    /// How long a scrape may take.
+    pub timeout: Duration,
+}
+
+/// How to log in at an HTTP endpoint.
+#[derive(Clone, Debug)]
+pub enum HttpAuth {
+    /// `Authorization: Bearer`.
+    Bearer(SecretString),
+    /// `Authorization: Basic`.
+    Basic(String, SecretString),
+}
+
+/// A connection to Postgres.
+#[derive(Clone, Debug)]
+pub struct PostgresLink {
+    /// The whole URL, password included.
+    pub url: SecretString,
+    /// The same without secrets, to show.
+    pub shown: String,
+    /// Limit of a statement's run time.
+    pub statement_timeout: Duration,
+    /// Connections at most.
+    pub pool: u32,
+}
+
+/// What a metrics family means to the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// Counter: reached the gateway. `provider`, `event_type`, `status`.
+    Received,
+    /// Counter: answered 4xx. `provider`, `reason`.
+    Refused,
+    /// Counter: no `PubAck`. `provider`.
+    Unconfirmed,
+    /// Counter: `PubAck` received, duplicates included. `provider`, `event_type`.
+    Queued,
+    /// Counter: `PubAck` said duplicate. `provider`.
+    Duplicate,
+    /// Counter: published to the stream by others than the gateway.
+    OtherPublished,
+    /// Counter: signature checks. `provider`, `status`.
+    Signature,
+    /// Histogram: the gateway's answer, seconds. `provider`.
+    Response,
+    /// Gauge: requests in flight at the gateway.
+    InFlight,
+    /// Counter: processed by a worker. `provider`, `event_type`, `status` = `success` or `failure`.
+    Processed,
+    /// Counter: acks that the server confirmed.
+    Acked,
+    /// Counter: messages terminated.
+    Terminated,
+    /// Counter: refused for now (nak).
+    Naked,
+    /// Counter: copied to the dead letter stream. `provider`, `reason`.
+    DeadLettered,
+    /// Counter: rows written. `provider`.
+    Written,
+    /// Counter: idempotent skips. `provider`.
+    Skipped,
+    /// Histogram: messages in a batch.
+    BatchSize,
+    /// Histogram: a batch, seconds.
+    Processing,
+    /// Histogram: a database operation, seconds. `operation`.
+    Update,
+    /// Gauge: the worker's own idea of queue depth. `provider`.
+    Depth,
+    /// Gauge: age of the oldest unprocessed, seconds. `provider`.
+    Lag,
+    /// Gauge: 0 closed, 1 open, 2 half-open.
+    Breaker,
+    /// Gauge: unix time at which the process started.
+    ProcessStart,
+    /// Counter: CPU seconds.
+    ProcessCpu,
+    /// Gauge: resident bytes.
+    ProcessMemory,
+    /// Gauge, always 1: `version`, `role` = `gateway` or `worker`, `name`.
+    BuildInfo,
+}
+
+/// Which names a pipeline's metrics have. Several names may mean the same family.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Families {
+    /// Name on the page (without `_bucket`, `_sum`, `_count`) and meaning.
+    pub names: BTreeMap<Arc<str>, Family>,
+}
+
+impl Default for Families {
+    fn default() -> Self {
+        use Family as F;
+        let names = [
+            ("webhook_received_total", F::Received),
+            ("webhooks_received_total", F::Received),
+            ("webhook_refused_total", F::Refused),
+            ("webhook_unconfirmed_total", F::Unconfirmed),
+            ("webhook_queued_total", F::Queued),
+            ("webhook_duplicate_total", F::Duplicate),
+            ("webhook_other_published_total", F::OtherPublished),
+            ("webhook_signature_verification_total", F::Signature),
+            ("webhook_response_duration_seconds", F::Response),
+            ("webhook_in_flight", F::InFlight),
+            ("webhook_processed_total", F::Processed),
+            ("webhooks_processed_total", F::Processed),
+            ("webhook_acked_total", F::Acked),
+            ("webhook_terminated_total", F::Terminated),
+            ("webhook_naked_total", F::Naked),
+            ("webhook_dead_lettered_total", F::DeadLettered),
+            ("webhook_rows_written_total", F::Written),
+            ("webhook_skipped_total", F::Skipped),
+            ("webhook_batch_size", F::BatchSize),
+            ("webhook_processing_duration_seconds", F::Processing),
+            ("webhook_db_update_duration_seconds", F::Update),
+            ("webhook_queue_depth", F::Depth),
+            ("webhook_processing_lag_seconds", F::Lag),
+            ("webhook_circuit_breaker_state", F::Breaker),
+            ("process_start_time_seconds", F::ProcessStart),
+            ("process_cpu_seconds_total", F::ProcessCpu),
+            ("process_resident_memory_bytes", F::ProcessMemory),
+            ("webhook_build_info", F::BuildInfo),
+        ];
+        Self {
+            names: names.into_iter().map(|(name, family)| (name.into(), family)).collect(),
+        }
+    }
+}
+
+impl Families {
+    /// The meaning of a sample name, its histogram suffix removed.
+    #[must_use]
+    pub fn of(&self, sample_name: &str) -> Option<Family> {
+        if let Some(family) = self.names.get(sample_name) {
+            return Some(*family);
+        }
+        ["_bucket", "_sum", "_count", "_total"]
+            .iter()
+            .find_map(|suffix| self.names.get(sample_name.strip_suffix(suffix)?).copied())
+    }
+}
+
+/// When to raise an alarm.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Thresholds {
+    /// Age of the oldest waiting message: warning, critical.
+    pub lag: (Duration, Duration),
+    /// Success ratio of a webhook below which it is a warning.
+    pub success_ratio: f64,
+    /// Mean latency above which a webhook is slow.
+    pub latency: Duration,
+    /// Silence after which a worker is inactive.
+    pub worker_inactive: Duration,
+    /// Failures over attempts above which there is an alarm.
+    pub error_ratio: f64,
+    /// Share of a limit's headroom below which there is an alarm.
+    pub headroom: f64,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self {
+            lag: (Duration::from_secs(5), Duration::from_secs(10)),
+            success_ratio: 0.95,
+            latency: Duration::from_millis(100),
+            worker_inactive: Duration::from_mins(5),
+            error_ratio: 0.05,
+            headroom: 0.10,
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Screens and series as files.

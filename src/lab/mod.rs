@@ -1,0 +1,1 @@
+//! Private servers, scenarios, load and faults.

@@ -1,0 +1,1 @@
+//! The reference pipeline, built for real: gateway, JetStream, workers, Postgres.

@@ -1,0 +1,1 @@
+//! One profile live, or one recording.

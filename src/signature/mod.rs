@@ -1,0 +1,1 @@
+//! Webhook signatures, every scheme in both directions. Reader and writer of a scheme live in one file.
