@@ -153,7 +153,7 @@ pub async fn supervise<S: Source>(mut source: S, mut outlet: Outlet, stop: Cance
         let outcome = tokio::select! {
             () = stop.cancelled() => return,
             outcome = tokio::time::timeout(limit, source.read(&mut outlet)) => outcome.unwrap_or_else(|_| {
-                Err(SourceError::new("read", source.id().name.to_string(), format!("no answer within {}", text::duration(limit))))
+                Err(SourceError::new("read", source.id().name.to_string(), &format!("no answer within {}", text::duration(limit))))
             }),
         };
         let now = outlet.clock.now().mono;
