@@ -105,15 +105,12 @@ fn add_lag(flow: &mut Flow, inputs: &Inputs<'_>) {
 
 fn add_written(flow: &mut Flow, inputs: &Inputs<'_>) {
     let known: Option<(&Counter, &Stamp)> = inputs.database.written.as_ref().zip(inputs.database.counters.as_ref());
-    match known {
-        Some((written, stamp)) => {
-            flow.written_per_s = inputs.sources.reading(written.rate(), Some(stamp));
-            flow.written_total = inputs.sources.reading(Some(written.since_start()), Some(stamp));
-        }
-        None => {
-            flow.written_per_s = inputs.rate(Tally::Written);
-            flow.written_total = inputs.total(Tally::Written);
-        }
+    if let Some((written, stamp)) = known {
+        flow.written_per_s = inputs.sources.reading(written.rate(), Some(stamp));
+        flow.written_total = inputs.sources.reading(Some(written.since_start()), Some(stamp));
+    } else {
+        flow.written_per_s = inputs.rate(Tally::Written);
+        flow.written_total = inputs.total(Tally::Written);
     }
 }
 

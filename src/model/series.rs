@@ -133,14 +133,16 @@ impl Tier {
         any.then_some((number, mean, count))
     }
 
+    /// Whether it reaches to `t`.
+    fn reaches(&self, step: u64, t: f64) -> bool {
+        !self.slots.is_empty() && t >= (self.first * step) as f64 && t < (self.end() * step) as f64
+    }
+
     /// The mean of the slots that begin within `from..to`, or the slot that covers their
-    /// middle when that is finer than a slot. `None`: outside of this tier.
-    fn read(&self, step: u64, from: f64, to: f64) -> Option<Option<f32>> {
-        let (start, end) = ((self.first * step) as f64, (self.end() * step) as f64);
+    /// middle when that is finer than a slot. `None`: a gap.
+    fn read(&self, step: u64, from: f64, to: f64) -> Option<f32> {
+        let start = (self.first * step) as f64;
         let middle = f64::midpoint(from, to);
-        if self.slots.is_empty() || middle < start || middle >= end {
-            return None;
-        }
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -169,7 +171,7 @@ impl Tier {
         }
         #[expect(clippy::cast_possible_truncation, reason = "charts need no more than f32")]
         let mean = (count > 0).then(|| (sum / f64::from(count)) as f32);
-        Some(mean)
+        mean
     }
 }
 
@@ -389,8 +391,9 @@ impl Histories {
                 .tiers
                 .iter()
                 .zip(TIERS)
-                .find_map(|(tier, (step, _))| tier.as_ref()?.read(step, from, to))
-                .flatten();
+                .filter_map(|(tier, (step, _))| Some((tier.as_ref()?, step)))
+                .find(|(tier, step)| tier.reaches(*step, f64::midpoint(from, to)))
+                .and_then(|(tier, step)| tier.read(step, from, to));
         }
         out
     }

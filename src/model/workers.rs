@@ -152,11 +152,9 @@ pub(super) fn rate(worker: &Known<'_>, database: &Database, sources: &Sources) -
     let own = worker
         .target
         .and_then(|target| target.total(Tally::Processed).or_else(|| target.total(Tally::Acked)));
-    match (own, worker.target) {
-        (Some(counter), Some(target)) => sources.reading(counter.rate(), Some(&target.stamp)),
-        _ => {
-            let beat = worker.pulse.and_then(|pulse| pulse.processed.as_ref());
-            sources.reading(beat.and_then(Counter::rate), database.heartbeats.as_ref())
-        }
+    if let (Some(counter), Some(target)) = (own, worker.target) {
+        return sources.reading(counter.rate(), Some(&target.stamp));
     }
+    let beat = worker.pulse.and_then(|pulse| pulse.processed.as_ref());
+    sources.reading(beat.and_then(Counter::rate), database.heartbeats.as_ref())
 }

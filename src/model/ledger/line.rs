@@ -1,8 +1,9 @@
 //! The six lines: which terms stand on which side, and what may be in flight between them.
 
-use super::term::{Books, Side, Term};
+use super::term::{Books, Part, Side, Term};
 use super::{Bound, Context, Opened, Outcome};
 use crate::model::counter::Counter;
+use crate::model::histogram::Histogram;
 use crate::model::interval::Interval;
 use crate::model::metrics::{Distribution, Gauge, Tally};
 use crate::model::queues::ConsumerTrack;
@@ -85,6 +86,11 @@ impl Drift {
     }
 }
 
+/// The most that parts can have counted until `t`.
+fn high(parts: Option<Vec<Part<'_>>>, t: f64) -> f64 {
+    Term::new("", parts).at(t).map_or(f64::INFINITY, |at| at.hi)
+}
+
 /// One line with its terms as they stand.
 #[derive(Clone, Debug)]
 pub(super) struct Line<'a> {
@@ -155,13 +161,27 @@ impl<'a> Line<'a> {
         self.left.iter().chain(&self.right)
     }
 
-    /// The last moment of which every term is known.
+    /// Whether workers may have done the one side of it and not yet the other: what they hold
+    /// must be known as well.
+    fn needs_held(&self) -> bool {
+        matches!(self.id, LineId::Acked | LineId::Written | LineId::Total)
+    }
+
+    /// The last moment of which every term is known, and what the workers hold where it matters.
     pub(super) fn known_until(&self) -> f64 {
-        self.terms().map(Term::known_until).fold(f64::INFINITY, f64::min)
+        let terms = self.terms().map(Term::known_until).fold(f64::INFINITY, f64::min);
+        match self.consumer.filter(|_| self.needs_held()) {
+            Some(consumer) => terms.min(consumer.span.begun),
+            None => terms,
+        }
     }
 
     /// Left minus right at `t`; `None`: a term has no source.
     pub(super) fn difference(&self, t: f64) -> Option<Interval> {
+        let silent = |consumer: &ConsumerTrack| !self.books.sources.is_fresh(&consumer.stamp);
+        if self.needs_held() && self.consumer.is_some_and(silent) {
+            return None;
+        }
         let sum = |terms: &[Term<'_>]| {
             terms
                 .iter()
@@ -185,19 +205,17 @@ impl<'a> Line<'a> {
     /// How much may have been done twice: deliveries beyond the first. Where the consumer's
     /// sequences do not tell, what the workers gave back and what came again.
     fn repeats(&self) -> f64 {
-        match self.consumer.and_then(ConsumerTrack::retries) {
-            Some(retries) => retries.total(),
-            None => {
-                let given_back: f64 = self
-                    .books
-                    .metrics
-                    .workers()
-                    .filter_map(|(_, target)| target.total(Tally::Naked))
-                    .map(Counter::since_start)
-                    .sum();
-                given_back + self.consumer.map_or(0.0, |consumer| consumer.redelivered as f64)
-            }
+        if let Some(retries) = self.consumer.and_then(ConsumerTrack::retries) {
+            return retries.total();
         }
+        let given_back: f64 = self
+            .books
+            .metrics
+            .workers()
+            .filter_map(|(_, target)| target.total(Tally::Naked))
+            .map(Counter::since_start)
+            .sum();
+        given_back + self.consumer.map_or(0.0, |consumer| consumer.redelivered as f64)
     }
 
     pub(super) fn drift(&self, t: f64) -> Drift {
@@ -205,13 +223,13 @@ impl<'a> Line<'a> {
             LineId::Received => Drift::default(),
             // What was not confirmed may have been stored all the same.
             LineId::Stored => Drift {
-                down: self.high(self.books.tally(Side::Gateways, Tally::Unconfirmed), t),
+                down: high(self.books.tally(Side::Gateways, Tally::Unconfirmed), t),
                 up: 0.0,
             },
             // A message that two workers had was acked twice and left once.
             LineId::Left => Drift {
                 down: self.repeats(),
-                up: self.high(self.books.evictable(), t),
+                up: high(self.books.evictable(), t),
             },
             LineId::Acked | LineId::Written => Drift {
                 down: self.repeats(),
@@ -223,10 +241,6 @@ impl<'a> Line<'a> {
                 up: 0.0,
             },
         }
-    }
-
-    fn high(&self, parts: Option<Vec<super::term::Part<'a>>>, t: f64) -> f64 {
-        Term::new("", parts).at(t).map_or(f64::INFINITY, |at| at.hi)
     }
 
     /// What may be between the two sides at `t`.
@@ -249,13 +263,9 @@ impl<'a> Line<'a> {
             .filter(|(_, target)| target.dead.is_none())
         {
             let known = target.gauge(Gauge::InFlight).and_then(|_| target.most_in_flight());
-            sum += known.unwrap_or_else(|| match self.is_still(t) {
-                true => 0.0,
-                false => target
-                    .total(Tally::Received)
-                    .and_then(Counter::rate)
-                    .unwrap_or(0.0)
-                    .ceil(),
+            sum += known.unwrap_or_else(|| {
+                let rate = target.total(Tally::Received).and_then(Counter::rate).unwrap_or(0.0);
+                if self.is_still(t) { 0.0 } else { rate.ceil() }
             });
         }
         sum
@@ -266,9 +276,10 @@ impl<'a> Line<'a> {
         self.terms().all(|term| term.at(t).is_some_and(Interval::is_exact))
     }
 
-    /// One batch a worker, while something moves.
+    /// One batch a worker, while something moves. Without the consumer, one that hangs cannot
+    /// be told from one that is done.
     fn batches(&self, t: f64) -> f64 {
-        if self.is_still(t) {
+        if self.is_still(t) && self.consumer.is_some() {
             return 0.0;
         }
         self.books
@@ -276,7 +287,7 @@ impl<'a> Line<'a> {
             .workers()
             .filter(|(_, target)| target.dead.is_none())
             .map(|(_, target)| {
-                let window = target.histogram(Distribution::Batch).and_then(|batch| batch.window());
+                let window = target.histogram(Distribution::Batch).and_then(Histogram::window);
                 window
                     .and_then(|window| window.quantile(1.0))
                     .map_or(BATCH, |largest| largest.max(1.0).ceil())
@@ -286,7 +297,7 @@ impl<'a> Line<'a> {
 
     /// Delivered and not acked: written, it may be, and still in the stream.
     fn held(&self) -> f64 {
-        self.consumer.map_or(0.0, |consumer| consumer.most_held())
+        self.consumer.map_or(0.0, ConsumerTrack::most_held)
     }
 
     /// How much a bound grew between two moments.

@@ -210,6 +210,7 @@ impl Account {
         if left > 0.0 || right > 0.0 {
             opened.usual = opened.usual.widen(left.max(0.0), right.max(0.0));
             opened.widened = true;
+            self.widened_until = self.widened_until.max(line.complete_from());
         }
         opened.latecomers = late;
         for widening in self.pending.extract_if(.., |widening| widening.to <= t) {

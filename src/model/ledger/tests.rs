@@ -283,7 +283,7 @@ fn a_silent_source_leaves_its_lines_unchecked() {
 }
 
 proptest::proptest! {
-    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(24))]
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 24, failure_persistence: None, ..Default::default() })]
     #[test]
     fn a_healthy_pipeline_never_seems_to_lose_anything(
         seed in 1u64..1_000_000,

@@ -120,7 +120,8 @@ impl Plan {
         let mut histograms: BTreeMap<HistogramKey, Parts> = BTreeMap::new();
         for (at, family) in meanings {
             let series = &layout.series[at as usize];
-            let provider = provider_label(series).map(|raw| providers.id(raw));
+            // A provider that was left out still counts in the sums of all.
+            let provider = provider_label(series).and_then(|raw| providers.id(raw));
             match family {
                 Family::ProcessStart => plan.start = plan.start.or(Some(at)),
                 Family::BuildInfo => plan.identity = identity(series),
@@ -136,8 +137,7 @@ impl Plan {
                 counted => {
                     for tally in tallies(counted, series).into_iter().flatten() {
                         plan.count(&mut slots, at, tally, None);
-                        // A provider that was left out still counts in the sum of all.
-                        if let Some(Some(provider)) = provider {
+                        if let Some(provider) = provider {
                             plan.count(&mut slots, at, tally, Some(provider));
                         }
                     }
@@ -298,12 +298,13 @@ struct Parts {
 fn add_part(
     histograms: &mut BTreeMap<HistogramKey, Parts>,
     of: Distribution,
-    provider: Option<Option<ProviderId>>,
+    provider: Option<ProviderId>,
     at: u32,
     series: &SeriesId,
 ) {
-    let keys = [Some(None), provider.flatten().map(Some)];
-    for provider in keys.into_iter().flatten() {
+    let mut keys = vec![None];
+    keys.extend(provider.map(Some));
+    for provider in keys {
         let parts = histograms.entry(HistogramKey { of, provider }).or_default();
         match series.kind {
             SeriesKind::Bucket => {

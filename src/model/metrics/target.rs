@@ -189,19 +189,17 @@ impl Target {
         }
         self.index.clear();
         for (slot, sum) in self.plan.slots.iter().zip(sums) {
-            let at = match self.slots.get(slot) {
-                Some(at) => *at,
-                None => {
-                    let counter = match before {
-                        Some(before) => Counter::new(before, 0.0, true),
-                        None if sum.is_nan() => Counter::new(self.span, 0.0, self.from_zero),
-                        None => Counter::new(self.span, *sum, self.from_zero),
-                    };
-                    self.counters.push(counter);
-                    self.slots.insert(*slot, self.counters.len() - 1);
-                    self.counters.len() - 1
-                }
-            };
+            let known = self.slots.get(slot).copied();
+            let at = known.unwrap_or_else(|| {
+                let (span, raw, from_zero) = match before {
+                    Some(before) => (before, 0.0, true),
+                    None if sum.is_nan() => (self.span, 0.0, self.from_zero),
+                    None => (self.span, *sum, self.from_zero),
+                };
+                self.counters.push(Counter::new(span, raw, from_zero));
+                self.slots.insert(*slot, self.counters.len() - 1);
+                self.counters.len() - 1
+            });
             self.index.push(at);
         }
     }

@@ -164,16 +164,13 @@ impl Queues {
             };
             let (state, config) = (stream.state.clone(), stream.config.clone());
             let key = (consumer.stream.clone(), consumer.name.clone());
-            match self.consumers.get_mut(&key) {
-                Some(track) => {
-                    if let Some(sign) = track.observe(stamp.clone(), consumer, [&state, &state], &config, epoch) {
-                        signs.push(QueueSign::Consumer(key.0, key.1, sign));
-                    }
+            if let Some(track) = self.consumers.get_mut(&key) {
+                if let Some(sign) = track.observe(stamp.clone(), consumer, [&state, &state], &config, epoch) {
+                    signs.push(QueueSign::Consumer(key.0, key.1, sign));
                 }
-                None => {
-                    let track = ConsumerTrack::new(stamp.clone(), consumer, [&state, &state], &config, epoch);
-                    self.consumers.insert(key, track);
-                }
+            } else {
+                let track = ConsumerTrack::new(stamp.clone(), consumer, [&state, &state], &config, epoch);
+                self.consumers.insert(key, track);
             }
         }
         let listed = |name: &Arc<str>| {
@@ -216,17 +213,15 @@ impl Queues {
     /// The consumer that the profile follows: the named one, or the stream's only one.
     pub(super) fn followed(&self, pipeline: &Pipeline) -> Option<(&Key, &ConsumerTrack)> {
         let stream = pipeline.stream.as_ref()?;
-        match &pipeline.consumer {
-            Some(consumer) => self.consumers.get_key_value(&(stream.clone(), consumer.clone())),
-            None => {
-                let mut own = self
-                    .consumers
-                    .range((stream.clone(), Arc::from(""))..)
-                    .take_while(|((of, _), _)| of == stream);
-                let only = own.next()?;
-                own.next().is_none().then_some(only)
-            }
+        if let Some(consumer) = &pipeline.consumer {
+            return self.consumers.get_key_value(&(stream.clone(), consumer.clone()));
         }
+        let mut own = self
+            .consumers
+            .range((stream.clone(), Arc::from(""))..)
+            .take_while(|((of, _), _)| of == stream);
+        let only = own.next()?;
+        own.next().is_none().then_some(only)
     }
 
     /// The dead letter stream.

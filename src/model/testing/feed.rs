@@ -247,6 +247,7 @@ pub(in crate::model) struct Feed {
 /// What was told to a model.
 #[derive(Clone, Debug)]
 pub(in crate::model) enum Told {
+    Start(Moment),
     Apply(Box<Envelope>),
     Advance(Moment),
 }
@@ -271,7 +272,7 @@ impl Feed {
             now: Duration::ZERO,
             seqs: BTreeMap::new(),
             layouts: BTreeMap::new(),
-            told: Vec::new(),
+            told: vec![Told::Start(moment(Duration::ZERO))],
         }
     }
 

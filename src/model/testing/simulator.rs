@@ -2,11 +2,9 @@
 //! sources at jittered times, each reading from somewhere within the time that it took.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::Duration;
 
-use super::{Feed, QueueSpec, jetstream, metrics, postgres};
-use crate::base::time::Timestamp;
-use crate::sample::{CounterReading, ProviderCounters, QueueReading, Sample};
+use super::Feed;
+use super::polls::{Answer, Cycle, Poll};
 
 /// One step, seconds.
 const STEP: f64 = 0.002;
@@ -28,7 +26,7 @@ impl Dice {
         (self.0 >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    fn between(&mut self, from: f64, to: f64) -> f64 {
+    pub(super) fn between(&mut self, from: f64, to: f64) -> f64 {
         from + (to - from) * self.roll()
     }
 
@@ -99,20 +97,20 @@ impl Default for Setup {
 }
 
 #[derive(Clone, Debug, Default)]
-struct Gateway {
-    alive: bool,
-    started: f64,
-    received: u64,
-    refused: u64,
-    unconfirmed: u64,
-    queued: u64,
-    duplicates: u64,
+pub(super) struct Gateway {
+    pub(super) alive: bool,
+    pub(super) started: f64,
+    pub(super) received: u64,
+    pub(super) refused: u64,
+    pub(super) unconfirmed: u64,
+    pub(super) queued: u64,
+    pub(super) duplicates: u64,
     /// When the stream has it, when the answer goes out, what became of it.
-    in_flight: Vec<(f64, f64, Fate)>,
+    pub(super) in_flight: Vec<(f64, f64, Fate)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Fate {
+pub(super) enum Fate {
     Refused,
     Publishing,
     Twice,
@@ -122,23 +120,23 @@ enum Fate {
 }
 
 #[derive(Clone, Debug, Default)]
-struct Worker {
-    alive: bool,
-    started: f64,
-    processed: u64,
-    failed: u64,
-    acked: u64,
-    copied: u64,
-    batch: Vec<u64>,
+pub(super) struct Worker {
+    pub(super) alive: bool,
+    pub(super) started: f64,
+    pub(super) processed: u64,
+    pub(super) failed: u64,
+    pub(super) acked: u64,
+    pub(super) copied: u64,
+    pub(super) batch: Vec<u64>,
     /// Acked by the server, not counted yet.
-    confirming: Vec<(u64, bool)>,
-    stage: Stage,
-    until: f64,
-    waiting_since: f64,
+    pub(super) confirming: Vec<(u64, bool)>,
+    pub(super) stage: Stage,
+    pub(super) until: f64,
+    pub(super) waiting_since: f64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-enum Stage {
+pub(super) enum Stage {
     #[default]
     Pulling,
     Writing,
@@ -147,75 +145,54 @@ enum Stage {
 }
 
 #[derive(Clone, Debug, Default)]
-struct Message {
-    deliveries: u32,
-    attempts: u32,
-    poisoned: bool,
+pub(super) struct Message {
+    pub(super) deliveries: u32,
+    pub(super) attempts: u32,
+    pub(super) poisoned: bool,
     /// When it is delivered again.
-    again: Option<f64>,
+    pub(super) again: Option<f64>,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Stream {
-    up: bool,
-    last_seq: u64,
-    waiting: VecDeque<u64>,
-    held: BTreeMap<u64, Message>,
-    consumer_seq: u64,
-    stream_seq: u64,
-    letters: u64,
+pub(super) struct Stream {
+    pub(super) up: bool,
+    pub(super) last_seq: u64,
+    pub(super) waiting: VecDeque<u64>,
+    pub(super) held: BTreeMap<u64, Message>,
+    pub(super) consumer_seq: u64,
+    pub(super) delivered_seq: u64,
+    pub(super) letters: u64,
     /// Acked messages, for a server that forgets.
-    gone: VecDeque<(f64, u64, Message)>,
-    forgets_sequences: u64,
-}
-
-/// What a poll saw, on its way.
-struct Answer {
-    at: f64,
-    what: Box<dyn FnOnce(&mut Feed)>,
+    pub(super) gone: VecDeque<(f64, u64, Message)>,
+    pub(super) forgets_sequences: u64,
 }
 
 /// The pipeline, its sources, and the model that watches.
 pub(in crate::model) struct Simulator {
     pub(in crate::model) feed: Feed,
-    setup: Setup,
-    dice: Dice,
-    now: f64,
-    rate: f64,
-    due: f64,
-    gateway: Gateway,
-    stream: Stream,
-    workers: Vec<Worker>,
-    database_up: bool,
-    rows: u64,
-    written: BTreeSet<u64>,
-    paused: bool,
-    forget: usize,
-    polls: Vec<(Poll, f64)>,
+    pub(super) setup: Setup,
+    pub(super) dice: Dice,
+    pub(super) now: f64,
+    pub(super) rate: f64,
+    pub(super) due: f64,
+    pub(super) gateway: Gateway,
+    pub(super) stream: Stream,
+    pub(super) workers: Vec<Worker>,
+    pub(super) database_up: bool,
+    pub(super) rows: u64,
+    pub(super) written: BTreeSet<u64>,
+    pub(super) paused: bool,
+    pub(super) forget: usize,
+    pub(super) polls: Vec<(Poll, f64)>,
     /// A page or cycle that is being read: source, when it is captured, when it is in.
-    reading: Vec<(Poll, f64, f64)>,
-    answers: Vec<Answer>,
-    next_advance: f64,
-    cycle: Option<Cycle>,
+    pub(super) reading: Vec<(Poll, f64, f64)>,
+    pub(super) answers: Vec<Answer>,
+    pub(super) next_advance: f64,
+    pub(super) cycle: Option<Cycle>,
     /// Every moment at which a line did not balance: time, line, difference.
     pub(in crate::model) alarms: Vec<(f64, String, f64)>,
     /// Every verdict that was raised.
     pub(in crate::model) verdicts: BTreeSet<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Poll {
-    Gateway,
-    Worker(usize),
-    Jetstream,
-    Postgres,
-}
-
-/// A cycle over the stream: S1, the consumer, S2.
-struct Cycle {
-    times: [f64; 6],
-    before: Option<QueueSpec>,
-    consumer: Option<QueueSpec>,
 }
 
 impl Simulator {
@@ -295,7 +272,7 @@ impl Simulator {
         self.gateway.received
     }
 
-    fn session(&self) -> f64 {
+    pub(super) fn session(&self) -> f64 {
         self.now - self.setup.watched_from
     }
 
@@ -323,12 +300,12 @@ impl Simulator {
             .map(|(_, fault)| fault)
             .collect();
         for fault in due {
-            self.strike(fault);
+            self.strike(&fault);
         }
     }
 
-    fn strike(&mut self, fault: Fault) {
-        match fault {
+    fn strike(&mut self, fault: &Fault) {
+        match *fault {
             Fault::Load(rate) => self.rate = rate,
             Fault::KillWorker(at) => self.workers[at].alive = false,
             Fault::StartWorker(at) => {
@@ -502,7 +479,7 @@ impl Simulator {
                 again: Some(ack_by),
             };
             stream.held.insert(seq, message);
-            stream.stream_seq = stream.stream_seq.max(seq);
+            stream.delivered_seq = stream.delivered_seq.max(seq);
             batch.push(seq);
         }
         stream.consumer_seq += batch.len() as u64;
@@ -572,216 +549,4 @@ impl Simulator {
         worker.stage = Stage::Pulling;
         worker.waiting_since = self.now;
     }
-
-    fn poll(&mut self) {
-        let now = self.now;
-        for index in 0..self.polls.len() {
-            let (poll, at) = self.polls[index];
-            if at > now {
-                continue;
-            }
-            let period = if self.session() < 2.0 { 0.25 } else { 1.0 };
-            let took = self.dice.between(0.001, 0.08);
-            self.polls[index].1 = now + period + self.dice.between(-0.1, 0.1) + took;
-            if poll == Poll::Jetstream {
-                let mut times = [now; 6];
-                for at in 1..6 {
-                    times[at] = times[at - 1] + self.dice.between(0.0, 0.015);
-                }
-                self.cycle = Some(Cycle {
-                    times,
-                    before: None,
-                    consumer: None,
-                });
-                continue;
-            }
-            let captured = now + took * self.dice.roll();
-            self.reading.push((poll, captured, now + took));
-        }
-        self.read_cycle();
-        let due: Vec<(Poll, f64, f64)> = self
-            .reading
-            .extract_if(.., |(_, captured, _)| *captured <= now)
-            .collect();
-        for (poll, _, end) in due {
-            self.capture(poll, end);
-        }
-    }
-
-    fn spec(&self) -> QueueSpec {
-        let stream = &self.stream;
-        let messages = (stream.waiting.len() + stream.held.len()) as u64;
-        let first = stream
-            .held
-            .keys()
-            .next()
-            .into_iter()
-            .chain(stream.waiting.front())
-            .min()
-            .copied()
-            .unwrap_or(stream.last_seq + 1);
-        QueueSpec {
-            last_seq: stream.last_seq,
-            messages,
-            bytes: messages * 500,
-            first_seq: first,
-            pending: stream.waiting.len() as u64,
-            ack_pending: stream.held.len() as u64,
-            redelivered: stream.held.values().filter(|message| message.deliveries > 1).count() as u64,
-            delivered: stream.consumer_seq,
-            delivered_seq: stream.stream_seq,
-            floor: first - 1,
-            waiting: 1,
-            ..QueueSpec::default()
-        }
-    }
-
-    /// S1, the consumer and S2 are taken one after the other.
-    fn read_cycle(&mut self) {
-        let Some(mut cycle) = self.cycle.take() else { return };
-        if !self.stream.up {
-            let at = self.session();
-            self.feed
-                .at(at)
-                .fail(&jetstream(), "read stream webhooks: connection refused");
-            return;
-        }
-        if cycle.before.is_none() && self.now >= cycle.times[1] {
-            cycle.before = Some(self.spec());
-        }
-        if cycle.consumer.is_none() && self.now >= cycle.times[3] {
-            cycle.consumer = Some(self.spec());
-        }
-        if self.now < cycle.times[5] {
-            self.cycle = Some(cycle);
-            return;
-        }
-        let (before, consumer, after) = (cycle.before.unwrap(), cycle.consumer.unwrap(), self.spec());
-        let begin = self.setup.watched_from;
-        let [_, s1, _, c, _, s2] = cycle.times.map(|time| Duration::from_secs_f64((time - begin).max(0.0)));
-        let at = self.session();
-        let wall = self.feed.at(at).moment().at;
-        let reading = assemble(&before, &consumer, &after, [s1, c, s2.max(c)], wall);
-        self.feed.send(&jetstream(), Sample::Queue(Box::new(reading)));
-        let letters = QueueSpec::letters(self.stream.letters);
-        self.feed.queue(&letters);
-    }
-
-    fn capture(&mut self, poll: Poll, end: f64) {
-        let took = Duration::from_secs_f64(end - self.now + 0.08);
-        let at = end - self.setup.watched_from;
-        let what: Box<dyn FnOnce(&mut Feed)> = match poll {
-            Poll::Gateway if self.gateway.alive => {
-                let page = self.gateway_page();
-                Box::new(move |feed| drop(feed.scrape_taking("gateway", &page, took)))
-            }
-            Poll::Worker(worker) if self.workers[worker].alive => {
-                let page = self.worker_page(worker);
-                Box::new(move |feed| drop(feed.scrape_taking(&format!("w-{worker}"), &page, took)))
-            }
-            Poll::Gateway => Box::new(|feed| {
-                feed.fail(&metrics("gateway"), "scrape gateway: connection refused");
-            }),
-            Poll::Worker(worker) => Box::new(move |feed| {
-                feed.fail(&metrics(&format!("w-{worker}")), "scrape worker: connection refused");
-            }),
-            Poll::Postgres if self.database_up => {
-                let rows = self.rows;
-                Box::new(move |feed| {
-                    let reading = CounterReading {
-                        providers: vec![ProviderCounters {
-                            provider: "telnyx".into(),
-                            rows_written: rows,
-                            skipped: 0,
-                        }],
-                        took,
-                    };
-                    feed.send(&postgres(), Sample::Counters(reading));
-                    feed.ok(&postgres());
-                })
-            }
-            Poll::Postgres => Box::new(|feed| {
-                feed.fail(&postgres(), "connect to postgres: connection refused");
-            }),
-            Poll::Jetstream => return,
-        };
-        self.answers.push(Answer { at, what });
-    }
-
-    fn deliver(&mut self) {
-        let now = self.session();
-        let mut due: Vec<Answer> = self.answers.extract_if(.., |answer| answer.at <= now).collect();
-        due.sort_by(|a, b| a.at.total_cmp(&b.at));
-        for answer in due {
-            self.feed.at(now);
-            (answer.what)(&mut self.feed);
-        }
-    }
-
-    fn gateway_page(&self) -> Vec<(String, f64)> {
-        let gateway = &self.gateway;
-        let count = |name: &str, value: u64| (format!("{name}{{provider=telnyx}}"), value as f64);
-        vec![
-            ("webhook_build_info{role=gateway,name=gateway}".into(), 1.0),
-            ("process_start_time_seconds".into(), self.wall(gateway.started)),
-            count("webhook_refused_total", gateway.refused),
-            count("webhook_unconfirmed_total", gateway.unconfirmed),
-            count("webhook_queued_total", gateway.queued),
-            count("webhook_duplicate_total", gateway.duplicates),
-            ("webhook_in_flight".into(), gateway.in_flight.len() as f64),
-            count("webhook_received_total", gateway.received),
-        ]
-    }
-
-    fn worker_page(&self, at: usize) -> Vec<(String, f64)> {
-        let worker = &self.workers[at];
-        vec![
-            (format!("webhook_build_info{{role=worker,name=w-{at}}}"), 1.0),
-            ("process_start_time_seconds".into(), self.wall(worker.started)),
-            (
-                "webhook_processed_total{provider=telnyx,status=success}".into(),
-                worker.processed as f64,
-            ),
-            (
-                "webhook_processed_total{provider=telnyx,status=failure}".into(),
-                worker.failed as f64,
-            ),
-            ("webhook_acked_total".into(), worker.acked as f64),
-            ("webhook_dead_lettered_total".into(), worker.copied as f64),
-            (
-                "webhook_circuit_breaker_state".into(),
-                f64::from(u8::from(!self.database_up)),
-            ),
-        ]
-    }
-
-    /// Unix time of a simulated moment.
-    fn wall(&self, at: f64) -> f64 {
-        super::feed::EPOCH as f64 + at - self.setup.watched_from
-    }
-}
-
-/// One cycle from three states of the queue.
-fn assemble(
-    before: &QueueSpec,
-    consumer: &QueueSpec,
-    after: &QueueSpec,
-    times: [Duration; 3],
-    wall: Timestamp,
-) -> QueueReading {
-    let took = Duration::from_millis(20);
-    let mut reading = before.reading(times[0], wall);
-    let mut middle = consumer.reading(times[1], wall);
-    let last = after.reading(times[2], wall);
-    reading.before.mono = times[0];
-    reading.before.took = took;
-    for consumer in &mut middle.consumers {
-        consumer.mono = times[1];
-        consumer.took = took;
-    }
-    reading.consumers = middle.consumers;
-    reading.after = last.before;
-    reading.after.mono = times[2];
-    reading.after.took = took;
-    reading
 }

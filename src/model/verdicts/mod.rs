@@ -6,6 +6,7 @@
 //! its symptoms; there is one verdict per rule and subject.
 
 mod facts;
+mod gather;
 mod rules;
 mod words;
 
@@ -13,7 +14,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(super) use facts::{Facts, Memory, Sight};
+pub(super) use facts::Facts;
+pub(super) use gather::{Memory, Sight};
 pub(super) use words::Words;
 
 use super::view::Verdict;
@@ -121,11 +123,6 @@ impl Verdicts {
         }
         self.states
             .retain(|_, state| state.active.is_some() || state.triggered.is_some());
-        for (key, state) in &self.states {
-            if state.active.is_some() {
-                self.causes.insert(key.clone(), now);
-            }
-        }
         self.causes.retain(|_, last| now.saturating_sub(*last) <= LINGER);
         self.announce(&mut changes);
         changes
@@ -134,10 +131,18 @@ impl Verdicts {
     fn settle(&mut self, key: Key, rule: &Rule, finding: Finding, facts: &Facts, changes: &mut Vec<Change>) {
         let now = facts.now.mono;
         let hidden = self.is_hidden(&key);
+        // Causes stand before their symptoms in the table, so this second counts already.
+        if self.states.get(&key).is_some_and(|state| state.active.is_some()) {
+            self.causes.insert(key.clone(), now);
+        }
         if finding.stage == Stage::Clear && !self.states.contains_key(&key) {
             return;
         }
         let state = self.states.entry(key.clone()).or_default();
+        if hidden {
+            // It is part of its cause now. What goes on without it is raised anew.
+            state.active = None;
+        }
         if rule.rates && facts.muted {
             // Neither raised nor cleared on what is not known well enough yet.
             state.triggered = None;
@@ -157,6 +162,7 @@ impl Verdicts {
                             words,
                             announced: false,
                         });
+                        self.causes.insert(key, now);
                     }
                     None => {}
                 }
@@ -192,13 +198,15 @@ impl Verdicts {
         })
     }
 
-    /// Tells of the verdicts that are shown for the first time.
+    /// Tells of the verdicts that are shown for the first time. One that is already on its way
+    /// out is not.
     fn announce(&mut self, changes: &mut Vec<Change>) {
         let visible: Vec<Key> = self
             .states
             .iter()
             .filter(|(key, state)| {
-                state.active.as_ref().is_some_and(|active| !active.announced) && !self.is_hidden(key)
+                let new = state.active.as_ref().is_some_and(|active| !active.announced);
+                new && state.clearing.is_none() && !self.is_hidden(key)
             })
             .map(|(key, _)| key.clone())
             .collect();
@@ -219,7 +227,7 @@ impl Verdicts {
             .states
             .iter()
             .filter(|(key, _)| !self.is_hidden(key))
-            .filter_map(|(key, state)| Some(verdict(key, state.active.as_ref()?)))
+            .filter_map(|(key, state)| Some(verdict(key, state.active.as_ref().filter(|active| active.announced)?)))
             .collect();
         // The states are in the order of the table, causes first; the sort keeps it.
         out.sort_by_key(|verdict| std::cmp::Reverse(verdict.severity));

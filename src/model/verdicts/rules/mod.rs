@@ -173,7 +173,8 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "error_rate",
-        hold: seconds(0),
+        // Long enough for what takes the stream away to be known first.
+        hold: seconds(4),
         clear_after: seconds(30),
         rates: true,
         lasting: false,

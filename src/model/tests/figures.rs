@@ -1,9 +1,10 @@
-//! The model as a whole, on hand-made envelopes: figures, their sources and their states.
+//! Figures, their sources and their states.
 
 use std::time::Duration;
 
-use super::testing::{Feed, QueueSpec, close, jetstream, metrics, near, postgres, settings};
-use super::*;
+use crate::model::field::Field;
+use crate::model::testing::{Feed, QueueSpec, close, jetstream, metrics, near, postgres, settings};
+use crate::model::{Flow, Health, QueueState, Reading, ReadingState, SeriesKey, WorkerState};
 use crate::sample::SourceState;
 
 const GATEWAY: &str = "webhook_build_info{role=gateway,name=gateway}";

@@ -1,0 +1,5 @@
+//! The model as a whole, on hand-made envelopes and on a simulated pipeline.
+
+mod figures;
+mod folding;
+mod stories;
