@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 /// A terminal with the program under test in it.
-pub struct Terminal {
+pub(crate) struct Terminal {
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
     keys: Box<dyn Write + Send>,
@@ -32,16 +32,20 @@ struct State {
 
 impl Terminal {
     /// Starts the binary with `args` at `columns` × `rows`, with a clean environment plus `vars`.
-    pub fn start(args: &[&str], vars: &[(&str, &str)], columns: u16, rows: u16) -> Self {
+    pub(crate) fn start(args: &[&str], vars: &[(&str, &str)], columns: u16, rows: u16) -> Self {
         Self::start_program(Path::new(env!("CARGO_BIN_EXE_hookwatch")), args, vars, columns, rows)
     }
 
-    pub fn start_program(program: &Path, args: &[&str], vars: &[(&str, &str)], columns: u16, rows: u16) -> Self {
+    pub(crate) fn start_program(program: &Path, args: &[&str], vars: &[(&str, &str)], columns: u16, rows: u16) -> Self {
         let pair = native_pty_system().openpty(size(columns, rows)).unwrap();
         let mut command = CommandBuilder::new(program);
         command.args(args);
         command.env_clear();
-        for (name, value) in [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("COLORTERM", "truecolor")] {
+        for (name, value) in [
+            ("TERM", "xterm-256color"),
+            ("LANG", "C.UTF-8"),
+            ("COLORTERM", "truecolor"),
+        ] {
             command.env(name, value);
         }
         for name in ["PATH", "TMPDIR", "LLVM_PROFILE_FILE"] {
@@ -68,7 +72,7 @@ impl Terminal {
         let reader = std::thread::spawn({
             let shared = Arc::clone(&shared);
             move || {
-                let mut bytes = [0; 65_536];
+                let mut bytes = [0; 8_192];
                 loop {
                     let read = output.read(&mut bytes).unwrap_or(0);
                     let mut state = shared.state.lock().unwrap();
@@ -86,45 +90,59 @@ impl Terminal {
                 }
             }
         });
-        Self { child, keys: pair.master.take_writer().unwrap(), master: pair.master, shared, reader: Some(reader) }
+        Self {
+            child,
+            keys: pair.master.take_writer().unwrap(),
+            master: pair.master,
+            shared,
+            reader: Some(reader),
+        }
     }
 
     /// The process id of the program.
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.process_id().unwrap()
     }
 
     /// Types.
-    pub fn press(&mut self, keys: &str) {
+    pub(crate) fn press(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
         self.keys.flush().unwrap();
     }
 
     /// Resizes the terminal.
-    pub fn resize(&mut self, columns: u16, rows: u16) {
-        self.shared.state.lock().unwrap().parser.set_size(number(rows), number(columns));
+    pub(crate) fn resize(&mut self, columns: u16, rows: u16) {
+        self.shared
+            .state
+            .lock()
+            .unwrap()
+            .parser
+            .set_size(number(rows), number(columns));
         self.master.resize(size(columns, rows)).unwrap();
     }
 
     /// The text on screen, a line per row.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.shared.state.lock().unwrap().parser.screen().contents()
     }
 
     /// Everything the program has written so far.
-    pub fn raw(&self) -> Vec<u8> {
+    pub(crate) fn raw(&self) -> Vec<u8> {
         self.shared.state.lock().unwrap().raw.clone()
     }
 
     /// Whether the program is on the alternate screen, and whether the cursor is hidden.
-    pub fn modes(&self) -> (bool, bool) {
+    pub(crate) fn modes(&self) -> (bool, bool) {
         let state = self.shared.state.lock().unwrap();
-        (state.parser.screen().alternate_screen(), state.parser.screen().hide_cursor())
+        (
+            state.parser.screen().alternate_screen(),
+            state.parser.screen().hide_cursor(),
+        )
     }
 
     /// Waits until the screen is as `wanted` says; fails with the screen when it is not within `limit`.
     #[track_caller]
-    pub fn wait(&self, what: &str, limit: Duration, wanted: impl Fn(&str) -> bool) -> String {
+    pub(crate) fn wait(&self, what: &str, limit: Duration, wanted: impl Fn(&str) -> bool) -> String {
         let end = now() + limit;
         let mut state = self.shared.state.lock().unwrap();
         loop {
@@ -136,7 +154,11 @@ impl Terminal {
             assert!(
                 !left.is_zero() && !state.ended,
                 "{} ({what}); the screen:\n{text}",
-                if state.ended { "the program ended first" } else { "not seen in time" },
+                if state.ended {
+                    "the program ended first"
+                } else {
+                    "not seen in time"
+                },
             );
             state = self.shared.changed.wait_timeout(state, left).unwrap().0;
         }
@@ -144,18 +166,24 @@ impl Terminal {
 
     /// Waits until `text` is on screen.
     #[track_caller]
-    pub fn see(&self, text: &str) -> String {
-        self.wait(&format!("looking for `{text}`"), Duration::from_secs(20), |screen| screen.contains(text))
+    pub(crate) fn see(&self, text: &str) -> String {
+        self.wait(&format!("looking for `{text}`"), Duration::from_secs(20), |screen| {
+            screen.contains(text)
+        })
     }
 
     /// Waits for the program to end; its exit code.
     #[track_caller]
-    pub fn end(mut self, limit: Duration) -> u32 {
+    pub(crate) fn end(mut self, limit: Duration) -> u32 {
         let end = now() + limit;
         let mut state = self.shared.state.lock().unwrap();
         while !state.ended {
             let left = end.saturating_duration_since(now());
-            assert!(!left.is_zero(), "still running; the screen:\n{}", state.parser.screen().contents());
+            assert!(
+                !left.is_zero(),
+                "still running; the screen:\n{}",
+                state.parser.screen().contents()
+            );
             state = self.shared.changed.wait_timeout(state, left).unwrap().0;
         }
         drop(state);
@@ -177,7 +205,12 @@ impl Drop for Terminal {
 }
 
 fn size(columns: u16, rows: u16) -> PtySize {
-    PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }
+    PtySize {
+        rows,
+        cols: columns,
+        pixel_width: 0,
+        pixel_height: 0,
+    }
 }
 
 fn number(n: u16) -> NonZeroU16 {
@@ -185,6 +218,6 @@ fn number(n: u16) -> NonZeroU16 {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test's own deadline")]
-pub fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
