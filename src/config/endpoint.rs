@@ -16,7 +16,7 @@ pub(super) struct BadUrl {
 
 const NATS_HOW: &str = "write it like nats://host:4222, or tls://host:4222 for TLS";
 const HTTP_HOW: &str = "write it like http://host:9100/metrics";
-const POSTGRES_HOW: &str = "write it like postgres://user@host:5432/database";
+const POSTGRES_HOW: &str = "write it like postgres://host:5432/database";
 const ENCODE: &str = "in a user name or password, write / as %2F, # as %23, ? as %3F, : as %3A and @ as %40";
 
 fn bad<T>(reason: impl Into<String>, next: &'static str) -> Result<T, BadUrl> {
@@ -112,7 +112,7 @@ pub(super) struct Endpoint {
     pub(super) url: String,
     /// `host:port`
     pub(super) address: String,
-    /// Path and query.
+    /// Path and query; the path alone when there are secrets in the query.
     pub(super) path: String,
     pub(super) login: Option<(String, SecretString)>,
     /// Values in the query whose names say that they are secret.
@@ -148,12 +148,12 @@ pub(super) fn http(text: &str, default_path: &str) -> Result<Endpoint, BadUrl> {
     let cleared = url.set_username("").is_ok() && url.set_password(None).is_ok();
     debug_assert!(cleared, "an http URL with a host may have credentials");
     url.set_fragment(None);
-    let query_secrets = url
+    let query_secrets: Vec<String> = url
         .query_pairs()
         .filter(|(key, _)| names_a_secret(key))
         .map(|(_, value)| value.into_owned())
         .collect();
-    let path = match url.query() {
+    let path = match url.query().filter(|_| query_secrets.is_empty()) {
         Some(query) => format!("{}?{query}", url.path()),
         None => url.path().to_owned(),
     };
@@ -457,7 +457,10 @@ mod tests {
         assert_eq!(http("https://a/m?x=1#f", "/metrics").unwrap().path, "/m?x=1");
         let endpoint = http("https://ann:s%3Acret@h/m?token=abcdef", "/metrics").unwrap();
         assert_eq!(endpoint.url, "https://h/m?token=abcdef");
-        assert_eq!(endpoint.query_secrets, ["abcdef"]);
+        assert_eq!(
+            (endpoint.path.as_str(), endpoint.query_secrets.as_slice()),
+            ("/m", ["abcdef".to_owned()].as_slice())
+        );
         let (user, password) = endpoint.login.unwrap();
         assert_eq!((user.as_str(), password.expose_secret()), ("ann", "s:cret"));
         assert_eq!(

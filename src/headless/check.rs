@@ -62,7 +62,7 @@ pub struct Judgement {
     pub reasons: Vec<Reason>,
     /// The figures behind it.
     pub perfdata: Vec<Perfdata>,
-    profile: Arc<str>,
+    profile: Option<Arc<str>>,
     /// What to say when there is nothing to complain of.
     well: String,
 }
@@ -103,7 +103,7 @@ pub fn judge(view: &View, thresholds: &Thresholds, expected: &[SourceId]) -> Jud
         status: reasons.first().map_or(Status::Ok, |reason| reason.status),
         reasons,
         perfdata: perfdata(view, thresholds),
-        profile: view.profile.clone(),
+        profile: Some(view.profile.clone()),
         well: well(view),
     }
 }
@@ -185,7 +185,7 @@ fn perfdata(view: &View, thresholds: &Thresholds) -> Vec<Perfdata> {
 impl Judgement {
     /// A check that could not be made at all.
     #[must_use]
-    pub fn refused(profile: &str, why: &str) -> Self {
+    pub fn refused(why: &str) -> Self {
         Self {
             status: Status::Unknown,
             reasons: vec![Reason {
@@ -195,7 +195,7 @@ impl Judgement {
                 next: String::new(),
             }],
             perfdata: Vec::new(),
-            profile: profile.into(),
+            profile: None,
             well: String::new(),
         }
     }
@@ -227,14 +227,14 @@ impl Judgement {
         struct Out<'a> {
             status: Status,
             code: u8,
-            profile: &'a str,
+            profile: Option<&'a str>,
             reasons: &'a [Reason],
             figures: BTreeMap<&'static str, Number>,
         }
         serde_json::to_string(&Out {
             status: self.status,
             code: self.status.exit_code(),
-            profile: &self.profile,
+            profile: self.profile.as_deref(),
             reasons: &self.reasons,
             figures: self
                 .perfdata

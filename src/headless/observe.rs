@@ -16,7 +16,7 @@ pub async fn observe(mut session: Session, clock: &SharedClock, wait: Duration) 
         if mono >= end {
             break;
         }
-        let pause = until_tick(mono).min(end - mono);
+        let pause = until_tick(mono).min(end.saturating_sub(mono));
         tokio::select! {
             Some(envelope) = session.envelopes.recv() => model.apply(&envelope),
             () = tokio::time::sleep(pause) => model.advance(clock.now()),

@@ -94,7 +94,7 @@ pub fn until_tick(mono: Duration) -> Duration {
     let (quick, quick_for, calm) = TICKS;
     let period = if mono < quick_for { quick } else { calm };
     let into = Duration::from_nanos(u64::try_from(mono.as_nanos() % period.as_nanos()).unwrap_or(0));
-    period - into
+    period.saturating_sub(into)
 }
 
 #[cfg(test)]

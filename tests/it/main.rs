@@ -6,4 +6,5 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 
+mod cli;
 mod layering;

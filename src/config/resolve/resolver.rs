@@ -46,8 +46,9 @@ impl<'a> Resolver<'a> {
             return Err(Problems(problems.collect()));
         }
         let values = self.values.into_iter().map(|shown| Shown {
+            key: clean(&shown.key),
             value: clean(&shown.value),
-            ..shown
+            origin: shown.origin,
         });
         let values = values.collect();
         let warnings = self.warnings.iter().map(|warning| clean(warning)).collect();
