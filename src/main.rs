@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use hookwatch::base::secret::{self, Redactor};
+use hookwatch::base::text;
 use hookwatch::base::time::{SharedClock, SystemClock};
 use hookwatch::cli::{self, CheckArgs, Cli, Command, ConfigArgs, LogError, SnapshotArgs};
 use hookwatch::config::{self, Environment, Problem, Problems, Resolved, Surroundings};
@@ -274,7 +275,7 @@ fn wrong_check(error: &clap::Error) -> Result<u8, Failure> {
 /// One line to standard error.
 fn complain(text: &str) {
     // When standard error is gone, nobody is left to be told.
-    let _ = writeln!(io::stderr(), "hookwatch: {text}");
+    let _ = writeln!(io::stderr(), "hookwatch: {}", text::safe(text));
 }
 
 /// Text to standard output. A reader that has gone away (`| head`) has seen enough.

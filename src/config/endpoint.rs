@@ -203,13 +203,21 @@ impl Postgres {
         if !matches!(url.scheme(), "postgres" | "postgresql") {
             return bad(format!("`{}` is not a scheme of Postgres", url.scheme()), POSTGRES_HOW);
         }
-        if url.fragment().is_some() {
+        let url = Self { url };
+        url.check()?;
+        Ok(url)
+    }
+
+    /// Whether the client can use it.
+    pub(super) fn check(&self) -> Result<(), BadUrl> {
+        if self.url.fragment().is_some() {
             return bad("a Postgres URL has no fragment (#…)", ENCODE);
         }
-        if url.host_str().is_some_and(|host| host.contains(',')) {
+        if self.url.host_str().is_some_and(|host| host.contains(',')) {
             return bad("several hosts in one URL are not supported", POSTGRES_HOW);
         }
-        if let Some((_, mode)) = url
+        if let Some((_, mode)) = self
+            .url
             .query_pairs()
             .find(|(key, _)| matches!(&**key, "sslmode" | "ssl-mode"))
         {
@@ -221,14 +229,14 @@ impl Postgres {
                 );
             }
         }
-        if let Some((_, port)) = url.query_pairs().find(|(key, _)| key == "port")
+        if let Some((_, port)) = self.url.query_pairs().find(|(key, _)| key == "port")
             && port.parse::<u16>().is_err()
         {
             return bad("port is not a port number", POSTGRES_HOW);
         }
-        decoded(url.username())?;
-        decoded(url.password().unwrap_or_default())?;
-        Ok(Self { url })
+        decoded(self.url.username())?;
+        decoded(self.url.password().unwrap_or_default())?;
+        Ok(())
     }
 
     /// The connection that the `PG*` variables describe, if they name a host or a database.
@@ -379,6 +387,9 @@ fn decoded(text: &str) -> Result<String, BadUrl> {
 
 #[cfg(test)]
 mod tests {
+    use sqlx::ConnectOptions as _;
+    use sqlx::postgres::PgConnectOptions;
+
     use super::*;
 
     fn servers(text: &str) -> Result<Servers, String> {
@@ -525,6 +536,33 @@ mod tests {
             assert_eq!(url.place(), place);
             assert_eq!(url.user().as_deref(), user);
         }
+    }
+
+    #[test]
+    fn the_client_reads_the_url_as_it_is_meant() {
+        let environment: Environment = [
+            ("PGHOST", "db.internal"),
+            ("PGPORT", "6432"),
+            ("PGUSER", "a n"),
+            ("PGDATABASE", "ho/oks"),
+            ("PGSSLMODE", "disable"),
+        ]
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .into();
+        let mut url = Postgres::of_environment(&environment).unwrap();
+        url.complete(&environment);
+        let options: PgConnectOptions = url.url().expose_secret().parse().unwrap();
+        assert_eq!((options.get_host(), options.get_port()), ("db.internal", 6432));
+        assert_eq!(
+            (options.get_username(), options.get_database()),
+            ("a n", Some("ho/oks"))
+        );
+
+        let mut url = Postgres::parse("postgres:///hooks?host=/run/pg").unwrap();
+        url.set_password("p w/&");
+        let options: PgConnectOptions = url.url().expose_secret().parse().unwrap();
+        assert_eq!(options.get_socket().unwrap().to_str(), Some("/run/pg"));
+        assert_eq!(options.to_url_lossy().password(), Some("p%20w%2F%26"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::number::Number;
+use super::json::{self, Number};
 use super::observe::unanswered;
 use super::perfdata::Perfdata;
 use crate::base::text;
@@ -231,7 +231,7 @@ impl Judgement {
             reasons: &'a [Reason],
             figures: BTreeMap<&'static str, Number>,
         }
-        serde_json::to_string(&Out {
+        json::line(&Out {
             status: self.status,
             code: self.status.exit_code(),
             profile: self.profile.as_deref(),

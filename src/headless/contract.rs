@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::number::Number;
+use super::json::Number;
 use crate::base::time::Timestamp;
 use crate::model::{
     Flow, Health, LedgerLine, Provider, Queue, QueueState, Reading, ReadingState, Severity, SourceView, Verdict, View,

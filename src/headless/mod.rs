@@ -2,7 +2,7 @@
 
 mod check;
 mod contract;
-mod number;
+mod json;
 mod observe;
 mod perfdata;
 mod snapshot;
@@ -12,7 +12,7 @@ mod tests;
 
 pub use check::{Judgement, Status, judge};
 pub use contract::{Contract, contract};
-pub use number::Number;
+pub use json::Number;
 pub use observe::{observe, unanswered};
 pub use perfdata::Perfdata;
 pub use snapshot::Snapshot;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::number::Number;
+use super::json::Number;
 
 /// One figure of a check.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::contract::contract;
+use super::json;
 use super::observe::{observe, unanswered};
 use super::summary::summary;
 use crate::base::time::SharedClock;
@@ -37,7 +38,7 @@ impl Snapshot {
     /// # Errors
     /// None that is known: every value of the contract can be written as JSON.
     pub fn json(&self) -> Result<String, serde_json::Error> {
-        serde_json::to_string(&contract(&self.view, true))
+        json::line(&contract(&self.view, true))
     }
 
     /// As text for a person, in plain characters without colours.

@@ -1,6 +1,35 @@
-//! A figure as JSON.
+//! JSON on its way to a terminal: figures, and strangers' text.
+
+use std::fmt::Write as _;
 
 use serde::{Serialize, Serializer};
+
+use crate::base::text::is_harmless;
+
+/// `value` as JSON on one line. Characters that could steer a terminal, which JSON itself allows
+/// as they are (C1 controls, bidirectional and invisible ones), are escaped.
+///
+/// # Errors
+/// None that is known: whatever is printed here can be written as JSON.
+pub(super) fn line<T: Serialize>(value: &T) -> Result<String, serde_json::Error> {
+    let json = serde_json::to_string(value)?;
+    if json.chars().all(is_harmless) {
+        return Ok(json);
+    }
+    let mut out = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if is_harmless(c) {
+            out.push(c);
+        } else {
+            // Outside of strings JSON is ASCII, so this is inside of one.
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let written = write!(out, "\\u{unit:04x}");
+                debug_assert!(written.is_ok(), "writing to a String does not fail");
+            }
+        }
+    }
+    Ok(out)
+}
 
 /// A number in SI units. Unknown, NaN and infinite are `null`; a whole number has no fraction;
 /// what is smaller than a microsecond or a millionth is rounded away.
@@ -35,6 +64,14 @@ impl Serialize for Number {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_cannot_steer_a_terminal_and_says_the_same() {
+        let text = "a\u{1b}[31m \u{9b}31m \u{202e}txt \u{200b}\u{e0001} grüße \"x\"";
+        let json = line(&text).unwrap();
+        assert!(json.chars().all(is_harmless), "{json}");
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+    }
 
     #[test]
     fn unknown_is_null_and_whole_is_whole() {
