@@ -1,0 +1,74 @@
+//! Private servers: nats-server and Postgres, loopback only, in the lab's folder, owned by the guard.
+
+mod locate;
+pub mod nats;
+mod port;
+pub mod postgres;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::LabError;
+use super::guard::{Guard, GuardError, Status};
+use crate::config::Environment;
+
+pub(crate) use locate::Locator;
+pub(crate) use port::Port;
+
+/// How long a server may take to be ready. A loaded machine starts Postgres in seconds, not in
+/// the 30 ms of a quiet one.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+
+/// How often a ready file is looked for. Servers announce readiness by a file, and there is no
+/// portable event for a file.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+
+/// Waits until `probe` finds `name` ready; fails when the process ends before.
+pub(crate) async fn ready<T>(
+    guard: &Guard,
+    name: &str,
+    mut probe: impl AsyncFnMut() -> Option<T>,
+) -> Result<T, LabError> {
+    let mut status = guard.watch(name);
+    let look = async {
+        loop {
+            if let Some(found) = probe().await {
+                return found;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    let over = async {
+        let over = |status: &Status| !matches!(status, Status::Starting | Status::Running { .. });
+        match status.wait_for(over).await.as_deref() {
+            Ok(Status::Ended(exit)) => GuardError::Ended {
+                name: name.to_owned(),
+                exit: exit.clone(),
+            },
+            _ => GuardError::Gone(None),
+        }
+    };
+    tokio::select! {
+        found = look => Ok(found),
+        error = over => Err(error.into()),
+        () = tokio::time::sleep(READY_WITHIN) => Err(LabError::NotReady {
+            name: name.to_owned(),
+            waited: READY_WITHIN,
+            reason: String::new(),
+        }),
+    }
+}
+
+/// The environment of a server: what it needs to find itself, in one language and time zone
+/// wherever the lab runs.
+pub(crate) fn environment(of: &Environment) -> BTreeMap<String, String> {
+    let mut environment: BTreeMap<String, String> = [("LC_ALL", "C"), ("TZ", "UTC")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+    for name in ["PATH", "TMPDIR", "LD_LIBRARY_PATH"] {
+        if let Some(value) = of.get(name) {
+            environment.insert(name.to_owned(), value.clone());
+        }
+    }
+    environment
+}
