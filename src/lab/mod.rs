@@ -2,6 +2,7 @@
 
 mod error;
 pub mod guard;
+pub mod scenario;
 pub mod servers;
 mod up;
 
