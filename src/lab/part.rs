@@ -15,7 +15,7 @@ use crate::base::text;
 const GRACE: Duration = Duration::from_secs(8);
 
 /// How long a part may take from its start to its ready line.
-const READY_WITHIN: Duration = Duration::from_secs(60);
+const READY_WITHIN: Duration = Duration::from_mins(1);
 
 /// What a part does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,6 +69,11 @@ impl Part {
             port,
             environment,
         })
+    }
+
+    /// Its name in the lab.
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     /// `http://127.0.0.1:<port>`.

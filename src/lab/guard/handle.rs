@@ -163,6 +163,9 @@ impl Guard {
         };
         let mut child = Command::new(program)
             .args(["lab", "guard"])
+            // It needs none of our variables; this one tells people whose guard it is.
+            .env_clear()
+            .env("TMPDIR", base)
             // Not to keep a file system busy that somebody wants to unmount.
             .current_dir("/")
             .stdin(Stdio::piped())
@@ -269,6 +272,14 @@ impl Guard {
             Ok(Status::Refused(_)) => Err(GuardError::NotRunning(name.to_owned())),
             _ => Err(self.shared.gone()),
         }
+    }
+
+    /// Waits until the guard itself is gone, which it never is by itself while this handle lives.
+    pub async fn gone(&self) -> GuardError {
+        let mut ended = self.shared.ended.subscribe();
+        // An error means that nobody is left to tell: gone as well.
+        let _ = ended.wait_for(Option::is_some).await;
+        self.shared.gone()
     }
 
     /// Sends a signal to a process.

@@ -17,7 +17,7 @@ pub(crate) use port::Port;
 
 /// How long a server may take to be ready. A loaded machine starts Postgres in seconds, not in
 /// the 30 ms of a quiet one.
-const READY_WITHIN: Duration = Duration::from_secs(60);
+const READY_WITHIN: Duration = Duration::from_mins(1);
 
 /// How often a ready file is looked for. Servers announce readiness by a file, and there is no
 /// portable event for a file.

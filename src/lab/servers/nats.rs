@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use super::{Port, ready};
 use crate::lab::LabError;
-use crate::lab::guard::{Exit, Guard, Signal, Start};
+use crate::lab::guard::{Guard, Signal, Start};
 
 /// How long nats-server may take to stop on SIGTERM (measured: 2 ms).
 const GRACE: Duration = Duration::from_secs(5);
@@ -124,13 +124,23 @@ impl Nats {
 
     /// Its URL, credentials included.
     pub(crate) fn url(&self) -> String {
+        let credentials = match &self.auth {
+            Auth::Open => return self.address(),
+            Auth::User { user, password } => format!("://{user}:{password}@"),
+            Auth::Token(token) => format!("://{token}@"),
+        };
+        self.address().replacen("://", &credentials, 1)
+    }
+
+    /// Its URL without credentials.
+    pub(crate) fn address(&self) -> String {
         let scheme = if self.tls { "tls" } else { "nats" };
-        let address = self.client.address();
-        match &self.auth {
-            Auth::Open => format!("{scheme}://{address}"),
-            Auth::User { user, password } => format!("{scheme}://{user}:{password}@{address}"),
-            Auth::Token(token) => format!("{scheme}://{token}@{address}"),
-        }
+        format!("{scheme}://{}", self.client.address())
+    }
+
+    /// Who may connect.
+    pub(crate) fn auth(&self) -> &Auth {
+        &self.auth
     }
 
     /// The URL of its monitoring endpoint.
@@ -161,15 +171,6 @@ impl Nats {
     /// Waits until its JetStream takes part in its cluster.
     pub(crate) async fn healthy(&self, guard: &Guard) -> Result<(), LabError> {
         ready(guard, &self.name, async || self.is_healthy().await.ok()?.then_some(())).await
-    }
-
-    /// Stops it with SIGTERM, or kills it.
-    pub(crate) async fn stop(&self, guard: &Guard, graceful: bool) -> Result<Exit, LabError> {
-        if graceful {
-            return Ok(guard.stop(&self.name).await?);
-        }
-        guard.signal(&self.name, Signal::Kill)?;
-        Ok(guard.exited(&self.name).await?)
     }
 
     async fn is_healthy(&self) -> std::io::Result<bool> {

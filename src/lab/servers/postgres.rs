@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::locate::PostgresPrograms;
 use super::{Port, ready};
 use crate::lab::LabError;
-use crate::lab::guard::{Exit, Guard, GuardError, Signal, Start};
+use crate::lab::guard::{Guard, GuardError, Signal, Start};
 
 /// The name of the only role, which may do everything.
 pub const USER: &str = "hookwatch";
@@ -150,15 +150,6 @@ impl Postgres {
         let pid = guard.start(self.process(NAME, &self.programs.postgres, args)).await?;
         let state = self.folder.join("data/postmaster.pid");
         ready(guard, NAME, async || is_ready(&state, pid).then_some(())).await
-    }
-
-    /// Stops it: in order, or at once as after a power cut.
-    pub(crate) async fn stop(&self, guard: &Guard, graceful: bool) -> Result<Exit, LabError> {
-        if graceful {
-            return Ok(guard.stop(NAME).await?);
-        }
-        guard.signal(NAME, Signal::Quit)?;
-        Ok(guard.exited(NAME).await?)
     }
 
     fn process(&self, name: &str, program: &Path, args: Vec<String>) -> Start {
