@@ -1,1 +1,3 @@
 //! Everything that changes something: plans, permits, replay, test webhooks.
+
+pub mod pace;
