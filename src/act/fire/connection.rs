@@ -1,7 +1,8 @@
 //! Connections: one to each lane in HTTP/1, a few shared ones in HTTP/2.
 //!
-//! hyper's own connections instead of a client: a lane drives its connection itself, in one task,
-//! which saves the pool and a wake-up for every request.
+//! hyper's own connections instead of a client with a pool: they say whether a request has left
+//! (sent = received needs it), when it was put on the wire, and nothing is sent again in secret. A
+//! lane drives its HTTP/1 connection itself, in one task.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};

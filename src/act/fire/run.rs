@@ -59,16 +59,7 @@ pub async fn run(
         timeout: plan.timeout,
         redactor: plan.redactor,
     });
-    let wanted = plan.concurrency.get();
-    let lanes = plan
-        .limit
-        .count
-        .map_or(wanted, |count| wanted.min(usize::try_from(count).unwrap_or(wanted)));
-    let pool = Arc::new(Pool::new(target, lanes));
-    let mut running = JoinSet::new();
-    for number in 0..lanes {
-        running.spawn(fire(shared.clone(), Lane::new(pool.clone(), number)));
-    }
+    let mut lanes = start_lanes(&shared, target, plan.concurrency.get(), plan.limit.count);
     let dispatcher = Dispatcher::start(dispatch.clone(), plan.limit, plan.steering).map_err(FireError::Thread)?;
 
     let mut ticks = tokio::time::interval(PERIOD);
@@ -80,7 +71,7 @@ pub async fn run(
     let mut stopped_at = None;
     loop {
         tokio::select! {
-            ended = running.join_next() => match ended {
+            ended = lanes.join_next() => match ended {
                 None => break,
                 Some(ended) => propagate(ended),
             },
@@ -92,19 +83,34 @@ pub async fn run(
             }
         }
     }
-    let drained = tokio::time::timeout(GRACE, async {
-        while let Some(ended) = running.join_next().await {
-            propagate(ended);
-        }
-    });
-    if drained.await.is_err() {
-        running.shutdown().await;
-    }
+    drain(lanes).await;
     drop(dispatcher);
     let elapsed = dispatch.elapsed();
     let due = dispatch.due(plan.limit, stopped_at.unwrap_or(elapsed));
     report();
     Ok(lock(&shared.tally).summary(elapsed, due, stopped_at.is_some()))
+}
+
+/// No more lanes than shots.
+fn start_lanes(shared: &Arc<Shared>, target: Arc<Target>, wanted: usize, count: Option<u64>) -> JoinSet<()> {
+    let count = count.map_or(wanted, |count| usize::try_from(count).unwrap_or(wanted));
+    let number = wanted.min(count);
+    let pool = Arc::new(Pool::new(target, number));
+    (0..number)
+        .map(|lane| fire(shared.clone(), Lane::new(pool.clone(), lane)))
+        .collect()
+}
+
+/// Waits a while for answers, then no longer.
+async fn drain(mut lanes: JoinSet<()>) {
+    let drained = tokio::time::timeout(GRACE, async {
+        while let Some(ended) = lanes.join_next().await {
+            propagate(ended);
+        }
+    });
+    if drained.await.is_err() {
+        lanes.shutdown().await;
+    }
 }
 
 /// A lane's panic is the run's own.

@@ -388,6 +388,28 @@ async fn an_answer_that_does_not_come_in_time_is_a_timeout() {
     assert_eq!((summary.sent, summary.failed, receiver.count()), (3, 3, 3));
 }
 
+/// Answers requests of the generic template on one connection.
+async fn answer_each<S>(mut stream: S, answer: &str, then_close: bool, counter: &AtomicU64)
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    let mut read = Vec::new();
+    let mut buffer = [0; 8_192];
+    while let Ok(length @ 1..) = stream.read(&mut buffer).await {
+        read.extend_from_slice(&buffer[..length]);
+        // The template's body ends in "}}", and nothing else does.
+        if !read.ends_with(b"}}") {
+            continue;
+        }
+        read.clear();
+        counter.fetch_add(1, Ordering::Relaxed);
+        let written = stream.write_all(answer.as_bytes()).await;
+        if written.is_err() || stream.flush().await.is_err() || then_close {
+            return;
+        }
+    }
+}
+
 /// A server of fixed behaviour: reads a request, writes `answer`, closes where told so.
 async fn raw_server(answer: &'static str, then_close: bool) -> (String, Arc<AtomicU64>, AbortOnDropHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -395,27 +417,9 @@ async fn raw_server(answer: &'static str, then_close: bool) -> (String, Arc<Atom
     let answered = Arc::new(AtomicU64::new(0));
     let counter = answered.clone();
     let server = tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
+        while let Ok((stream, _)) = listener.accept().await {
             let counter = counter.clone();
-            tokio::spawn(async move {
-                let mut read = Vec::new();
-                loop {
-                    let mut buffer = [0; 8_192];
-                    let Ok(length @ 1..) = stream.read(&mut buffer).await else {
-                        return;
-                    };
-                    read.extend_from_slice(&buffer[..length]);
-                    // The generic template's body ends in "}}", and nothing else does.
-                    if read.ends_with(b"}}") {
-                        read.clear();
-                        counter.fetch_add(1, Ordering::Relaxed);
-                        let _ = stream.write_all(answer.as_bytes()).await;
-                        if then_close {
-                            return;
-                        }
-                    }
-                }
-            });
+            tokio::spawn(async move { answer_each(stream, answer, then_close, &counter).await });
         }
     });
     (url, answered, AbortOnDropHandle::new(server))
@@ -689,6 +693,65 @@ async fn credentials_of_the_url_become_a_header_and_are_shown_nowhere() {
         error.contains("no-such-host.invalid") && !error.contains("s3cret"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_certificate_is_accepted_when_its_authority_is_named_and_refused_when_not() {
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+    let data = |name: &str| {
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/data/tls")
+            .join(name)
+    };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![CertificateDer::from_pem_file(data("localhost.pem")).unwrap()],
+            PrivateKeyDer::from_pem_file(data("localhost.key")).unwrap(),
+        )
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://localhost:{}/", listener.local_addr().unwrap().port());
+    let _server = AbortOnDropHandle::new(tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(stream) = acceptor.accept(stream).await else {
+                continue;
+            };
+            answer_each(
+                stream,
+                "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+                false,
+                &AtomicU64::new(0),
+            )
+            .await;
+        }
+    }));
+    let trusting = Plan {
+        limit: count(3),
+        tls: crate::config::Tls {
+            ca: Some(data("localhost.pem")),
+            ..crate::config::Tls::default()
+        },
+        ..plan(&url, "generic")
+    };
+    assert_eq!(fire(trusting.clone()).await.accepted, 3);
+    let error = refusal(plan(&url, "generic")).await;
+    assert!(error.starts_with(&format!("TLS with {url}")), "{error}");
+    let error = refusal(Plan {
+        tls: crate::config::Tls {
+            ca: Some("/does/not/exist.pem".into()),
+            ..crate::config::Tls::default()
+        },
+        ..trusting
+    })
+    .await;
+    assert!(error.starts_with("read certificate /does/not/exist.pem"), "{error}");
 }
 
 #[tokio::test]
