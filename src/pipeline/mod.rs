@@ -26,6 +26,8 @@ mod serve;
 mod settings;
 mod status;
 pub mod store;
+#[cfg(test)]
+mod tests;
 pub mod topology;
 pub mod worker;
 

@@ -227,7 +227,7 @@ impl To<'_> {
 mod tests {
     use super::*;
 
-    fn none(_: &str) -> Option<&'static str> {
+    fn none<'a>(_: &str) -> Option<&'a str> {
         None
     }
 

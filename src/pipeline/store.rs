@@ -84,11 +84,14 @@ impl From<sqlx::Error> for StoreError {
         let text = error.to_string();
         match &error {
             sqlx::Error::Database(database) => match database.code().as_deref().and_then(|code| code.get(..2)) {
-                // Data exceptions and violated constraints.
-                Some("22" | "23") => Self::Data(text),
                 // Deadlocks and serialization failures.
                 Some("40") => Self::Conflict(text),
-                _ => Self::Outage(text),
+                // Connections, authorization, databases, schemas, read-only standbys, locks,
+                // resources, operators, the system: the same would happen to every batch.
+                Some("08" | "25" | "28" | "3D" | "42" | "53" | "55" | "57" | "58" | "XX") | None => Self::Outage(text),
+                // What is left is about values: too long, out of range, forbidden by a
+                // constraint or a trigger.
+                Some(_) => Self::Data(text),
             },
             sqlx::Error::Encode(_) => Self::Data(text),
             _ => Self::Outage(text),

@@ -20,11 +20,12 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) async fn beat(shared: Arc<Shared>, options: PgConnectOptions, finished: CancellationToken) {
     let started = shared.clock.now().at;
     let mut connection = None;
+    let mut database_up = shared.database_up.subscribe();
     loop {
         let state = match () {
             () if finished.is_cancelled() => "stopped",
             () if shared.stop.is_cancelled() => "stopping",
-            () if !*shared.database_up.borrow() => "paused",
+            () if !*database_up.borrow_and_update() => "paused",
             () => "running",
         };
         let beat = write(&shared, &options, &mut connection, started, state);
@@ -35,7 +36,12 @@ pub(super) async fn beat(shared: Arc<Shared>, options: PgConnectOptions, finishe
         if state == "stopped" {
             return;
         }
-        finished.run_until_cancelled(tokio::time::sleep(PERIOD)).await;
+        tokio::select! {
+            () = finished.cancelled() => {}
+            () = tokio::time::sleep(PERIOD) => {}
+            // A worker is seen as soon as it can be.
+            Ok(()) = database_up.changed() => {}
+        }
     }
 }
 
@@ -50,12 +56,11 @@ async fn write(
     if connection.is_none() && !*shared.database_up.borrow() {
         return Ok(());
     }
-    let connected = match connection.take() {
+    // Put back only when it worked: a heartbeat that is given up half-way leaves nothing behind.
+    let mut connected = match connection.take() {
         Some(connected) => connected,
         None => PgConnection::connect_with(options).await?,
     };
-    // Kept only when it worked: a heartbeat that is given up half-way leaves nothing behind.
-    let mut connected = connected;
     sqlx::query(
         "INSERT INTO webhook_workers (worker, started_at, last_seen_at, version, state, processed)
          VALUES ($1, $2::timestamptz, now(), $3, $4, $5)
