@@ -9,7 +9,7 @@
 //! At rest, while no process was killed between its work and its next scrape, exactly:
 //!
 //! - received = refused + unconfirmed + queued (each webhook that arrived has one outcome),
-//! - queued = growth of the stream's `last_seq` + duplicates (PubAcks, late ones included),
+//! - queued = growth of the stream's `last_seq` + duplicates (each `PubAck` counts, late ones too),
 //! - acked = processed with success + copies in the dead letter stream,
 //! - processed with success = rows written + skips, as Postgres counts them,
 //! - rows + skips + dead letters + waiting = growth of `last_seq`, whatever was killed: what Postgres counts is keyed by

@@ -141,7 +141,7 @@ async fn keep_standing(gateway: &Gateway, health: &Health) {
             }
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn receive(

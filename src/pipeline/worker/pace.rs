@@ -25,7 +25,7 @@ impl Pace {
         let Some(rate) = self.rate else { return Duration::ZERO };
         let start = self.free_at.max(now);
         self.free_at = start + Duration::from_secs_f64(count as f64 / rate);
-        start - now
+        start.saturating_sub(now)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use async_nats::jetstream::Message;
 use async_nats::jetstream::message::Info;
-use async_nats::{HeaderMap, Subject};
+use async_nats::{HeaderMap, HeaderValue, Subject};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -54,11 +54,7 @@ impl Webhook {
         let (provider, event) = topology::parts(&message.subject).unwrap_or((UNKNOWN, UNKNOWN));
         let (provider, event) = (provider.to_owned(), event.to_owned());
         let headers = message.headers.as_ref();
-        let header = |name: &str| {
-            headers
-                .and_then(|headers| headers.get(name))
-                .map(|value| value.as_str())
-        };
+        let header = |name: &str| headers.and_then(|headers| headers.get(name)).map(HeaderValue::as_str);
         let id = header(envelope::ID).map_or_else(|| fallback_id(headers, &info), str::to_owned);
         let received_at = header(envelope::RECEIVED_AT)
             .and_then(|text| text.parse().ok())

@@ -81,7 +81,8 @@ impl Writer {
     /// fails its own webhook: the batch is halved until it stands alone.
     async fn write_batch(&mut self, webhooks: &mut [Webhook], created: Timestamp) -> Result<Vec<Fate>, Stopped> {
         let mut fates = vec![Fate::Known; webhooks.len()];
-        let mut parts: Vec<Range<usize>> = vec![0..webhooks.len()];
+        let mut parts: Vec<Range<usize>> = Vec::new();
+        parts.push(0..webhooks.len());
         while let Some(part) = parts.pop() {
             self.admitted().await?;
             let written = {
