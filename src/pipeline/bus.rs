@@ -105,3 +105,14 @@ impl Bus {
         self.link.clone()
     }
 }
+
+/// Waits until the connection stands. Returns false when it never will again.
+pub(super) async fn up(link: &mut watch::Receiver<Link>) -> bool {
+    link.wait_for(|link| link.up).await.is_ok()
+}
+
+/// Waits until the connection that stood at `since` is gone: it fell, or another took its place.
+pub(super) async fn lost(link: &mut watch::Receiver<Link>, since: Link) {
+    let gone = link.wait_for(|link| !link.up || link.connects != since.connects).await;
+    drop(gone);
+}

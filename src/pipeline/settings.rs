@@ -35,7 +35,10 @@ pub(super) struct Settings<'a>(pub(super) &'a Environment);
 
 impl Settings<'_> {
     pub(super) fn text(&self, variable: &str) -> Option<&str> {
-        self.0.get(variable).map(|value| value.trim()).filter(|value| !value.is_empty())
+        self.0
+            .get(variable)
+            .map(|value| value.trim())
+            .filter(|value| !value.is_empty())
     }
 
     pub(super) fn secret(&self, variable: &str) -> Option<SecretString> {
@@ -47,7 +50,10 @@ impl Settings<'_> {
         match self.text(variable) {
             None => Ok(default),
             Some(value) => value.parse().map_err(|_| {
-                ConfigError::new(variable, format!("{:?} is not {what}", text::cut(&text::safe(value), 40)))
+                ConfigError::new(
+                    variable,
+                    format!("{:?} is not {what}", text::cut(&text::safe(value), 40)),
+                )
             }),
         }
     }
@@ -83,7 +89,10 @@ impl Settings<'_> {
         for server in list.split(',') {
             async_nats::ServerAddr::from_str(server.trim()).map_err(|error| {
                 let shown = strip_url_credentials(server);
-                ConfigError::new("NATS_URL", format!("{:?} is no server address: {error}", text::safe(&shown)))
+                ConfigError::new(
+                    "NATS_URL",
+                    format!("{:?} is no server address: {error}", text::safe(&shown)),
+                )
             })?;
         }
         Ok(SecretString::from(list))
@@ -101,7 +110,10 @@ impl Settings<'_> {
                 if value.contains(|c: char| c.is_whitespace() || c.is_control() || ".*>/\\".contains(c)) {
                     return Err(ConfigError::new(
                         variable,
-                        format!("{:?} is no name: no spaces, dots, wildcards or slashes", text::safe(value)),
+                        format!(
+                            "{:?} is no name: no spaces, dots, wildcards or slashes",
+                            text::safe(value)
+                        ),
                     ));
                 }
                 value.clone_into(name);
@@ -116,7 +128,10 @@ impl Settings<'_> {
     pub(super) fn batch_size(&self) -> Result<usize, ConfigError> {
         let size = self.count("WEBHOOK_BATCH_SIZE", 100, 1)?;
         if size > 10_000 {
-            return Err(ConfigError::new("WEBHOOK_BATCH_SIZE", format!("{size} is more than 10000")));
+            return Err(ConfigError::new(
+                "WEBHOOK_BATCH_SIZE",
+                format!("{size} is more than 10000"),
+            ));
         }
         Ok(size)
     }
@@ -145,10 +160,18 @@ mod tests {
         assert!(!error.to_string().contains("hunter2"), "{error}");
         assert_eq!(settings.topology().unwrap_err().variable, "WEBHOOK_STREAM");
         let env = environment(&[("WEBHOOK_BATCH_SIZE", "0")]);
-        assert_eq!(Settings(&env).batch_size().unwrap_err().to_string(), "WEBHOOK_BATCH_SIZE: 0 is less than 1");
+        assert_eq!(
+            Settings(&env).batch_size().unwrap_err().to_string(),
+            "WEBHOOK_BATCH_SIZE: 0 is less than 1"
+        );
         let env = environment(&[("WEBHOOK_FLUSH_INTERVAL", "1s")]);
-        let error = Settings(&env).millis("WEBHOOK_FLUSH_INTERVAL", Duration::from_secs(1)).unwrap_err();
-        assert_eq!(error.to_string(), "WEBHOOK_FLUSH_INTERVAL: \"1s\" is not a number of milliseconds");
+        let error = Settings(&env)
+            .millis("WEBHOOK_FLUSH_INTERVAL", Duration::from_secs(1))
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "WEBHOOK_FLUSH_INTERVAL: \"1s\" is not a number of milliseconds"
+        );
     }
 
     #[test]

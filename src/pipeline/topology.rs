@@ -153,7 +153,10 @@ pub async fn ensure(context: &Context, topology: &Topology) -> Result<Standing, 
         reason: reason.to_string(),
     };
     // An existing consumer is taken as it is, whatever its configuration.
-    let consumer = match context.get_consumer_from_stream(&topology.consumer, &topology.stream).await {
+    let consumer = match context
+        .get_consumer_from_stream(&topology.consumer, &topology.stream)
+        .await
+    {
         Ok(consumer) => consumer,
         Err(error) => match error.kind() {
             ConsumerErrorKind::JetStream(inner) if inner.error_code() == ErrorCode::CONSUMER_NOT_FOUND => stream
@@ -187,7 +190,10 @@ async fn ensure_stream(context: &Context, config: stream::Config) -> Result<stre
     match context.create_stream(config).await {
         Ok(stream) => Ok(stream),
         // Another process was faster, perhaps with other limits: its stream stands.
-        Err(created) => context.get_stream(&name).await.map_err(|_| fail("create stream", &created)),
+        Err(created) => context
+            .get_stream(&name)
+            .await
+            .map_err(|_| fail("create stream", &created)),
     }
 }
 
@@ -210,7 +216,10 @@ pub fn token(name: &str) -> String {
 /// `webhook.<provider>.<event>`.
 #[must_use]
 pub fn parts(subject: &str) -> Option<(&str, &str)> {
-    let (provider, event) = subject.strip_prefix(SUBJECT_PREFIX)?.strip_prefix('.')?.split_once('.')?;
+    let (provider, event) = subject
+        .strip_prefix(SUBJECT_PREFIX)?
+        .strip_prefix('.')?
+        .split_once('.')?;
     (!provider.is_empty() && !event.is_empty() && !event.contains('.')).then_some((provider, event))
 }
 
@@ -230,7 +239,13 @@ mod tests {
     #[test]
     fn a_subject_gives_its_provider_and_event_back() {
         assert_eq!(parts("webhook.telnyx.message_sent"), Some(("telnyx", "message_sent")));
-        for other in ["webhook.telnyx", "webhook..x", "webhook.a.b.c", "dlq.webhook.a.b", "webhooks.a.b"] {
+        for other in [
+            "webhook.telnyx",
+            "webhook..x",
+            "webhook.a.b.c",
+            "dlq.webhook.a.b",
+            "webhooks.a.b",
+        ] {
             assert_eq!(parts(other), None, "{other}");
         }
     }
