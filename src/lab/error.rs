@@ -5,19 +5,26 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::guard::GuardError;
+use super::scenario::ScenarioError;
+use crate::act::fire::{FireError, TemplateError};
 use crate::base::text;
+
+/// A server that is not installed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{program} is not installed: {install}")]
+pub struct Missing {
+    /// The program that was looked for.
+    pub program: &'static str,
+    /// How to get it here: ``install it with `apt-get install nats-server` ``.
+    pub install: String,
+}
 
 /// Why the lab did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 pub enum LabError {
     /// A server is not installed.
-    #[error("{program} is not installed: {install}")]
-    Missing {
-        /// The program that was looked for.
-        program: &'static str,
-        /// How to get it here: ``install it with `apt-get install nats-server` ``.
-        install: String,
-    },
+    #[error(transparent)]
+    Missing(#[from] Missing),
     /// The guard, or a process that it owns.
     #[error(transparent)]
     Guard(#[from] GuardError),
@@ -61,6 +68,15 @@ pub enum LabError {
     /// The lab was built without it.
     #[error("this lab has no {0}")]
     Without(String),
+    /// The load could not be sent.
+    #[error("load: {0}")]
+    Load(#[from] FireError),
+    /// A template of the load.
+    #[error("load: {0}")]
+    Template(#[from] TemplateError),
+    /// A scenario.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
     /// A server was asked for something and refused or did not answer.
     #[error("{operation}: {reason}")]
     Server {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::LabError;
 use super::guard::{Guard, Signal, Start};
-use super::servers::Port;
+use super::servers::{self, Port, answers_ok};
 use crate::base::text;
 
 /// How long a part may drain before it is killed.
@@ -79,6 +79,12 @@ impl Part {
     /// `http://127.0.0.1:<port>`.
     pub(super) fn url(&self) -> String {
         format!("http://{}", self.port.address())
+    }
+
+    /// Waits until its ready page says that it is connected to all it needs.
+    pub(super) async fn ready(&self, guard: &Guard) -> Result<(), LabError> {
+        let address = self.port.address();
+        servers::ready(guard, &self.name, || answers_ok(&address, "/ready")).await
     }
 
     /// Starts it and waits until it says that it is ready.

@@ -460,9 +460,7 @@ async fn an_ordinary_user_brings_a_lab_up_and_down() {
     open_to_all(&temporary);
     let mut parent = lab_up(&program, &temporary, user);
     let line = first_line(&mut parent);
-    if line.is_empty() {
-        panic!("{:?}", parent.wait_with_output().unwrap());
-    }
+    assert!(!line.is_empty(), "{:?}", parent.wait_with_output());
     kill(&mut parent, rustix::process::Signal::INT);
     assert_eq!(parent.wait().unwrap().code(), Some(0));
     assert!(is_empty(&temporary));

@@ -95,13 +95,21 @@ pub struct Exit {
     pub tail: String,
 }
 
+impl Exit {
+    /// How it ended, without its last words.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        match (self.code, self.signal) {
+            (_, Some(signal)) => format!("killed by signal {signal}"),
+            (Some(code), None) => format!("exit code {code}"),
+            (None, None) => "for an unknown reason".to_owned(),
+        }
+    }
+}
+
 impl fmt::Display for Exit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.code, self.signal) {
-            (_, Some(signal)) => write!(f, "killed by signal {signal}")?,
-            (Some(code), None) => write!(f, "exit code {code}")?,
-            (None, None) => write!(f, "ended")?,
-        }
+        f.write_str(&self.cause())?;
         let mut lines: Vec<&str> = self
             .tail
             .lines()

@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::Error as _;
 
+use crate::pipeline::topology::Topology;
+
 /// What a lab is made of, what happens to it and when, and which verdicts must say so.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -85,13 +87,16 @@ pub struct Phase {
     /// When it begins.
     #[serde(default, deserialize_with = "instant")]
     pub at: Duration,
-    /// Webhooks a second, all providers together.
+    /// Webhooks a second, all providers and gateways together.
     pub rate: Option<f64>,
-    /// Providers and their weights; the rate is shared out by weight.
+    /// Providers (`telnyx`, all its templates) or templates (`telnyx.message.sent`) and their
+    /// weights.
     pub providers: Option<BTreeMap<String, f64>>,
-    /// Share of webhooks (0 to 1) that no worker can process, by cause.
-    pub poison: Option<BTreeMap<String, f64>>,
-    /// Share of webhooks (0 to 1) that are not as they should be, by variant.
+    /// Share of webhooks (0 to 1) that no worker can process.
+    pub poison: Option<f64>,
+    /// Why it can't: the causes, all alike often.
+    pub causes: Option<Vec<String>>,
+    /// Share of webhooks (0 to 1) that are wrong on purpose, by variant (`wrong-signature`).
     pub variants: Option<BTreeMap<String, f64>>,
 }
 
@@ -134,7 +139,40 @@ pub enum What {
     AckWait,
 }
 
+impl TopologyChange {
+    /// The reference with these changes.
+    #[must_use]
+    pub fn apply(&self, mut topology: Topology) -> Topology {
+        fn set<T: Copy>(field: &mut T, value: Option<T>) {
+            if let Some(value) = value {
+                *field = value;
+            }
+        }
+        set(&mut topology.max_msgs_per_subject, self.max_msgs_per_subject);
+        set(&mut topology.max_bytes, self.max_bytes);
+        set(&mut topology.max_age, self.max_age);
+        set(&mut topology.duplicate_window, self.duplicate_window);
+        set(&mut topology.ack_wait, self.ack_wait);
+        set(&mut topology.max_deliver, self.max_deliver);
+        set(&mut topology.max_ack_pending, self.max_ack_pending);
+        topology
+    }
+}
+
 impl What {
+    /// Its name in a scenario and on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Kill => "kill",
+            Self::Hang => "hang",
+            Self::SlowDatabase => "slow-database",
+            Self::LockDatabase => "lock-database",
+            Self::AckWait => "ack-wait",
+        }
+    }
+
     /// Whether it happens to a process that `target` names.
     #[must_use]
     pub fn has_target(self) -> bool {

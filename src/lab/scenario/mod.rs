@@ -15,6 +15,17 @@ pub use parse::ScenarioError;
 
 static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/lab/scenarios");
 
+/// What the command line changes of a scenario.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Adjustment {
+    /// Workers.
+    pub workers: Option<usize>,
+    /// Webhooks a second in the first phase.
+    pub rate: Option<f64>,
+    /// Seed of the random choices.
+    pub seed: Option<u64>,
+}
+
 /// What the demo plays.
 pub const DEMO: &str = "demo";
 
@@ -63,6 +74,28 @@ impl Scenario {
             self.fault.retain(|fault| fault.at < at);
         }
         self
+    }
+
+    /// The same with another number of workers, another rate of the first phase (the other
+    /// phases' rates change in proportion), or another seed.
+    ///
+    /// # Errors
+    /// When it does not make sense any more: a fault's worker is gone.
+    pub fn adjusted(mut self, change: Adjustment) -> Result<Self, ScenarioError> {
+        self.workers = change.workers.unwrap_or(self.workers);
+        self.seed = change.seed.unwrap_or(self.seed);
+        if let Some(rate) = change.rate {
+            let first = self.load.first().and_then(|phase| phase.rate).unwrap_or_default();
+            for phase in &mut self.load {
+                phase.rate = phase.rate.map(|old| if first > 0.0 { old * rate / first } else { rate });
+            }
+        }
+        self.check(&[], &[]).map_err(|(_, what)| ScenarioError {
+            file: self.name.clone(),
+            line: None,
+            what,
+        })?;
+        Ok(self)
     }
 
     /// The names of the gateways.

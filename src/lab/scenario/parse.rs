@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Fault, Scenario};
+use super::{Fault, Scenario, What};
+use crate::act::fire::Variant;
+use crate::act::pace::Rate;
 use crate::base::text;
 
 /// What is wrong with a scenario, and where.
@@ -82,25 +84,38 @@ impl Scenario {
         Ok(scenario)
     }
 
-    fn check(&self, loads: &[usize], faults: &[usize]) -> Result<(), (Option<usize>, String)> {
-        if self.workers > 0 && self.gateways == 0 && !self.load.is_empty() {
+    /// Whether it makes sense. `loads` and `faults` are the lines of their tables, as far as known.
+    pub(super) fn check(&self, loads: &[usize], faults: &[usize]) -> Result<(), (Option<usize>, String)> {
+        let line_in = |lines: &[usize], at: usize| lines.get(at).copied();
+        if self.gateways == 0 && !self.load.is_empty() {
             return Err((None, "gateways: 0 gateways can't take a load".to_owned()));
         }
-        for (phase, line) in self.load.iter().zip(loads) {
-            let fail = |what: String| Err((Some(*line), what));
-            if phase.rate.is_some_and(|rate| !(0.0..=1e6).contains(&rate)) {
-                return fail("rate: must be between 0 and 1000000 a second".to_owned());
+        for (at, phase) in self.load.iter().enumerate() {
+            let fail = |what: String| Err((line_in(loads, at), what));
+            if phase.rate.is_some_and(|rate| !(0.0..=Rate::MAX).contains(&rate)) {
+                return fail(format!("rate: must be between 0 and {} a second", Rate::MAX));
             }
             if let Some(providers) = &phase.providers
                 && providers.values().any(|weight| !(0.0..=1e6).contains(weight))
             {
                 return fail("providers: a weight must be between 0 and 1000000".to_owned());
             }
-            for (key, shares) in [("poison", &phase.poison), ("variants", &phase.variants)] {
-                let shares = shares.iter().flat_map(BTreeMap::values);
-                if shares.clone().any(|share| !(0.0..=1.0).contains(share)) || shares.sum::<f64>() > 1.0 {
-                    return fail(format!("{key}: shares are between 0 and 1, and so is their sum"));
+            if phase.poison.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
+                return fail("poison: a share is between 0 and 1".to_owned());
+            }
+            if phase.causes.as_ref().is_some_and(Vec::is_empty) {
+                return fail("causes: name at least one".to_owned());
+            }
+            for (name, share) in phase.variants.iter().flatten() {
+                if let Err(error) = name.parse::<Variant>() {
+                    return fail(format!("variants: {error}"));
                 }
+                if !(0.0..=1.0).contains(share) {
+                    return fail(format!("variants: the share of {name} is not between 0 and 1"));
+                }
+            }
+            if phase.variants.iter().flat_map(BTreeMap::values).sum::<f64>() > 1.0 {
+                return fail("variants: all shares together are more than 1".to_owned());
             }
         }
         if let Some(first) = self.load.first()
@@ -110,8 +125,8 @@ impl Scenario {
             return Err((loads.first().copied(), what.to_owned()));
         }
         let processes = self.processes();
-        for (fault, line) in self.fault.iter().zip(faults) {
-            fault.check(&processes).map_err(|what| (Some(*line), what))?;
+        for (at, fault) in self.fault.iter().enumerate() {
+            fault.check(&processes).map_err(|what| (line_in(faults, at), what))?;
         }
         match self.fault_at {
             None if !self.expect.is_empty() => Err((None, "fault_at: missing, as `expect` needs it".to_owned())),
@@ -130,7 +145,8 @@ impl Scenario {
 }
 
 impl Fault {
-    fn check(&self, processes: &BTreeSet<String>) -> Result<(), String> {
+    /// Whether it can happen to one of `processes`.
+    pub(crate) fn check(&self, processes: &BTreeSet<String>) -> Result<(), String> {
         match (&self.target, self.what.has_target()) {
             (None, true) => return Err("target: missing; which process?".to_owned()),
             (Some(_), false) => return Err("target: this fault has none".to_owned()),
@@ -139,6 +155,9 @@ impl Fault {
                 return Err(format!("target: there is no {target}; there are {}", known.join(", ")));
             }
             _ => {}
+        }
+        if self.what == What::Hang && self.target.as_deref() == Some("postgres") {
+            return Err("target: postgres is many processes and can't hang as one; use lock-database".to_owned());
         }
         match (self.value, self.what.has_value()) {
             (None, true) => Err("value: missing; how long?".to_owned()),
@@ -163,7 +182,7 @@ fn key_on(source: &str, line: usize) -> Option<&str> {
 mod tests {
     use std::time::Duration;
 
-    use super::super::{Timed, What, names};
+    use super::super::{Timed, names};
     use super::*;
 
     const HEAD: &str = "name = \"x\"\nsummary = \"y\"\nfor = \"30s\"\n";
@@ -233,6 +252,7 @@ mod tests {
             error("[[load]]\nrate = 1\n[[load]]\nat = \"2s\"\npoison = { a = 0.7, b = 0.7 }\n")
                 .contains("line 6: poison:")
         );
+        assert!(error("[[load]]\nrate = 1\nvariants = { huge = 0.1 }\n").contains("line 4: variants: variant \"huge\" is not"));
         assert!(error("[[load]]\nat = \"1s\"\nrate = 1\n").contains("the first phase begins at 0s"));
         assert!(error("expect = [\"stalled\"]\n").contains("fault_at: missing"));
         assert!(error("fault_at = \"3s\"\n").contains("no load and no fault begins then"));

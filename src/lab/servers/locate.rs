@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::Environment;
 use crate::lab::LabError;
+use crate::lab::error::Missing;
 
 /// Folders beside PATH where systems keep servers; `*` stands for any name, the highest first.
 const NATS_FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin", "/usr/local/bin"];
@@ -118,7 +119,7 @@ impl Locator {
                 Some(format!("install it with `{sudo}{command} {package}`"))
             })
             .unwrap_or_else(|| format!("get it from {page}"));
-        LabError::Missing { program, install }
+        Missing { program, install }.into()
     }
 
     fn has(&self, manager: &str) -> bool {

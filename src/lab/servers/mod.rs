@@ -8,7 +8,10 @@ pub mod postgres;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::LabError;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::{LabError, Missing};
 use super::guard::{Guard, GuardError, Status};
 use crate::config::Environment;
 
@@ -23,18 +26,29 @@ const READY_WITHIN: Duration = Duration::from_mins(1);
 /// portable event for a file.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
+/// The servers that a lab needs and that are not installed.
+#[must_use]
+pub fn missing_servers(environment: &Environment) -> Vec<Missing> {
+    let locator = Locator::new(environment);
+    let outcomes = [locator.nats_server().map(drop), locator.postgres().map(drop)];
+    let missing = outcomes.into_iter().filter_map(Result::err);
+    missing
+        .filter_map(|error| match error {
+            LabError::Missing(missing) => Some(missing),
+            _ => None,
+        })
+        .collect()
+}
+
 /// Waits until `probe` finds `name` ready; fails when the process ends before.
-pub(crate) async fn ready<T>(
+pub(crate) async fn ready<F: Future<Output = bool>>(
     guard: &Guard,
     name: &str,
-    mut probe: impl AsyncFnMut() -> Option<T>,
-) -> Result<T, LabError> {
+    mut probe: impl FnMut() -> F,
+) -> Result<(), LabError> {
     let mut status = guard.watch(name);
     let look = async {
-        loop {
-            if let Some(found) = probe().await {
-                return found;
-            }
+        while !probe().await {
             tokio::time::sleep(LOOK_EVERY).await;
         }
     };
@@ -49,7 +63,7 @@ pub(crate) async fn ready<T>(
         }
     };
     tokio::select! {
-        found = look => Ok(found),
+        () = look => Ok(()),
         error = over => Err(error.into()),
         () = tokio::time::sleep(READY_WITHIN) => Err(LabError::NotReady {
             name: name.to_owned(),
@@ -71,4 +85,18 @@ pub(crate) fn environment(of: &Environment) -> BTreeMap<String, String> {
         }
     }
     environment
+}
+
+/// Whether `GET path` is answered with 200 at `address`.
+pub(crate) async fn answers_ok(address: &str, path: &str) -> bool {
+    let exchange = async {
+        let mut stream = TcpStream::connect(address).await?;
+        let request = format!("GET {path} HTTP/1.0\r\nhost: {address}\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await?;
+        std::io::Result::Ok(answer)
+    };
+    let answer = exchange.await.unwrap_or_default();
+    answer.split(u8::is_ascii_whitespace).nth(1) == Some(b"200")
 }

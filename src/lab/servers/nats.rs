@@ -5,10 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-
-use super::{Port, ready};
+use super::{Port, answers_ok, ready};
 use crate::lab::LabError;
 use crate::lab::guard::{Guard, Signal, Start};
 
@@ -165,20 +162,13 @@ impl Nats {
             })
             .await?;
         let ports = self.folder.join(format!("nats-server_{pid}.ports"));
-        ready(guard, &self.name, async || is_complete(&ports).then_some(())).await
+        ready(guard, &self.name, || std::future::ready(is_complete(&ports))).await
     }
 
     /// Waits until its JetStream takes part in its cluster.
     pub(crate) async fn healthy(&self, guard: &Guard) -> Result<(), LabError> {
-        ready(guard, &self.name, async || self.is_healthy().await.ok()?.then_some(())).await
-    }
-
-    async fn is_healthy(&self) -> std::io::Result<bool> {
-        let mut stream = TcpStream::connect(self.monitoring.address()).await?;
-        stream.write_all(b"GET /healthz HTTP/1.0\r\n\r\n").await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
-        Ok(answer.split_whitespace().nth(1) == Some("200"))
+        let address = self.monitoring.address();
+        ready(guard, &self.name, || answers_ok(&address, "/healthz")).await
     }
 
     fn file(&self) -> PathBuf {

@@ -149,7 +149,7 @@ impl Postgres {
         }
         let pid = guard.start(self.process(NAME, &self.programs.postgres, args)).await?;
         let state = self.folder.join("data/postmaster.pid");
-        ready(guard, NAME, async || is_ready(&state, pid).then_some(())).await
+        ready(guard, NAME, || std::future::ready(is_ready(&state, pid))).await
     }
 
     fn process(&self, name: &str, program: &Path, args: Vec<String>) -> Start {
