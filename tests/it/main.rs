@@ -7,4 +7,6 @@
 )]
 
 mod cli;
+mod lab;
 mod layering;
+mod support;
