@@ -19,8 +19,6 @@ mod run;
 mod tally;
 mod target;
 mod template;
-#[cfg(test)]
-mod tests;
 mod variant;
 
 pub use library::Library;
@@ -67,3 +65,6 @@ pub enum FireError {
     #[error("start the schedule's thread: {0} → end other processes and try again")]
     Thread(std::io::Error),
 }
+
+#[cfg(test)]
+mod tests;
