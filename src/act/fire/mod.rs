@@ -11,6 +11,7 @@
 mod compose;
 mod connection;
 mod dispatch;
+mod edit;
 mod library;
 mod mix;
 mod pattern;
@@ -26,6 +27,7 @@ pub use mix::{Entry, Mix, Poison};
 pub use plan::{HttpVersion, Limit, MAX_CONCURRENCY, Plan, PlanError, Steering};
 pub use run::run;
 pub use tally::{FailureKind, Latency, Outcomes, Part, Progress, Sample, Summary};
+pub use target::{Host, host_of};
 pub use template::{BodyKind, Template, TemplateError, Webhook};
 pub use variant::{UnknownVariant, Variant};
 
