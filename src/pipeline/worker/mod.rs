@@ -59,6 +59,8 @@ struct Shared {
     held: Held,
     /// No more pulls: what is held is finished.
     stop: CancellationToken,
+    /// The last pull has ended: nothing is delivered to this worker any more.
+    pulling_ended: CancellationToken,
     /// Whether the database takes batches. While it does not, webhooks stay in the stream.
     database_up: watch::Sender<bool>,
     /// Webhooks processed since the start.
@@ -73,7 +75,7 @@ struct Batch {
     /// Keeps the server from delivering its messages again.
     holding: Holding,
     /// Its share of what may be held.
-    permit: OwnedSemaphorePermit,
+    room: Option<OwnedSemaphorePermit>,
 }
 
 /// Runs a worker until `stop`; then it pulls no more, finishes what it holds and returns. Its
@@ -110,6 +112,7 @@ pub async fn run(
         health: health.clone(),
         held,
         stop,
+        pulling_ended: CancellationToken::new(),
         database_up: watch::Sender::new(false),
         processed: AtomicU64::new(0),
     });
