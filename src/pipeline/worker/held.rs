@@ -3,7 +3,7 @@
 //! While a batch waits (for the database, behind a rate limit, for its acks) the server is told
 //! that work goes on, so that it does not deliver the messages again and their deliveries do not grow.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,11 +28,14 @@ pub(super) struct Held {
 struct Batches {
     next: u64,
     open: BTreeMap<u64, Open>,
+    /// The messages of all of them, by their sequence.
+    sequences: HashSet<u64>,
 }
 
 #[derive(Debug)]
 struct Open {
     replies: Vec<Subject>,
+    sequences: Vec<u64>,
     /// The oldest webhook of each provider.
     oldest: BTreeMap<String, Timestamp>,
     /// How often the server is to hear of them.
@@ -49,22 +52,26 @@ impl Held {
         }
     }
 
-    /// Holds a batch until the returned value is dropped.
-    pub(super) fn hold(&self, batch: &[Webhook], ack_wait: Duration) -> Holding {
+    /// Holds a batch until the returned value is dropped. What is in hand already is removed from
+    /// it: a message that is delivered again in the meantime is settled by its first delivery, and
+    /// would be counted twice.
+    pub(super) fn hold(&self, batch: &mut Vec<Webhook>, ack_wait: Duration) -> Holding {
+        let mut batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
+        batch.retain(|webhook| batches.sequences.insert(webhook.sequence));
         let mut oldest: BTreeMap<String, Timestamp> = BTreeMap::new();
-        for webhook in batch {
+        for webhook in &*batch {
             oldest
                 .entry(webhook.provider.clone())
                 .and_modify(|at| *at = webhook.received_at.min(*at))
                 .or_insert(webhook.received_at);
         }
-        let mut batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
         let id = batches.next;
         batches.next += 1;
         batches.open.insert(
             id,
             Open {
                 replies: batch.iter().map(|webhook| webhook.reply.clone()).collect(),
+                sequences: batch.iter().map(|webhook| webhook.sequence).collect(),
                 oldest,
                 every: ack_wait / 3,
                 told_at: self.clock.now().mono,
@@ -116,11 +123,15 @@ pub(super) struct Holding {
 
 impl Drop for Holding {
     fn drop(&mut self) {
-        self.batches
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        let mut batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
+        for sequence in batches
             .open
-            .remove(&self.id);
+            .remove(&self.id)
+            .into_iter()
+            .flat_map(|open| open.sequences)
+        {
+            batches.sequences.remove(&sequence);
+        }
     }
 }
 
@@ -144,15 +155,15 @@ impl Collector for Held {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::time::ManualClock;
+    use crate::base::time::{Clock as _, ManualClock};
 
-    fn webhook(reply: &str, provider: &str, received_at: Timestamp) -> Webhook {
+    fn webhook(sequence: u64, provider: &str, received_at: Timestamp) -> Webhook {
         Webhook {
-            reply: reply.into(),
+            reply: sequence.to_string().into(),
             subject: "webhook.x.y".into(),
             headers: None,
             payload: bytes::Bytes::new(),
-            sequence: 1,
+            sequence,
             delivery: 1,
             id: "1".to_owned(),
             provider: provider.to_owned(),
@@ -167,11 +178,11 @@ mod tests {
     fn the_server_hears_of_a_batch_three_times_within_its_patience() {
         let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
         let held = Held::new(clock.clone());
-        let batch = [
-            webhook("a", "telnyx", clock.now().at),
-            webhook("b", "resend", clock.now().at),
+        let mut batch = vec![
+            webhook(1, "telnyx", clock.now().at),
+            webhook(2, "resend", clock.now().at),
         ];
-        let holding = held.hold(&batch, Duration::from_secs(30));
+        let holding = held.hold(&mut batch, Duration::from_secs(30));
         assert!(held.due().is_empty());
         for _ in 0..3 {
             clock.advance(Duration::from_secs(10));
@@ -187,14 +198,37 @@ mod tests {
     fn the_age_is_that_of_the_oldest_in_hand() {
         let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
         let held = Held::new(clock.clone());
-        let first = held.hold(&[webhook("a", "telnyx", clock.now().at)], Duration::from_secs(30));
+        let first = held.hold(&mut vec![webhook(1, "telnyx", clock.now().at)], Duration::from_secs(30));
         clock.advance(Duration::from_secs(5));
-        let second = held.hold(&[webhook("b", "telnyx", clock.now().at)], Duration::from_secs(30));
+        let second = held.hold(&mut vec![webhook(2, "telnyx", clock.now().at)], Duration::from_secs(30));
         assert_eq!(held.ages()["telnyx"], Duration::from_secs(5));
         assert_eq!(held.ages()["resend"], Duration::ZERO);
         drop(first);
         assert_eq!(held.ages()["telnyx"], Duration::ZERO);
         drop(second);
     }
-    use crate::base::time::Clock as _;
+
+    #[test]
+    fn a_message_is_in_hand_once() {
+        let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
+        let held = Held::new(clock.clone());
+        let delivered = |sequences: &[u64]| -> Vec<Webhook> {
+            let now = clock.now().at;
+            sequences
+                .iter()
+                .map(|sequence| webhook(*sequence, "telnyx", now))
+                .collect()
+        };
+        let mut first = delivered(&[1, 2, 2]);
+        let holding = held.hold(&mut first, Duration::from_secs(30));
+        assert_eq!(first.len(), 2);
+        let mut again = delivered(&[2, 3]);
+        let other = held.hold(&mut again, Duration::from_secs(30));
+        assert_eq!(again.iter().map(|webhook| webhook.sequence).collect::<Vec<_>>(), [3]);
+        drop(holding);
+        let mut later = delivered(&[1, 2, 3]);
+        let last = held.hold(&mut later, Duration::from_secs(30));
+        assert_eq!(later.iter().map(|webhook| webhook.sequence).collect::<Vec<_>>(), [1, 2]);
+        drop((other, last));
+    }
 }

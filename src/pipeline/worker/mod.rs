@@ -3,7 +3,7 @@
 //! ```text
 //! pull ─batch─▶ write (one transaction, behind the breaker) ─fates─▶ settle (ack, nak, dead letter)
 //! ```
-//! The stages overlap: while one batch is written the next is pulled and the one before is
+//! The stages overlap: while two batches are written the next is pulled and those before are
 //! acked. Permits bound what is held in all of them together.
 //!
 //! What is counted where: `processed{success}` and `acked` when the server confirms a message's ack,
@@ -59,6 +59,8 @@ struct Shared {
     held: Held,
     /// No more pulls: what is held is finished.
     stop: CancellationToken,
+    /// The last pull has ended: nothing is delivered to this worker any more.
+    pulling_ended: CancellationToken,
     /// Whether the database takes batches. While it does not, webhooks stay in the stream.
     database_up: watch::Sender<bool>,
     /// Webhooks processed since the start.
@@ -73,7 +75,7 @@ struct Batch {
     /// Keeps the server from delivering its messages again.
     holding: Holding,
     /// Its share of what may be held.
-    permit: OwnedSemaphorePermit,
+    room: Option<OwnedSemaphorePermit>,
 }
 
 /// Runs a worker until `stop`; then it pulls no more, finishes what it holds and returns. Its
@@ -110,6 +112,7 @@ pub async fn run(
         health: health.clone(),
         held,
         stop,
+        pulling_ended: CancellationToken::new(),
         database_up: watch::Sender::new(false),
         processed: AtomicU64::new(0),
     });
@@ -130,10 +133,13 @@ pub async fn run(
     heart.spawn(heartbeat);
 
     let (sender, receiver) = mpsc::channel(64);
-    let store = make_store(&shared, &database);
+    let desk = Arc::new(write::Desk::new(&shared, receiver));
     let mut stages = JoinSet::new();
     stages.spawn(pull::pull(shared.clone(), sender));
-    stages.spawn(write::write(shared.clone(), store, receiver));
+    for _ in 0..write::WRITERS {
+        let store = make_store(&shared, &database);
+        stages.spawn(write::write(shared.clone(), desk.clone(), store));
+    }
     // Nobody waits for the address any more: still work.
     let _ = ready.send(address);
     while let Some(ended) = stages.join_next().await {

@@ -1,13 +1,14 @@
-//! The first stage: pulls batches while there is room and the database takes them.
+//! The first stage: pulls messages while there is room and the database takes them, and makes
+//! batches of them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::pull::BatchConfig;
 use async_nats::jetstream::{self, consumer::PullConsumer};
-use async_nats::{StatusCode, Subject, Subscriber};
+use async_nats::{Message, StatusCode, Subject, Subscriber};
 use futures_util::{FutureExt as _, StreamExt as _};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::settle;
 use super::webhook::Webhook;
@@ -16,9 +17,14 @@ use crate::pipeline::bus::{self, Link};
 use crate::pipeline::status::EVENT_BUS;
 use crate::pipeline::topology::{self, Standing};
 
-/// Longest pull: a worker that is told to stop finishes its pull first, so that no message is
-/// sent to an inbox that nobody reads any more.
-const LONGEST_PULL: Duration = Duration::from_secs(1);
+/// How long the server keeps a pull. A worker that is told to stop waits for the end of its
+/// pulls, so that no message is sent to an inbox that nobody reads any more.
+const PULL: Duration = Duration::from_secs(1);
+
+/// When to pull again while a pull is still waiting. Servers of 2.9 forget, until `ack_wait` is
+/// over, a redelivery that falls due in the moment in which the only waiting pull expires; so
+/// there is always a younger one behind it.
+const OVERLAP: Duration = Duration::from_millis(600);
 
 /// How long after a pull's end the server's word on it may take.
 const GRACE: Duration = Duration::from_secs(1);
@@ -28,6 +34,7 @@ const RETRY: Duration = Duration::from_millis(250);
 
 /// Pulls until the worker stops, then drops `batches`.
 pub(super) async fn pull(shared: Arc<Shared>, batches: mpsc::Sender<Batch>) {
+    let _ended = shared.pulling_ended.clone().drop_guard();
     let stop = shared.stop.clone();
     let Some(mut puller) = stop
         .run_until_cancelled(Puller::subscribe(&shared, batches))
@@ -46,8 +53,7 @@ pub(super) async fn pull(shared: Arc<Shared>, batches: mpsc::Sender<Batch>) {
             None => break,
             Some(Ok(standing)) => {
                 shared.health.set(EVENT_BUS, Ok(()));
-                let ended = puller.pull_from(&standing).await;
-                if let Err(reason) = ended {
+                if let Err(reason) = puller.pull_from(&standing).await {
                     shared.health.set(EVENT_BUS, Err(&reason));
                 }
             }
@@ -67,16 +73,60 @@ struct Puller<'a> {
     inbox: Subject,
     messages: Subscriber,
     room: Arc<Semaphore>,
+    asked: Asked,
+    gathered: Gathered,
     link: watch::Receiver<Link>,
     since: Link,
 }
 
-/// How a pull ended.
-enum Pulled {
-    /// As it should.
-    Done,
-    /// The connection broke, or the consumer is not there any more.
-    Broken(String),
+/// What the server was asked for and has not sent yet.
+#[derive(Default)]
+struct Asked {
+    /// Room for it: one permit a message.
+    room: Option<OwnedSemaphorePermit>,
+    /// When the newest pull was sent, on the monotonic clock.
+    at: Duration,
+}
+
+/// The batch in the making.
+#[derive(Default)]
+struct Gathered {
+    messages: Vec<Message>,
+    room: Option<OwnedSemaphorePermit>,
+    /// When its first message came, on the monotonic clock.
+    since: Duration,
+}
+
+impl Asked {
+    /// Messages that may still come.
+    fn outstanding(&self) -> usize {
+        self.room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits)
+    }
+
+    /// Whether it is time for another pull of `size`.
+    fn wants(&self, now: Duration, size: usize) -> bool {
+        self.outstanding() <= size / 2 || (self.outstanding() <= size && now >= self.at + OVERLAP)
+    }
+
+    /// Another pull was sent.
+    fn add(&mut self, room: OwnedSemaphorePermit, now: Duration) {
+        self.at = now;
+        put(&mut self.room, Some(room));
+    }
+
+    /// Gives up the room of `count` messages: to a message that came, or because it will not come.
+    fn take(&mut self, count: usize) -> Option<OwnedSemaphorePermit> {
+        let room = self.room.as_mut()?;
+        room.split(count.min(room.num_permits()))
+    }
+}
+
+fn put(room: &mut Option<OwnedSemaphorePermit>, more: Option<OwnedSemaphorePermit>) {
+    match (room, more) {
+        (Some(room), Some(more)) => room.merge(more),
+        (room, more @ Some(_)) => *room = more,
+        (_, None) => {}
+    }
 }
 
 impl<'a> Puller<'a> {
@@ -89,6 +139,8 @@ impl<'a> Puller<'a> {
                 inbox,
                 messages,
                 room: Arc::new(Semaphore::new(shared.config.in_flight())),
+                asked: Asked::default(),
+                gathered: Gathered::default(),
                 link: shared.bus.link(),
                 since: Link::default(),
             }),
@@ -99,109 +151,143 @@ impl<'a> Puller<'a> {
         }
     }
 
-    /// Pulls batch after batch until the worker stops or, with the reason, until it is broken.
+    /// Pulls until the worker stops or, with the reason, until it cannot go on.
     async fn pull_from(&mut self, standing: &Standing) -> Result<(), String> {
+        let pulled = self.pull_until(standing).await;
+        // Broken pulls bring nothing more.
+        self.asked = Asked::default();
+        self.hand_over(standing).await?;
+        pulled
+    }
+
+    async fn pull_until(&mut self, standing: &Standing) -> Result<(), String> {
         let stop = self.shared.stop.clone();
+        let mut database_up = self.shared.database_up.subscribe();
         let size = self.shared.config.pull_size();
         let share = u32::try_from(size).unwrap_or(u32::MAX);
-        let mut database_up = self.shared.database_up.subscribe();
         loop {
-            let room = async {
-                let up = database_up.wait_for(|up| *up).await;
-                drop(up);
-                self.room.clone().acquire_many_owned(share).await
-            };
-            let mut permit = tokio::select! {
-                permit = room => permit.map_err(|error| error.to_string())?,
-                () = stop.cancelled() => return Ok(()),
-                () = bus::lost(&mut self.link, self.since) => return Err("the connection to NATS is lost".to_owned()),
-            };
-            let (messages, pulled) = self.pull_batch(&standing.consumer, size).await;
-            // What was not needed is given back.
-            if let Some(spare) = permit.split(size.saturating_sub(messages.len())) {
-                drop(spare);
+            let now = self.shared.clock.now().mono;
+            let stopping = stop.is_cancelled();
+            if self.gathered.messages.len() >= size || self.flush_in(now).is_some_and(|left| left.is_zero()) {
+                self.hand_over(standing).await?;
             }
-            let now = self.shared.clock.now().at;
-            let webhooks: Vec<Webhook> = messages.into_iter().filter_map(|m| Webhook::read(m, now)).collect();
-            if !webhooks.is_empty() {
-                let ack_wait = standing.consumer.cached_info().config.ack_wait;
-                let batch = Batch {
-                    holding: self.shared.held.hold(&webhooks, ack_wait),
-                    webhooks,
-                    created: standing.stream_created,
-                    permit,
-                };
-                if self.batches.send(batch).await.is_err() {
-                    return Err("the writing stage has ended".to_owned());
-                }
+            if self.asked.outstanding() > 0 && now >= self.asked.at + PULL + GRACE {
+                tracing::debug!("the server's word on a pull did not come");
+                self.asked = Asked::default();
             }
-            if let Pulled::Broken(reason) = pulled {
-                return Err(reason);
-            }
-            if stop.is_cancelled() {
+            if stopping && self.asked.outstanding() == 0 {
                 return Ok(());
             }
-        }
-    }
-
-    /// Collects up to `size` messages for one flush interval at most.
-    async fn pull_batch(&mut self, consumer: &PullConsumer, size: usize) -> (Vec<jetstream::Message>, Pulled) {
-        let mut messages = Vec::with_capacity(size);
-        let begun = self.shared.clock.now().mono;
-        loop {
-            let gone = self.shared.clock.now().mono.saturating_sub(begun);
-            let left = self.shared.config.flush_interval.saturating_sub(gone);
-            if messages.len() >= size || left.is_zero() || (gone > Duration::ZERO && self.shared.stop.is_cancelled()) {
-                return (messages, Pulled::Done);
-            }
-            let request = BatchConfig {
-                batch: size - messages.len(),
-                expires: Some(left.min(LONGEST_PULL)),
-                ..Default::default()
-            };
-            if let Err(reason) = self.pull_once(consumer, request, &mut messages).await {
-                return (messages, Pulled::Broken(reason));
+            let up = *database_up.borrow_and_update();
+            let wants = up && !stopping && self.asked.wants(now, size);
+            let wake = tokio::time::sleep(self.wake_in(now));
+            tokio::select! {
+                biased;
+                room = self.room.clone().acquire_many_owned(share), if wants => {
+                    let room = room.map_err(|error| error.to_string())?;
+                    self.ask(&standing.consumer, size).await?;
+                    self.asked.add(room, now);
+                }
+                message = self.messages.next() => self.take(message.ok_or("the subscription has ended")?, now)?,
+                () = bus::lost(&mut self.link, self.since) => return Err("the connection to NATS is lost".to_owned()),
+                () = stop.cancelled(), if !stopping => {}
+                Ok(()) = database_up.changed() => {}
+                () = wake => {}
             }
         }
     }
 
-    /// Sends one pull and takes what it brings.
-    async fn pull_once(
-        &mut self,
-        consumer: &PullConsumer,
-        request: BatchConfig,
-        messages: &mut Vec<jetstream::Message>,
-    ) -> Result<(), String> {
-        let wanted = messages.len() + request.batch;
-        let patience = tokio::time::sleep(request.expires.unwrap_or_default() + GRACE);
-        tokio::pin!(patience);
+    /// Time left until the batch in the making is due.
+    fn flush_in(&self, now: Duration) -> Option<Duration> {
+        let due = self.gathered.since + self.shared.config.flush_interval;
+        (!self.gathered.messages.is_empty()).then(|| due.saturating_sub(now))
+    }
+
+    /// Time left until there is something to do although nothing comes.
+    fn wake_in(&self, now: Duration) -> Duration {
+        let asked = if now < self.asked.at + OVERLAP {
+            OVERLAP
+        } else {
+            PULL + GRACE
+        };
+        let asked = (self.asked.at + asked).saturating_sub(now);
+        // Never at once: what is due already waits for an event.
+        let asked = if asked.is_zero() { PULL } else { asked };
+        self.flush_in(now).map_or(asked, |flush| flush.min(asked))
+    }
+
+    async fn ask(&self, consumer: &PullConsumer, size: usize) -> Result<(), String> {
+        let request = BatchConfig {
+            batch: size,
+            expires: Some(PULL),
+            ..Default::default()
+        };
         consumer
             .request_batch(request, self.inbox.clone())
             .await
-            .map_err(|error| error.to_string())?;
-        while messages.len() < wanted {
-            let message = tokio::select! {
-                biased;
-                message = self.messages.next() => message.ok_or("the subscription has ended")?,
-                () = bus::lost(&mut self.link, self.since) => return Err("the connection to NATS is lost".to_owned()),
-                // The server's word on the pull's end did not come.
-                () = &mut patience => return Ok(()),
-            };
-            match message.status {
-                None | Some(StatusCode::OK) => messages.push(jetstream::Message {
-                    message,
-                    context: self.shared.bus.api().clone(),
-                }),
-                Some(StatusCode::IDLE_HEARTBEAT) => {}
-                Some(StatusCode::TIMEOUT | StatusCode::NOT_FOUND) => return Ok(()),
-                Some(StatusCode::NO_RESPONDERS) => return Err("the consumer is gone".to_owned()),
-                Some(status) => {
-                    let description = message.description.unwrap_or_default();
-                    return Err(format!("the pull ended: {status} {description}"));
+            .map_err(|error| error.to_string())
+    }
+
+    /// Takes a message, or the server's word on a pull.
+    fn take(&mut self, message: Message, now: Duration) -> Result<(), String> {
+        match message.status {
+            None | Some(StatusCode::OK) => {
+                if self.gathered.messages.is_empty() {
+                    self.gathered.since = now;
                 }
+                put(&mut self.gathered.room, self.asked.take(1));
+                self.gathered.messages.push(message);
+                Ok(())
+            }
+            Some(StatusCode::IDLE_HEARTBEAT) => Ok(()),
+            Some(StatusCode::TIMEOUT | StatusCode::NOT_FOUND) => {
+                let left = message
+                    .headers
+                    .as_ref()
+                    .and_then(|headers| headers.get("Nats-Pending-Messages"));
+                let left = left.and_then(|left| left.as_str().parse().ok());
+                drop(self.asked.take(left.unwrap_or(usize::MAX)));
+                Ok(())
+            }
+            Some(StatusCode::NO_RESPONDERS) => Err("the consumer is gone".to_owned()),
+            Some(status) => {
+                let description = message.description.unwrap_or_default();
+                Err(format!("the pull ended: {status} {description}"))
             }
         }
-        Ok(())
+    }
+
+    /// Hands the batch in the making to the writers.
+    async fn hand_over(&mut self, standing: &Standing) -> Result<(), String> {
+        let Gathered { messages, mut room, .. } = std::mem::take(&mut self.gathered);
+        let now = self.shared.clock.now().at;
+        let context = self.shared.bus.api();
+        let message = |message| jetstream::Message {
+            message,
+            context: context.clone(),
+        };
+        let mut webhooks: Vec<Webhook> = messages
+            .into_iter()
+            .filter_map(|m| Webhook::read(message(m), now))
+            .collect();
+        let ack_wait = standing.consumer.cached_info().config.ack_wait;
+        let holding = self.shared.held.hold(&mut webhooks, ack_wait);
+        if webhooks.is_empty() {
+            return Ok(());
+        }
+        // What was delivered while it is in hand already needs no room of its own.
+        let spare = room
+            .as_mut()
+            .and_then(|room| room.split(room.num_permits().saturating_sub(webhooks.len())));
+        drop(spare);
+        let batch = Batch {
+            holding,
+            webhooks,
+            created: standing.stream_created,
+            room,
+        };
+        let sent = self.batches.send(batch).await;
+        sent.map_err(|_| "the writing stage has ended".to_owned())
     }
 
     /// Hands messages that came after their pull had ended to others.
@@ -211,5 +297,45 @@ impl<'a> Puller<'a> {
                 settle::nak(self.shared, reply, None).await;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn room(permits: usize) -> OwnedSemaphorePermit {
+        let semaphore = Arc::new(Semaphore::new(permits));
+        semaphore
+            .try_acquire_many_owned(u32::try_from(permits).unwrap())
+            .unwrap()
+    }
+
+    #[test]
+    fn there_is_always_a_younger_pull_behind_one_that_expires() {
+        let mut asked = Asked::default();
+        assert!(asked.wants(Duration::ZERO, 10));
+        let semaphore = Arc::new(Semaphore::new(20));
+        asked.add(semaphore.clone().try_acquire_many_owned(10).unwrap(), Duration::ZERO);
+        assert!(!asked.wants(OVERLAP / 2, 10));
+        assert!(asked.wants(OVERLAP, 10) && OVERLAP < PULL);
+        asked.add(semaphore.try_acquire_many_owned(10).unwrap(), OVERLAP);
+        assert!(!asked.wants(OVERLAP * 2, 10), "never more than two");
+        drop(asked.take(10));
+        assert!(asked.wants(OVERLAP * 2, 10));
+    }
+
+    #[test]
+    fn half_a_batch_before_the_end_the_next_is_asked_for() {
+        let mut asked = Asked::default();
+        asked.add(room(10), Duration::ZERO);
+        for _ in 0..4 {
+            assert_eq!(asked.take(1).unwrap().num_permits(), 1);
+        }
+        assert!(!asked.wants(Duration::ZERO, 10));
+        drop(asked.take(1));
+        assert!(asked.wants(Duration::ZERO, 10));
+        drop(asked.take(usize::MAX));
+        assert_eq!(asked.outstanding(), 0, "the rest will not come");
     }
 }

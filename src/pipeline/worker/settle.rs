@@ -70,11 +70,13 @@ pub(super) async fn settle(shared: Arc<Shared>, batch: Batch, fates: Vec<Fate>, 
     }
     let took = shared.clock.now().mono.saturating_sub(begun);
     shared.metrics.batch(batch.webhooks.len(), took);
-    drop((batch.holding, batch.permit));
+    drop((batch.holding, batch.room));
 }
 
 /// Gives a batch back unprocessed: others may have it at once.
 pub(super) async fn give_back(shared: Arc<Shared>, batch: Batch) {
+    // While a pull of ours still waits they would come straight back to us.
+    shared.pulling_ended.cancelled().await;
     for webhook in batch.webhooks {
         nak(&shared, webhook.reply, None).await;
     }
