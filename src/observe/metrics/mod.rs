@@ -1,0 +1,2 @@
+//! Metrics endpoints.
+pub mod exposition;
