@@ -23,7 +23,7 @@ const REDIRECTS: usize = 3;
 #[derive(Debug, Default)]
 pub(super) struct ClientPool {
     /// `None`: the client of all targets without TLS.
-    clients: Vec<(Option<Tls>, Client)>,
+    pub(super) clients: Vec<(Option<Tls>, Client)>,
 }
 
 impl ClientPool {
@@ -39,11 +39,6 @@ impl ClientPool {
         let client = build(key.as_ref())?;
         self.clients.push((key, client.clone()));
         Ok(client)
-    }
-
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.clients.len()
     }
 }
 

@@ -4,9 +4,6 @@ mod client;
 pub mod exposition;
 mod fault;
 
-#[cfg(test)]
-mod tests;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -229,3 +226,6 @@ impl Source for Metrics {
         Ok(took)
     }
 }
+
+#[cfg(test)]
+mod tests;

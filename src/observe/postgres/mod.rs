@@ -9,9 +9,6 @@ mod fault;
 mod reading;
 mod session;
 
-#[cfg(test)]
-mod tests;
-
 use std::time::Duration;
 
 use self::reading::PANELS;
@@ -294,3 +291,6 @@ impl Source for Postgres {
         Ok(latency)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,9 +15,6 @@ mod line;
 mod swap;
 mod wanted;
 
-#[cfg(test)]
-mod tests;
-
 use std::sync::Arc;
 
 use self::draft::Draft;
@@ -329,3 +326,6 @@ impl Reader {
             .get_or_insert_with(|| Draft::resume(&self.known, page.matched, &page.values))
     }
 }
+
+#[cfg(test)]
+mod tests;

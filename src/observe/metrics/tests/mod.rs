@@ -557,7 +557,7 @@ fn a_thousand_targets_share_what_they_can() {
         one.tls.ca = Some(authority.ca.clone());
         fleet.source(&one).unwrap();
     }
-    assert_eq!(fleet.clients.len(), 2);
+    assert_eq!(fleet.clients.clients.len(), 2);
 }
 
 #[rstest]
