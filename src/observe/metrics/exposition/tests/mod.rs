@@ -272,6 +272,31 @@ fn the_layout_is_shared_while_the_series_stay_the_same() {
     assert_ne!(shorter.layout.hash, retyped.layout.hash);
 }
 
+#[rstest]
+#[case::longer_name("x 1\n", "x5 1\nx 2\n", &[2.0])]
+#[case::name_that_goes_on("x 1\n", "webhook 3\nwebhook_queue_depth 4\n", &[4.0])]
+#[case::labels_appear("x 1\n", "x{a=\"1\"} 2\n", &[2.0])]
+#[case::labels_vanish("x{a=\"1\"} 2\n", "x 3\n", &[3.0])]
+#[case::value_unreadable("x 1\nx_sum 2\n", "x one\nx_sum 3\n", &[3.0])]
+#[case::readable_again("x one\nx_sum 2\n", "x 1\nx_sum 3\n", &[1.0, 3.0])]
+fn what_looks_like_the_last_page_is_told_apart(#[case] first: &str, #[case] second: &str, #[case] values: &[f64]) {
+    let mut reader = reader();
+    read_with(&mut reader, first.as_bytes());
+    let known = read_with(&mut reader, second.as_bytes());
+    let new = read(second);
+    assert_eq!(known.values, values);
+    assert_eq!((known.layout, known.skipped), (new.layout, new.skipped));
+}
+
+#[test]
+fn a_known_line_that_grows_too_long_is_refused_like_a_new_one() {
+    let mut reader = reader();
+    read_with(&mut reader, b"x 1\n");
+    let long = format!("x 1 # {{a=\"{}\"}} 1\n", "y".repeat(LINE_LIMIT));
+    assert_eq!(read_with(&mut reader, long.as_bytes()).skipped, 1);
+    assert_eq!(read_with(&mut reader, b"x 1\n").values, [1.0]);
+}
+
 #[test]
 fn an_unfinished_page_leaves_no_trace() {
     let mut reader = reader();
