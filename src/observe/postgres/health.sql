@@ -1,6 +1,6 @@
 -- The server's health. Durations and times in microseconds. What a role without pg_monitor may
 -- not see of other roles' sessions (state, transaction start) makes a figure null, never smaller.
-WITH sessions AS MATERIALIZED (
+WITH sessions AS (
     SELECT pid, state, application_name, wait_event_type, query_start,
            -- The type is hidden too; user and database are not, and together mean a client.
            coalesce(backend_type = 'client backend', usesysid IS NOT NULL AND datid IS NOT NULL) AS is_client,
