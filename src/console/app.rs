@@ -15,7 +15,7 @@ use super::screen::{self, Badge, Hits, PanelHit, PanelId, Scene, Screen, Spot, S
 use super::theme::{Role, Theme};
 use super::widget::time::Zone;
 use crate::base::time::Moment;
-use crate::model::{Histories, Model, Settings, Severity, View};
+use crate::model::{Health, Histories, Model, Settings, Severity, View};
 use crate::sample::{Envelope, Interest};
 
 /// The smallest screen that can be drawn, columns and rows.
@@ -274,6 +274,13 @@ impl App {
         self.scene().view
     }
 
+    /// Whether a source has yet to answer for the first time.
+    #[must_use]
+    pub fn is_connecting(&self) -> bool {
+        let sources = &self.picture.parts().0.sources;
+        sources.is_empty() || sources.iter().any(|source| source.state == Health::Connecting)
+    }
+
     /// Shows a message in place of the key line for a few seconds.
     pub fn flash(&mut self, severity: Severity, text: impl Into<String>) {
         if self.ui.flashes.len() == FLASH.1 {
@@ -313,6 +320,8 @@ impl App {
                 Some(command) => self.run(command, hits),
                 None => Vec::new(),
             },
+            // Whoever had the terminal meanwhile may have written on it.
+            Event::FocusGained => vec![Effect::Redraw],
             Event::Mouse(mouse) if self.ui.mouse => self.mouse(mouse, hits),
             _ => Vec::new(),
         }
@@ -568,7 +577,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Drawn 
     let row = |y: u16| Rect::new(area.left(), y, area.width, 1);
     status::status_line(&scene, &mut stage, row(area.top()));
     status::key_line(&scene, &mut stage, row(area.bottom() - 1));
-    let most = usize::from((area.height / 8).clamp(2, 5));
+    let most = usize::from((area.height / 6).clamp(2, 6));
     let alerts = status::alerts(&scene, stage.canvas.glyphs(), area.width - 2, most);
     for (line, y) in alerts.iter().zip(area.top() + 1..) {
         stage.canvas.line(area.left() + 1, y, area.width - 2, line);

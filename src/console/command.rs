@@ -120,13 +120,13 @@ commands! {
         ScrollTop = "scroll-top" ["g", "home"];
         /// Scrolls to the bottom.
         ScrollBottom = "scroll-bottom" ["G", "end"];
-        /// Gives the whole screen to the focused panel, or takes it back.
+        /// Gives the focused panel the whole screen, or back.
         Zoom = "zoom" ["z"], hint "zoom" / 3;
-        /// Copies the verdicts with their evidence to the clipboard (OSC 52).
+        /// Copies the verdicts to the clipboard (OSC 52).
         Copy = "copy" ["y"], hint "copy" / 6, on Overview;
     }
     Display {
-        /// Holds the picture still while data goes on, or lets it go on.
+        /// Holds the picture still; data goes on.
         Pause = "pause" ["p"], hint "pause" / 2;
         /// Charts over a longer time: 1, 5, 15 min, 1 h.
         RangeLonger = "range-longer" ["+", "="], hint "range" / 4, on Overview;
@@ -136,7 +136,7 @@ commands! {
         TimeZone = "time-zone" ["U"];
         /// Goes to the next theme.
         NextTheme = "next-theme" ["T"], hint "theme" / 4;
-        /// Leaves the mouse to the terminal (to select text), or takes it back.
+        /// Leaves the mouse to the terminal, to select text.
         Mouse = "mouse" ["M"];
         /// Draws the whole screen afresh.
         Redraw = "redraw" ["ctrl-l"];
@@ -144,7 +144,7 @@ commands! {
     Console {
         /// Shows or hides this help.
         Help = "help" ["?", "f1"], hint "help" / 0;
-        /// Goes back one layer: closes the help, the zoom, the focus.
+        /// Goes back one layer: help, zoom, focus.
         Back = "back" ["esc"];
         /// Suspends the console; `fg` brings it back.
         Suspend = "suspend" ["ctrl-z"];

@@ -133,7 +133,7 @@ static UNICODE: Glyphs = Glyphs {
     lines: ('─', '│'),
     heavy: '━',
     tick: '┤',
-    marker: ('▌', '▐'),
+    marker: ('▌', '┃'),
     shade: '▒',
     hatch: '╱',
     levels: [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'],

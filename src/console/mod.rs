@@ -7,13 +7,15 @@
 //!
 //! [`command`] is the table of what can be done; [`theme`] is the only place that names colours;
 //! [`widget`] is the only way onto the screen. All of that is plain data in, cells out:
-//! `run` and `terminal` alone know a runtime, a terminal and a clock.
+//! [`run`](run::run) and [`terminal`] alone know a runtime, a terminal and a clock.
 
 pub mod app;
 pub mod command;
 pub mod glyph;
 pub mod keymap;
+pub mod run;
 pub mod screen;
+pub mod terminal;
 pub mod theme;
 pub mod widget;
 

@@ -192,7 +192,14 @@ impl<'a> Stage<'a> {
             (panel.rows, panel.visible) = (rows, visible);
         }
         let offset = scene.ui.scroll(id).min(rows.saturating_sub(visible));
-        scroll_bar(&mut self.canvas, area, rows, visible, offset);
+        scroll_bar(
+            &mut self.canvas,
+            area,
+            scene.ui.focus() == Some(id),
+            rows,
+            visible,
+            offset,
+        );
         offset
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ratatui::layout::Rect;
 
 use super::{Badge, Scene, Spot, Stage};
+use crate::base::text;
 use crate::base::time::since;
 use crate::console::command::Command;
 use crate::console::glyph::Glyphs;
@@ -35,41 +36,102 @@ pub fn severity(severity: Severity, glyphs: &Glyphs) -> (char, Role) {
     }
 }
 
-/// How much the status line says, from all to the least.
-const DETAIL: [Detail; 4] = [
+/// How much the status line says. What fails is named on every level.
+#[derive(Clone, Copy)]
+struct Detail {
+    /// The product's name.
+    product: bool,
+    /// The stream behind the profile.
+    stream: bool,
+    /// Round-trip times of what answers.
+    latency: bool,
+    /// The words of states beside their glyphs.
+    words: bool,
+    /// Ages of what does not answer.
+    ages: bool,
+    /// Badges in full, LIVE among them.
+    badges: bool,
+    /// The clock: 0 none, 1 the time, 2 its zone.
+    clock: u8,
+    /// Columns between sources.
+    gap: usize,
+}
+
+/// Everything.
+const ALL: Detail = Detail {
+    product: true,
+    stream: true,
+    latency: true,
+    words: true,
+    ages: true,
+    badges: true,
+    clock: 2,
+    gap: 3,
+};
+
+/// From all to the least: the first that fits is drawn.
+const DETAIL: [Detail; 9] = [
+    ALL,
+    Detail { gap: 2, ..ALL },
     Detail {
-        latency: true,
-        product: true,
-        zone: true,
-        gap: 3,
-    },
-    Detail {
-        latency: true,
-        product: true,
-        zone: true,
         gap: 2,
+        clock: 1,
+        ..ALL
     },
     Detail {
         latency: false,
-        product: true,
-        zone: false,
-        gap: 2,
+        clock: 1,
+        ..ALL
     },
     Detail {
         latency: false,
+        clock: 1,
         product: false,
-        zone: false,
+        gap: 2,
+        ..ALL
+    },
+    Detail {
+        latency: false,
+        clock: 1,
+        product: false,
+        words: false,
+        gap: 2,
+        ..ALL
+    },
+    Detail {
+        latency: false,
+        clock: 1,
+        product: false,
+        words: false,
+        stream: false,
+        badges: false,
+        gap: 2,
+        ..ALL
+    },
+    Detail {
+        latency: false,
+        clock: 0,
+        product: false,
+        words: false,
+        stream: false,
+        badges: false,
         gap: 1,
+        ..ALL
+    },
+    Detail {
+        latency: false,
+        clock: 0,
+        product: false,
+        words: false,
+        stream: false,
+        badges: false,
+        gap: 1,
+        ages: false,
     },
 ];
 
-#[derive(Clone, Copy)]
-struct Detail {
-    latency: bool,
-    product: bool,
-    zone: bool,
-    gap: usize,
-}
+/// Columns of a profile's name at most.
+const NAME: usize = 24;
 
 /// Draws the status line: on what, from where, how fresh.
 pub fn status_line(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
@@ -88,7 +150,7 @@ pub fn status_line(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
         let widths = [&left, &middle, &right].map(|line| stage.canvas.width(line));
         widths.iter().sum::<u16>() + 4 <= room
     };
-    let detail = DETAIL.into_iter().find(fits).unwrap_or(DETAIL[3]);
+    let detail = DETAIL.into_iter().find(fits).unwrap_or(DETAIL[DETAIL.len() - 1]);
     let (left, middle, right) = parts(detail);
     let y = area.top();
     let right_at = stage.canvas.line_right(area.left() + 1, y, room, &right);
@@ -107,8 +169,11 @@ fn name<'a>(scene: &Scene<'a>, glyphs: &Glyphs, detail: Detail) -> Line<'a> {
         line.push(span("hookwatch", Role::Key));
         line.push(span("  ", Role::Text));
     }
-    line.push(span(&*scene.view.profile, Role::Text));
-    if let Some(stream) = scene.stream {
+    line.push(span(
+        text::cut(&text::safe(&scene.view.profile), NAME).into_owned(),
+        Role::Text,
+    ));
+    if let Some(stream) = scene.stream.filter(|_| detail.stream) {
         line.push(span(format!(" {} ", glyphs.under), Role::Dim));
         line.push(span(stream, Role::Text));
     }
@@ -156,14 +221,21 @@ fn sources<'a>(scene: &Scene<'a>, glyphs: &Glyphs, detail: Detail) -> Line<'a> {
         match worst.state {
             Health::Ok if of_kind.len() == 1 && detail.latency => {
                 if let Some(latency) = worst.latency {
-                    line.push(span(format!(" {}", crate::base::text::duration(latency)), Role::Dim));
+                    line.push(span(format!(" {}", text::duration(latency)), Role::Dim));
                 }
             }
             Health::Ok => {}
+            Health::Connecting | Health::Off if !detail.words => {}
             Health::Connecting | Health::Off => line.push(span(format!(" {word}"), role)),
             Health::Stale | Health::Failing => {
+                if detail.words {
+                    line.push(span(format!(" {word}"), role));
+                }
+                if !detail.ages {
+                    continue;
+                }
                 let age = worst.age.unwrap_or_else(|| since(worst.since, scene.view.now.at));
-                line.push(span(format!(" {word} {}", whole(age)), role));
+                line.push(span(format!(" {}", whole(age)), role));
             }
         }
     }
@@ -192,7 +264,8 @@ fn right<'a>(scene: &Scene<'a>, detail: Detail) -> Line<'a> {
         .iter()
         .map(|badge| match badge {
             Badge::Demo => ("DEMO".to_owned(), Role::Badge),
-            Badge::ReadOnly => ("READ-ONLY".to_owned(), Role::BadgeCaution),
+            Badge::ReadOnly if detail.badges => ("READ-ONLY".to_owned(), Role::BadgeCaution),
+            Badge::ReadOnly => ("RO".to_owned(), Role::BadgeCaution),
             Badge::Prod => ("PROD".to_owned(), Role::BadgeDanger),
             Badge::Playback => ("PLAYBACK".to_owned(), Role::Badge),
         })
@@ -203,7 +276,9 @@ fn right<'a>(scene: &Scene<'a>, detail: Detail) -> Line<'a> {
     } else if scene.badges.contains(&Badge::Playback) {
         // A recording is not live, whatever it shows.
     } else if states().any(|state| state == Health::Ok) {
-        badges.push(("LIVE".to_owned(), Role::BadgeLive));
+        if detail.badges {
+            badges.push(("LIVE".to_owned(), Role::BadgeLive));
+        }
     } else if states().any(|state| matches!(state, Health::Failing | Health::Stale)) {
         badges.push(("NO DATA".to_owned(), Role::BadgeDanger));
     }
@@ -212,9 +287,10 @@ fn right<'a>(scene: &Scene<'a>, detail: Detail) -> Line<'a> {
         line.push(span(format!(" {label} "), role));
         line.push(span(" ", Role::Text));
     }
-    line.push(span(" ", Role::Text));
-    line.push(span(scene.zone().clock(scene.now.at), Role::Dim));
-    if detail.zone {
+    if detail.clock > 0 {
+        line.push(span(format!(" {}", scene.zone().clock(scene.now.at)), Role::Dim));
+    }
+    if detail.clock > 1 {
         line.push(span(format!(" {}", scene.zone().name), Role::Dim));
     }
     line
@@ -234,36 +310,28 @@ pub fn alerts(scene: &Scene<'_>, glyphs: &Glyphs, width: u16, rows: usize) -> Ve
         return Vec::new();
     }
     let told = if failing.len() > rows { rows - 1 } else { failing.len() };
-    let mut spare = rows - told - usize::from(told < failing.len());
-    let mut lines: Vec<Line<'static>> = Vec::new();
-    for source in &failing[..told] {
-        let head = alert_head(source, glyphs);
-        let indent = 2;
-        let head_width: usize = head.iter().map(|span| crate::base::text::width(&span.text)).sum();
-        let text = alert_text(source);
-        // The first row begins behind the head: it is wrapped as if the head were words of it.
-        let padded = format!("{}{text}", "\u{a0}".repeat(head_width.saturating_sub(indent)));
-        let wrapped = wrap(
-            &padded,
-            width.saturating_sub(u16::try_from(indent).unwrap_or(2)),
-            1 + spare,
-        );
-        spare -= wrapped.len().saturating_sub(1).min(spare);
-        for (number, row) in wrapped.into_iter().enumerate() {
-            let mut line = if number == 0 {
-                head.clone()
-            } else {
-                vec![span("  ", Role::Text)]
-            };
-            line.push(span(row.trim_start_matches('\u{a0}').to_owned(), Role::Text));
-            lines.push(line);
-        }
+    let (spoken, rest) = failing.split_at(told);
+    let mut granted = vec![1; told];
+    let mut spare = rows - told - usize::from(!rest.is_empty());
+    let wanted: Vec<usize> = spoken
+        .iter()
+        .map(|source| alert(source, glyphs, width, usize::MAX).len())
+        .collect();
+    while spare > 0
+        && let Some(index) = (0..told)
+            .filter(|index| granted[*index] < wanted[*index])
+            .min_by_key(|index| granted[*index])
+    {
+        granted[index] += 1;
+        spare -= 1;
     }
-    if told < failing.len() {
-        let names: Vec<String> = failing[told..]
-            .iter()
-            .map(|source| source.id.name.to_string())
-            .collect();
+    let mut lines: Vec<Line<'static>> = spoken
+        .iter()
+        .zip(granted)
+        .flat_map(|(source, rows)| alert(source, glyphs, width, rows))
+        .collect();
+    if !rest.is_empty() {
+        let names: Vec<&str> = rest.iter().map(|source| &*source.id.name).collect();
         let text = format!("{} more fail: {}", names.len(), names.join(", "));
         lines.push(vec![
             span(format!("{} ", glyphs.critical), Role::Critical),
@@ -273,25 +341,57 @@ pub fn alerts(scene: &Scene<'_>, glyphs: &Glyphs, width: u16, rows: usize) -> Ve
     lines
 }
 
+/// Rows that one source's error may take at most.
+const LONGEST: usize = 4;
+
+/// One source's error. Where it does not fit, its cause is cut and the next step stays.
+fn alert(source: &SourceView, glyphs: &Glyphs, width: u16, rows: usize) -> Vec<Line<'static>> {
+    let rows = rows.min(LONGEST);
+    let head = alert_head(source, glyphs);
+    let indent = 2;
+    let head_width: usize = head.iter().map(|span| text::width(&span.text)).sum();
+    // The first row begins behind the head: it is wrapped as if the head were a word of it.
+    let pad = "\u{a0}".repeat(head_width.saturating_sub(indent));
+    let width = width.saturating_sub(u16::try_from(indent).unwrap_or(2));
+    let error = text::safe(source.error.as_deref().unwrap_or_default());
+    let error = text::cut(&error, usize::from(width) * LONGEST * 2);
+    let mut wrapped = wrap(&format!("{pad}{error}"), width, rows);
+    if wrapped.last().is_some_and(|row| row.ends_with('…'))
+        && let Some((cause, next)) = error.split_once(" → ")
+    {
+        let room = usize::from(width) * rows;
+        let others = text::width(&pad) + text::width(next) + 3 + (rows - 1) * 8;
+        if room > others + 12 {
+            let cause = text::cut(cause, room - others);
+            wrapped = wrap(&format!("{pad}{cause} → {next}"), width, rows);
+        }
+    }
+    let mut lines = Vec::with_capacity(wrapped.len());
+    for (number, row) in wrapped.into_iter().enumerate() {
+        let mut line = if number == 0 {
+            head.clone()
+        } else {
+            vec![span("  ", Role::Text)]
+        };
+        line.push(span(row.trim_start_matches('\u{a0}').to_owned(), Role::Text));
+        lines.push(line);
+    }
+    lines
+}
+
 fn alert_head(source: &SourceView, glyphs: &Glyphs) -> Line<'static> {
     let kind = kind_name(source.id.kind);
-    let name = if *source.id.name == *kind {
+    let name = text::safe(&source.id.name);
+    let name = text::cut(&name, NAME);
+    let name = if name == kind {
         kind.to_owned()
     } else {
-        format!("{kind} {}", source.id.name)
+        format!("{kind} {name}")
     };
     vec![
         span(format!("{} ", glyphs.critical), Role::Critical),
         span(format!("{name}  "), Role::Strong),
     ]
-}
-
-fn alert_text(source: &SourceView) -> String {
-    let error = source.error.as_deref().unwrap_or_default();
-    match source.retry_in {
-        Some(wait) if wait >= Duration::from_secs(1) => format!("{error} (next try in {})", whole(wait)),
-        _ => error.to_owned(),
-    }
 }
 
 /// Draws the key line: the flash when there is one, else the keys of this screen.

@@ -3,8 +3,9 @@
 
 use std::borrow::Cow;
 
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -19,6 +20,16 @@ pub struct Span<'a> {
     pub text: Cow<'a, str>,
     /// What it means.
     pub role: Role,
+    /// Whether it has the weight of [`Role::Strong`] besides.
+    pub strong: bool,
+}
+
+impl Span<'_> {
+    /// The same with the weight of [`Role::Strong`].
+    #[must_use]
+    pub fn strong(self) -> Self {
+        Self { strong: true, ..self }
+    }
 }
 
 /// A piece of text and what it means.
@@ -26,6 +37,7 @@ pub fn span<'a>(text: impl Into<Cow<'a, str>>, role: Role) -> Span<'a> {
     Span {
         text: text.into(),
         role,
+        strong: false,
     }
 }
 
@@ -78,12 +90,17 @@ impl<'a> Canvas<'a> {
     /// Writes one glyph.
     pub fn glyph(&mut self, x: u16, y: u16, glyph: char, role: Role) {
         if let Some(cell) = self.buffer.cell_mut((x, y)) {
-            cell.set_char(glyph).set_style(self.theme.style(role));
+            cell.set_char(glyph);
+            dress(cell, self.theme.style(role));
         }
     }
 
     /// Writes text into at most `width` columns from `x`, made safe and cut. Returns how many it took.
     pub fn put(&mut self, x: u16, y: u16, width: u16, text: &str, role: Role) -> u16 {
+        self.write(x, y, width, text, self.theme.style(role))
+    }
+
+    fn write(&mut self, x: u16, y: u16, width: u16, text: &str, style: Style) -> u16 {
         let area = self.buffer.area;
         if y < area.top() || y >= area.bottom() || x < area.left() || x >= area.right() {
             return 0;
@@ -93,17 +110,20 @@ impl<'a> Canvas<'a> {
             return 0;
         }
         let fitted = fit(text, usize::from(width), self.theme.charset());
-        let style = self.theme.style(role);
         let mut at = x;
         for grapheme in fitted.graphemes(true) {
             let columns = u16::try_from(grapheme.width()).unwrap_or(u16::MAX);
             if columns == 0 {
                 continue;
             }
-            self.buffer[(at, y)].set_symbol(grapheme).set_style(style);
+            let cell = &mut self.buffer[(at, y)];
+            cell.set_symbol(grapheme);
+            dress(cell, style);
             // The second half of a wide character belongs to it.
             for hidden in 1..columns {
-                self.buffer[(at + hidden, y)].set_symbol(" ").set_style(style);
+                let cell = &mut self.buffer[(at + hidden, y)];
+                cell.set_symbol(" ");
+                dress(cell, style);
             }
             at += columns;
         }
@@ -114,7 +134,11 @@ impl<'a> Canvas<'a> {
     pub fn line(&mut self, x: u16, y: u16, width: u16, line: &[Span<'_>]) -> u16 {
         let mut used = 0;
         for span in line {
-            used += self.put(x + used, y, width - used, &span.text, span.role);
+            let mut style = self.theme.style(span.role);
+            if span.strong {
+                style.add_modifier |= self.theme.style(Role::Strong).add_modifier;
+            }
+            used += self.write(x + used, y, width - used, &span.text, style);
         }
         used
     }
@@ -140,6 +164,12 @@ impl<'a> Canvas<'a> {
         let fitted = fit(text, WIDEST, self.theme.charset());
         u16::try_from(text::width(&fitted)).unwrap_or(u16::MAX)
     }
+}
+
+/// Gives a cell a new look: its fill stays, the weight and slant of what stood there go.
+fn dress(cell: &mut Cell, style: Style) {
+    cell.modifier &= Modifier::REVERSED;
+    cell.set_style(style);
 }
 
 /// No screen is wider, in columns.
@@ -216,9 +246,12 @@ pub fn wrap(text: &str, width: u16, rows: usize) -> Vec<String> {
         out.push(row);
     }
     if out.len() > rows || head.len() < text.len() {
+        // The last row is filled as far as it goes, also with half a word.
+        let next = out.get(rows).map_or("", String::as_str).to_owned();
         out.truncate(rows);
         if let Some(last) = out.last_mut() {
-            *last = text::cut(&format!("{last}…"), width).into_owned();
+            let joint = if last.width() < width { " " } else { "" };
+            *last = text::cut(&format!("{last}{joint}{next}…"), width).into_owned();
         }
     }
     out
@@ -294,7 +327,7 @@ mod tests {
     fn rows_break_at_spaces_and_say_when_something_is_left_out() {
         assert_eq!(wrap("a bb ccc", 4, 9), ["a bb", "ccc"]);
         assert_eq!(wrap("abcdefghij k", 4, 9), ["abcd", "efgh", "ij k"]);
-        assert_eq!(wrap("one two three four", 7, 2), ["one two", "three…"]);
+        assert_eq!(wrap("one two three four", 7, 2), ["one two", "three …"]);
         assert_eq!(wrap("one two three", 7, 1), ["one tw…"]);
         assert_eq!(wrap("", 7, 1), Vec::<String>::new());
         assert!(wrap(&"word ".repeat(50_000), 20, 3).len() == 3);

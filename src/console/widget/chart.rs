@@ -15,6 +15,9 @@ use crate::console::theme::Role;
 /// Dots in a cell: 2 columns by 4 rows.
 const DOTS: (usize, usize) = (2, 4);
 
+/// Rows of dots that a line is thick, hanging from its value: one alone can hardly be seen.
+const THICK: usize = 2;
+
 /// The bit of a braille pattern by row and column of the dot.
 const BITS: [[u8; 2]; 4] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]];
 
@@ -62,7 +65,7 @@ pub fn lines(canvas: &mut Canvas<'_>, area: Rect, ceiling: f32, lines: &[(&[Opti
     reason = "clamped to the rows of the area"
 )]
 fn dot(value: f32, ceiling: f32, height: u16) -> usize {
-    let last = usize::from(height) * DOTS.1 - 1;
+    let last = usize::from(height) * DOTS.1 - THICK;
     let down = (1.0 - value / ceiling).clamp(0.0, 1.0);
     (down * last as f32).round() as usize
 }
@@ -71,6 +74,7 @@ fn dot(value: f32, ceiling: f32, height: u16) -> usize {
 fn trace(rows: &[Option<usize>], area: Rect) -> Vec<u8> {
     let width = usize::from(area.width);
     let mut masks = vec![0u8; width * usize::from(area.height)];
+    let last = usize::from(area.height) * DOTS.1 - 1;
     let mut previous = None;
     for (column, row) in rows.iter().enumerate().take(width * DOTS.0) {
         if let Some(row) = *row {
@@ -81,7 +85,7 @@ fn trace(rows: &[Option<usize>], area: Rect) -> Vec<u8> {
                 std::cmp::Ordering::Equal => (row, row),
                 std::cmp::Ordering::Greater => (row, from - 1),
             };
-            for dot in low..=high {
+            for dot in low..=(high + THICK - 1).min(last) {
                 masks[dot / DOTS.1 * width + column / DOTS.0] |= BITS[dot % DOTS.1][column % DOTS.0];
             }
         }
@@ -90,26 +94,26 @@ fn trace(rows: &[Option<usize>], area: Rect) -> Vec<u8> {
     masks
 }
 
+/// Columns on either side over which the edge of the shade is smoothed: it would flicker else.
+const SMOOTH: usize = 3;
+
 /// Shades the cells whose middle lies under the upper and over the lower line.
 fn shade(canvas: &mut Canvas<'_>, area: Rect, upper: &[Option<usize>], lower: &[Option<usize>]) {
     let fill = canvas.theme().shows(Role::Gap);
     for (column, x) in (area.left()..area.right()).enumerate() {
-        let middle = |rows: &[Option<usize>]| {
-            let known: Vec<usize> = rows
-                .iter()
-                .skip(column * DOTS.0)
-                .take(DOTS.0)
-                .flatten()
-                .copied()
-                .collect();
-            (!known.is_empty()).then(|| known.iter().sum::<usize>() / known.len())
+        let here = column * DOTS.0;
+        let level = |rows: &[Option<usize>]| {
+            rows.get(here..here + DOTS.0)?.iter().find_map(|row| *row)?;
+            let around = here.saturating_sub(SMOOTH)..(here + DOTS.0 + SMOOTH).min(rows.len());
+            let known: Vec<usize> = rows[around].iter().flatten().copied().collect();
+            Some(known.iter().sum::<usize>() as f32 / known.len() as f32)
         };
-        let (Some(top), Some(bottom)) = (middle(upper), middle(lower)) else {
+        let (Some(top), Some(bottom)) = (level(upper), level(lower)) else {
             continue;
         };
         for (row, y) in (area.top()..area.bottom()).enumerate() {
-            let centre = row * DOTS.1 + DOTS.1 / 2;
-            if (top + 1..bottom).contains(&centre) {
+            let middle = (row * DOTS.1) as f32 + 1.5;
+            if top < middle && middle < bottom {
                 if fill {
                     canvas.fill(Rect::new(x, y, 1, 1), Role::Gap);
                 } else {
@@ -164,7 +168,8 @@ pub fn area(canvas: &mut Canvas<'_>, area: Rect, ceiling: f32, values: &[Option<
     }
 }
 
-/// A history in one row: the last `columns` of `values`, the highest of them as a full block.
+/// A history in one row: the last `columns` of `values`. `ceiling` is seven eighths of a block,
+/// so that rows below each other stay apart.
 /// Zero is the lowest block, so that silence differs from a gap.
 #[must_use]
 #[expect(
@@ -178,7 +183,7 @@ pub fn sparkline(values: &[Option<f32>], columns: u16, ceiling: f32, levels: &[c
     let blank = columns - squeezed.len();
     let blocks = squeezed.into_iter().map(|value| match value {
         None => levels[0],
-        Some(value) if ceiling > 0.0 => levels[1 + ((value / ceiling).clamp(0.0, 1.0) * 7.0).round() as usize],
+        Some(value) if ceiling > 0.0 => levels[1 + ((value / ceiling).clamp(0.0, 1.0) * 6.0).round() as usize],
         Some(_) => levels[1],
     });
     std::iter::repeat_n(levels[0], blank).chain(blocks).collect()
@@ -208,8 +213,8 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// The lowest axis with round ticks (1, 2, 2.5, 5 × 10ⁿ) that `highest` stays under, one
-    /// tick in at least 3 rows.
+    /// The lowest axis with round ticks (1, 2, 2.5, 5 × 10ⁿ; where there is room for one only, two
+    /// digits) that `highest` stays under, one tick in at least 3 rows.
     #[must_use]
     pub fn over(highest: f32, rows: u16) -> Self {
         let most = f32::from((rows / 3).clamp(1, 6));
@@ -219,10 +224,15 @@ impl Scale {
             1.0
         };
         let decade = 10f32.powf((highest / most).log10().floor());
-        let candidates = [1.0, 2.0, 2.5, 5.0, 10.0, 20.0, 25.0, 50.0].map(|step| step * decade);
+        let round: &[f32] = if most < 2.0 {
+            &[1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0]
+        } else {
+            &[1.0, 2.0, 2.5, 5.0, 10.0, 20.0, 25.0, 50.0]
+        };
         let reach = |step: f32| (highest / step).ceil().max(1.0);
-        let step = candidates
-            .into_iter()
+        let step = round
+            .iter()
+            .map(|step| step * decade)
             .filter(|step| reach(*step) <= most)
             .min_by(|a, b| (reach(*a) * a).total_cmp(&(reach(*b) * b)))
             .unwrap_or(highest);
@@ -243,7 +253,7 @@ impl Scale {
         for tick in &self.ticks {
             let row = dot(*tick, self.ceiling, area.height) / DOTS.1;
             let y = area.top() + u16::try_from(row).unwrap_or(0);
-            let label = text::compact(f64::from(*tick)).replace(".0", "");
+            let label = label(*tick);
             canvas.line_right(
                 area.left(),
                 y,
@@ -253,6 +263,12 @@ impl Scale {
             canvas.glyph(area.right() - 1, y, canvas.glyphs().tick, Role::ChartAxis);
         }
     }
+}
+
+/// A value beside an axis: `15k`, `2.5k`.
+#[must_use]
+pub fn label(value: f32) -> String {
+    text::compact(f64::from(value)).replace(".0", "")
 }
 
 /// Steps between labels of a time axis, seconds.
@@ -338,7 +354,7 @@ mod tests {
         let (rows, _) = draw(2, 2, Charset::Unicode, |canvas, area| {
             lines(canvas, area, 10.0, &[(&values, Role::ChartIngest)])
         });
-        assert_eq!(rows, ["\u{2800}⡏".replace('\u{2800}', " "), "⣀⠇".to_owned()]);
+        assert_eq!(rows, [" ⡟".to_owned(), "⣤⠇".to_owned()]);
     }
 
     #[test]
@@ -360,7 +376,7 @@ mod tests {
         let (rows, _) = draw(6, 1, Charset::Unicode, |canvas, area| {
             lines(canvas, area, 10.0, &[(&gap, Role::ChartIngest)])
         });
-        assert_eq!(rows, [" ⠤╱ ⠤"]);
+        assert_eq!(rows, [" ⠶╱ ⠶"]);
     }
 
     #[test]
@@ -423,7 +439,7 @@ mod tests {
     #[test]
     fn a_sparkline_tells_silence_from_a_gap_and_ends_at_the_right() {
         let values = [None, Some(0.0), Some(4.0), Some(8.0)];
-        assert_eq!(sparkline(&values, 6, 8.0, &glyphs().levels), "   ▁▅█");
+        assert_eq!(sparkline(&values, 6, 8.0, &glyphs().levels), "   ▁▄▇");
         assert_eq!(sparkline(&values, 2, 8.0, &glyphs().levels), "▁▆");
         assert_eq!(sparkline(&[], 3, 0.0, &glyphs().levels), "   ");
         assert_eq!(sparkline(&[Some(0.0)], 1, 0.0, &glyphs().levels), "▁");
@@ -452,6 +468,6 @@ mod tests {
             jiff::tz::TimeZone::fixed(jiff::tz::Offset::from_seconds(19_800).unwrap()),
             end,
         );
-        assert_eq!(axis(&half, 3_600), ["18:45", "19:00", "19:15", "19:30"]);
+        assert_eq!(axis(&half, 3_600), ["18:45", "19:00", "19:15"]);
     }
 }

@@ -23,7 +23,36 @@ pub fn tone(reading: &Reading, role: Role) -> Role {
 /// A figure, its unit dim.
 #[must_use]
 pub fn figure(reading: &Reading, unit: Unit, role: Role) -> Line<'static> {
-    dress(&show(reading, unit), tone(reading, role))
+    let shown = show(reading, unit);
+    // What is counted by the minute is whole.
+    let shown = if unit == Unit::PerMinute {
+        shown.replace(".0/", "/")
+    } else {
+        shown
+    };
+    dress(&shown, tone(reading, role))
+}
+
+/// A time to come, no more exact than a forecast can be: whole seconds under a minute, whole minutes from 10 up.
+#[must_use]
+pub fn forecast(reading: &Reading, role: Role) -> Line<'static> {
+    let shown = match (reading.value, reading.state) {
+        (Some(seconds), state) if state != ReadingState::Unknown => {
+            let exact = if seconds >= 600.0 {
+                (seconds / 60.0).round() * 60.0
+            } else {
+                seconds.round()
+            };
+            let whole = Unit::Seconds.format(exact);
+            if seconds >= 600.0 {
+                whole.replace(" 00 s", "")
+            } else {
+                whole
+            }
+        }
+        _ => text::UNKNOWN.to_owned(),
+    };
+    vec![span(shown, tone(reading, role))]
 }
 
 /// A figure in few columns: `12.4k/s`, `8.4s`, `4m05s`.
@@ -134,6 +163,10 @@ mod tests {
 
     #[test]
     fn short_figures_are_short() {
+        assert_eq!(plain(&forecast(&reading(1_259.6), Role::Text)), "21 min");
+        assert_eq!(plain(&forecast(&reading(245.4), Role::Text)), "4 min 05 s");
+        assert_eq!(plain(&forecast(&reading(12_000.0), Role::Text)), "3 h 20 min");
+        assert_eq!(plain(&forecast(&Reading::unknown(), Role::Text)), "–");
         for (value, unit, expected) in [
             (12_431.0, Unit::PerSecond, "12.4k/s"),
             (8.4, Unit::Seconds, "8.4s"),

@@ -18,8 +18,9 @@ pub struct Frame<'a> {
     pub tone: Option<Role>,
 }
 
-/// From here on there is room for two columns of air beside a panel's content, else one.
-const ROOMY: u16 = 36;
+/// From this width on there are two columns of air on the right of a panel's content, else one.
+/// On the left there are always two: content stands under its title.
+const ROOMY: u16 = 44;
 
 impl Frame<'_> {
     /// Draws it. Returns the room inside; of a panel less than 3 rows high, its one row right of the title.
@@ -60,7 +61,12 @@ impl Frame<'_> {
             canvas.line_right(left + 2, top, room, &line);
         }
         let air = if area.width >= ROOMY { 2 } else { 1 };
-        Rect::new(left + 1 + air, top + 1, area.width - 2 - 2 * air, area.height - 2)
+        Rect::new(
+            area.left() + 3,
+            area.top() + 1,
+            (area.width - 4).saturating_sub(air),
+            area.height - 2,
+        )
     }
 
     fn draw_flat(&self, canvas: &mut Canvas<'_>, area: Rect) -> Rect {
@@ -79,15 +85,16 @@ impl Frame<'_> {
 }
 
 /// Draws where in its content a panel stands: a thumb on its right edge. Nothing when all is visible.
-pub fn scroll_bar(canvas: &mut Canvas<'_>, area: Rect, rows: usize, visible: usize, offset: usize) {
+pub fn scroll_bar(canvas: &mut Canvas<'_>, area: Rect, focused: bool, rows: usize, visible: usize, offset: usize) {
     let track = usize::from(area.height.saturating_sub(2));
     if rows <= visible || track == 0 {
         return;
     }
+    let role = if focused { Role::Marker } else { Role::Dim };
     let size = (track * visible / rows).clamp(1, track);
     let start = (track - size) * offset.min(rows - visible) / (rows - visible);
     for row in start..start + size {
         let y = area.top() + 1 + u16::try_from(row).unwrap_or(u16::MAX);
-        canvas.glyph(area.right() - 1, y, canvas.glyphs().marker.1, Role::Marker);
+        canvas.glyph(area.right() - 1, y, canvas.glyphs().marker.1, role);
     }
 }

@@ -10,8 +10,8 @@ use crate::base::time::{Moment, since};
 use crate::console::theme::Role;
 use crate::console::widget::chart::{self, Scale};
 use crate::console::widget::{Frame, Line, figure, span};
-use crate::model::SeriesKey;
-use crate::model::field::Field;
+use crate::model::field::{Field, Unit};
+use crate::model::{Reading, SeriesKey};
 
 /// Columns of the vertical axis: label, air, tick.
 const AXIS: u16 = 7;
@@ -107,9 +107,8 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: Pan
     let roomy = inner.height >= 8;
     let below = if roomy { 2 } else { 1 };
     let rows = inner.height.saturating_sub(below);
-    let strip = if rows >= STRIP { (rows / 7).max(2) } else { 0 };
-    let air = u16::from(strip > 0);
-    let plot = Rect::new(inner.left() + AXIS, inner.top(), plot_width, rows - strip - air);
+    let (plot_rows, air, strip) = divide(rows, data.highest());
+    let plot = Rect::new(inner.left() + AXIS, inner.top(), plot_width, plot_rows);
     let scale = Scale::over(data.highest(), plot.height);
     scale.draw(
         &mut stage.canvas,
@@ -130,20 +129,37 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: Pan
     }
     let axis = Rect::new(plot.left(), inner.top() + rows, plot.width, 1);
     chart::time_axis(&mut stage.canvas, axis, end.at, range, scene.zone());
-    let legend = legend(scene, stage, strip > 0);
-    let at = if roomy {
-        (inner.left() + AXIS, inner.bottom() - 1)
-    } else {
-        (area.left() + 2, area.bottom() - 1)
-    };
+    // Below the plot where there is room, else in the frame.
+    let room = if roomy { inner.width } else { area.width - 6 };
+    let legend = legend(scene, stage, strip > 0, room);
     if roomy {
-        stage.canvas.line(at.0, at.1, plot.width, &legend);
+        let fits = stage.canvas.width(&legend) <= plot.width;
+        let x = if fits { plot.left() } else { inner.left() };
+        stage.canvas.line(x, inner.bottom() - 1, inner.right() - x, &legend);
     } else {
         let mut line = vec![span(" ", Role::Text)];
         line.extend(legend);
         line.push(span(" ", Role::Text));
-        stage.canvas.line(at.0, at.1, area.width - 4, &line);
+        stage
+            .canvas
+            .line(area.left() + 2, area.bottom() - 1, area.width - 4, &line);
     }
+}
+
+/// Rows for the plot, for air, for the backlog: so that the ticks stand at equal distances if they can.
+fn divide(rows: u16, highest: f32) -> (u16, u16, u16) {
+    if rows < STRIP {
+        return (rows, 0, 0);
+    }
+    let strip = (rows / 7).max(2);
+    let choices = [(1, strip), (1, strip + 1)];
+    let even = |(air, strip): &(u16, u16)| {
+        let plot = rows - air - strip;
+        let steps = Scale::over(highest, plot).ticks.len().saturating_sub(1).max(1);
+        usize::from(plot - 1).is_multiple_of(steps)
+    };
+    let (air, strip) = choices.into_iter().find(even).unwrap_or(choices[0]);
+    (rows - air - strip, air, strip)
 }
 
 /// The backlog as an area: a second's worth of ingest is the least that fills its height, so
@@ -158,7 +174,7 @@ fn backlog_strip(stage: &mut Stage<'_>, axis: Rect, area: Rect, data: &Data) {
     let top = highest(&data.backlog);
     let ceiling = top.max(mean).max(1.0);
     chart::area(&mut stage.canvas, area, ceiling, &data.backlog, Role::ChartBacklog);
-    let label = text::compact(f64::from(ceiling));
+    let label = chart::label(ceiling);
     stage
         .canvas
         .line_right(axis.left(), axis.top(), axis.width - 2, &[span(label, Role::Dim)]);
@@ -169,7 +185,9 @@ fn backlog_strip(stage: &mut Stage<'_>, axis: Rect, area: Rect, data: &Data) {
     }
 }
 
-fn legend(scene: &Scene<'_>, stage: &Stage<'_>, strip: bool) -> Line<'static> {
+/// What the colours mean, and the figures of now; what does not fit is left out whole, the
+/// backlog first: it stands in the flow as well.
+fn legend(scene: &Scene<'_>, stage: &Stage<'_>, strip: bool, room: u16) -> Line<'static> {
     let glyphs = stage.canvas.glyphs();
     let flow = &scene.view.flow;
     let ingest = [&flow.stored_per_s, &flow.queued_per_s, &flow.received_per_s];
@@ -177,40 +195,64 @@ fn legend(scene: &Scene<'_>, stage: &Stage<'_>, strip: bool) -> Line<'static> {
         .into_iter()
         .find(|reading| reading.value.is_some())
         .unwrap_or(&flow.stored_per_s);
-    let mut line = Line::new();
-    for (label, reading, field, role) in [
-        ("ingest ", ingest, Field::StoredPerS, Role::ChartIngest),
-        (
-            "processing ",
-            &flow.processed_per_s,
-            Field::ProcessedPerS,
-            Role::ChartProcessing,
-        ),
-    ] {
-        line.push(span(format!("{} ", glyphs.heavy), role));
-        line.push(span(label, Role::Dim));
-        line.extend(figure::figure(reading, field.unit(), Role::Text));
-        line.push(span("   ", Role::Text));
-    }
-    if strip {
-        line.push(span(format!("{} ", glyphs.levels[5]), Role::ChartBacklog));
-        line.push(span("backlog ", Role::Dim));
-        line.extend(figure::figure(&flow.backlog, Field::Backlog.unit(), Role::Text));
-        line.push(span("   ", Role::Text));
-    }
-    if let Some(verdict) = scene
+    let entry = |glyph: char, role: Role, label: &'static str, figure: Line<'static>| {
+        let mut line = vec![span(format!("{glyph} "), role), span(label, Role::Dim)];
+        line.extend(figure);
+        line
+    };
+    let rates = |write: fn(&Reading, Unit, Role) -> Line<'static>| {
+        [
+            entry(
+                glyphs.heavy,
+                Role::ChartIngest,
+                "ingest ",
+                write(ingest, Unit::PerSecond, Role::Text),
+            ),
+            entry(
+                glyphs.heavy,
+                Role::ChartProcessing,
+                "processing ",
+                write(&flow.processed_per_s, Unit::PerSecond, Role::Text),
+            ),
+        ]
+    };
+    let verdict = scene
         .view
         .verdicts
         .iter()
-        .find(|verdict| &*verdict.id == "backlog_growing")
-    {
-        let since = scene.zone().minute(verdict.since, scene.view.now.at);
-        line.push(span(
-            format!("{} falling behind since {since}", glyphs.shade),
+        .find(|verdict| &*verdict.id == "backlog_growing");
+    let behind = |words: &str| {
+        let since = scene.zone().minute(verdict?.since, scene.view.now.at);
+        Some(vec![span(
+            format!("{} {words} since {since}", glyphs.shade),
             Role::Warning,
-        ));
-    }
-    line
+        )])
+    };
+    let backlog = strip.then(|| {
+        entry(
+            glyphs.levels[5],
+            Role::ChartBacklog,
+            "backlog ",
+            figure::figure(&flow.backlog, Unit::Count, Role::Text),
+        )
+    });
+    let forms = [
+        (rates(figure::figure), backlog, behind("falling behind")),
+        (rates(figure::figure), None, behind("falling behind")),
+        (rates(figure::figure), None, behind("behind")),
+        (rates(figure::figure), None, None),
+        (rates(figure::short), None, None),
+    ];
+    let lines = forms.map(|(rates, backlog, behind)| {
+        rates
+            .into_iter()
+            .chain(backlog)
+            .chain(behind)
+            .collect::<Vec<_>>()
+            .join(&span("   ", Role::Text))
+    });
+    let fitting = lines.iter().find(|line| stage.canvas.width(line) <= room);
+    fitting.or(lines.last()).cloned().unwrap_or_default()
 }
 
 /// Both rates as sparklines in one row.
@@ -229,7 +271,7 @@ fn draw_flat(scene: &Scene<'_>, stage: &mut Stage<'_>, inner: Rect, range: Durat
         line.push(span(label, Role::Dim));
         line.push(span(chart::sparkline(values, columns, ceiling, levels), role));
         line.push(span(" ", Role::Text));
-        line.extend(figure::short(reading, Field::StoredPerS.unit(), Role::Text));
+        line.extend(figure::short(reading, Unit::PerSecond, Role::Text));
     }
     stage.canvas.line(inner.left(), inner.top(), inner.width, &line);
 }

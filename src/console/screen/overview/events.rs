@@ -11,17 +11,12 @@ use crate::model::{Event, EventKind, Severity};
 /// Draws the panel.
 pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: PanelId) {
     let events = &scene.view.events;
-    let note = match events.len() {
-        0 => Line::new(),
-        count => vec![span(format!("{count}"), Role::Note)],
-    };
     let inner = stage.panel(
         scene,
         id,
         area,
         Frame {
             title: "Events",
-            note,
             ..Frame::default()
         },
     );
@@ -52,7 +47,9 @@ fn line<'a>(scene: &Scene<'a>, event: &'a Event, glyphs: &Glyphs) -> Line<'a> {
     };
     let mut line = vec![
         span(scene.zone().clock(event.at), Role::Dim),
-        span(format!("  {glyph} "), role),
+        span("  ", Role::Text),
+        span(glyph.to_string(), role),
+        span(" ", Role::Text),
         span(&*event.text, Role::Text),
     ];
     if event.count > 1 {

@@ -12,6 +12,9 @@ use crate::console::widget::{Frame, Line, figure, span};
 use crate::model::field::{Field, Unit};
 use crate::model::{Flow, Reading, Severity};
 
+/// A limit that is nearer than this is drawn as a warning, seconds.
+const SOON: f64 = 1_800.0;
+
 /// A place that a webhook passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hop {
@@ -39,7 +42,7 @@ const SHARES: [u32; 6] = [18, 17, 22, 17, 16, 14];
 const CONCERNS: [(&str, Hop); 18] = [
     ("signature_failures", Hop::Received),
     ("provider_silent", Hop::Received),
-    ("error_rate", Hop::Received),
+    ("error_rate", Hop::Processed),
     ("loss", Hop::Queued),
     ("storage_full", Hop::Queued),
     ("limit_eviction", Hop::Waiting),
@@ -58,16 +61,15 @@ const CONCERNS: [(&str, Hop); 18] = [
 ];
 
 impl Hop {
-    fn label(self, roomy: bool) -> &'static str {
+    /// Its name in forms from the longest to the shortest.
+    fn labels(self) -> [&'static str; 2] {
         match self {
-            Self::Received => "received",
-            Self::Queued => "queued",
-            Self::Waiting => "waiting",
-            Self::Processed if roomy => "processed",
-            Self::Processed => "done",
-            Self::Written => "written",
-            Self::Dead if roomy => "dead letters",
-            Self::Dead => "dead",
+            Self::Received => ["received", "in"],
+            Self::Queued => ["queued", "queued"],
+            Self::Waiting => ["waiting", "waiting"],
+            Self::Processed => ["processed", "done"],
+            Self::Written => ["written", "written"],
+            Self::Dead => ["dead letters", "dead"],
         }
     }
 
@@ -111,6 +113,16 @@ impl Hop {
         }
     }
 
+    /// The role of its figure. A rate is not what is wrong: only what piles up takes the colour
+    /// of a warning; the others show it beside their name and below.
+    fn value_role(self, tone: Role) -> Role {
+        match (self, tone) {
+            (_, Role::Ok) => Role::Strong,
+            (Self::Waiting | Self::Dead, _) | (_, Role::Critical | Role::Stale | Role::Unknown) => tone,
+            _ => Role::Strong,
+        }
+    }
+
     /// What is to be said below its figure, each in forms from the longest to the shortest.
     fn below(self, scene: &Scene<'_>, glyphs: &Glyphs, tone: Role) -> [Vec<Line<'static>>; 2] {
         let flow = &scene.view.flow;
@@ -122,37 +134,39 @@ impl Hop {
         let value = self.value(flow).0;
         if let (true, Some(at)) = (value.is_stale(), value.at) {
             let age = status::whole(since(at, scene.view.now.at));
-            let forms = vec![vec![span(format!("{} stale {age}", glyphs.stale), Role::Warning)]];
+            let form = |word: &str| vec![span(format!("{} {word}{age}", glyphs.stale), Role::Warning)];
+            let forms = vec![form("stale "), form("")];
             return [forms, Vec::new()];
         }
         match self {
             Self::Received => [
-                labelled("ack p99 ", &flow.response_p99_s, Unit::Seconds, Role::Dim),
+                labelled(&["ack p99 ", "p99 "], &flow.response_p99_s, Unit::Seconds, Role::Dim),
                 total(&flow.received_total),
             ],
             Self::Queued => {
-                let lost = &flow.unconfirmed_total;
-                let unconfirmed = if lost.value.is_some_and(|count| count > 0.0) {
-                    Role::Warning
-                } else {
-                    Role::Dim
-                };
-                let mut first = labelled("unconfirmed ", lost, Unit::Count, unconfirmed);
-                let refused = labelled("refused ", &flow.refused_total, Unit::Count, Role::Dim);
+                let lost = flow.unconfirmed_total.value.is_some_and(|count| count > 0.0);
+                let role = if lost { Role::Warning } else { Role::Dim };
+                let unconfirmed = labelled(
+                    &["unconfirmed ", "unconf. "],
+                    &flow.unconfirmed_total,
+                    Unit::Count,
+                    role,
+                );
+                let refused = labelled(&["refused ", "4xx "], &flow.refused_total, Unit::Count, Role::Dim);
                 // The worse of the two speaks where there is room for one.
-                if unconfirmed == Role::Warning {
-                    [first, refused]
+                if lost {
+                    [unconfirmed, refused]
                 } else {
-                    [refused, std::mem::take(&mut first)]
+                    [refused, unconfirmed]
                 }
             }
             Self::Waiting => waiting(flow, glyphs, quiet),
             Self::Processed => [
-                labelled("batch p95 ", &flow.batch_p95_s, Unit::Seconds, Role::Dim),
+                labelled(&["batch p95 ", "p95 "], &flow.batch_p95_s, Unit::Seconds, Role::Dim),
                 total(&flow.processed_total),
             ],
             Self::Written => [
-                labelled("update p95 ", &flow.update_p95_s, Unit::Seconds, Role::Dim),
+                labelled(&["update p95 ", "p95 "], &flow.update_p95_s, Unit::Seconds, Role::Dim),
                 total(&flow.written_total),
             ],
             Self::Dead => {
@@ -179,7 +193,7 @@ fn waiting(flow: &Flow, glyphs: &Glyphs, quiet: Role) -> [Vec<Line<'static>>; 2]
     if let Some(rate) = flow.backlog_per_s.value.filter(|rate| rate.abs() >= 0.5) {
         let arrow = if rate > 0.0 { glyphs.up } else { glyphs.down };
         let role = figure::tone(&flow.backlog_per_s, quiet);
-        slope = vec![span(format!("  {arrow} {}/s", text::per_second(rate.abs())), role)];
+        slope = vec![span(format!(" {arrow} {}/s", text::per_second(rate.abs())), role)];
         short_slope = vec![span(format!(" {arrow}{}", text::compact(rate.abs())), role)];
     }
     let oldest = || figure::figure(&flow.oldest_waiting_s, Unit::Seconds, quiet);
@@ -201,35 +215,44 @@ fn waiting(flow: &Flow, glyphs: &Glyphs, quiet: Role) -> [Vec<Line<'static>>; 2]
     ];
     let eta = &flow.drain_eta_s;
     let second = if eta.value.is_some() {
-        labelled("empty in ", eta, Unit::Seconds, Role::Dim)
+        let mut line = vec![span("empty in ", Role::Dim)];
+        line.extend(figure::forecast(eta, Role::Dim));
+        vec![line, figure::short(eta, Unit::Seconds, Role::Dim)]
     } else if flow.oldest_held_s.value.is_some() {
-        labelled("oldest held ", &flow.oldest_held_s, Unit::Seconds, Role::Dim)
+        labelled(
+            &["oldest held ", "held "],
+            &flow.oldest_held_s,
+            Unit::Seconds,
+            Role::Dim,
+        )
     } else {
         Vec::new()
     };
     [first, second]
 }
 
-/// `label value`, and the value alone where there is no room.
-fn labelled(label: &'static str, reading: &Reading, unit: Unit, role: Role) -> Vec<Line<'static>> {
+/// A figure behind its label, in forms from the longest to the shortest: the value alone at the end.
+fn labelled(labels: &[&'static str; 2], reading: &Reading, unit: Unit, role: Role) -> Vec<Line<'static>> {
     let long = figure::figure(reading, unit, role);
     let short = figure::short(reading, unit, role);
-    // The last word of a label says most of it: `p99` of `ack p99`.
-    let tail = label.trim_end().rsplit(' ').next().unwrap_or(label);
-    let with = |label: String, value: &Line<'static>| {
-        let mut line = vec![span(label, if role == Role::Warning { role } else { Role::Dim })];
+    let label_role = if role == Role::Warning { role } else { Role::Dim };
+    let with = |label: &'static str, value: &Line<'static>| {
+        let mut line = vec![span(label, label_role)];
         line.extend(value.iter().cloned());
         line
     };
     vec![
-        with(label.to_owned(), &long),
-        with(format!("{tail} "), &long),
-        with(format!("{tail} "), &short),
-        short.clone(),
+        with(labels[0], &long),
+        with(labels[1], &long),
+        with(labels[1], &short),
+        short,
     ]
 }
 
 fn total(reading: &Reading) -> Vec<Line<'static>> {
+    if reading.value.is_none() {
+        return Vec::new();
+    }
     let mut line = figure::figure(reading, Unit::Count, Role::Dim);
     line.push(span(" in all", Role::Dim));
     vec![
@@ -248,7 +271,7 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: Pan
     };
     let inner = stage.panel(scene, id, area, frame);
     let glyphs = stage.canvas.glyphs();
-    let roomy = inner.width >= 90;
+    let gap = if inner.width < 70 { 1 } else { 2 };
     let mut done = 0;
     let mut edges = [0; HOPS.len() + 1];
     for (edge, share) in edges.iter_mut().skip(1).zip(SHARES) {
@@ -263,26 +286,34 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: Pan
         let last = hop == Hop::Dead;
         let (x, width) = (
             inner.left() + edge[0],
-            (edge[1] - edge[0]).saturating_sub(if last { 0 } else { 2 }),
+            (edge[1] - edge[0]).saturating_sub(if last { 0 } else { gap }),
         );
-        let label = stage.canvas.put(x, top, width, hop.label(roomy), Role::Dim);
+        let [long, short] = hop.labels();
+        let label = stage.canvas.put(
+            x,
+            top,
+            width,
+            if long.len() <= usize::from(width) { long } else { short },
+            Role::Dim,
+        );
         let mut used = label;
         if let (Some(severity), false) = (hop.severity(scene), matches!(tone, Role::Stale | Role::Unknown)) {
             let (glyph, role) = status::severity(severity, glyphs);
             stage.canvas.glyph(x + label + 1, top, glyph, role);
             used += 2;
         }
-        let next_is_end = matches!(hop, Hop::Written | Hop::Dead);
-        let shaft = width.saturating_sub(used + 2);
-        if !next_is_end && shaft >= 2 {
-            arrow(stage, x + used + 1, top, shaft + 1, glyphs);
+        if !matches!(hop, Hop::Written | Hop::Dead) {
+            arrow(stage, x + used + 1, top, (width + 1).saturating_sub(used + 1), glyphs);
         }
         let (reading, field) = hop.value(&scene.view.flow);
-        let strong = if tone == Role::Ok { Role::Strong } else { tone };
-        let forms = [
-            figure::figure(reading, field.unit(), strong),
-            figure::short(reading, field.unit(), strong),
+        let role = hop.value_role(tone);
+        let mut forms = [
+            figure::figure(reading, field.unit(), role),
+            figure::short(reading, field.unit(), role),
         ];
+        for form in &mut forms {
+            form[0].strong = !matches!(role, Role::Stale | Role::Unknown);
+        }
         first_fit(stage, x, top + 1, width, &forms);
         for (forms, y) in hop.below(scene, glyphs, tone).iter().zip(top + 2..inner.bottom()) {
             first_fit(stage, x, y, width, forms);
@@ -293,11 +324,15 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: Pan
     }
 }
 
+/// From a hop's label to the next: a head at least, else nothing.
 fn arrow(stage: &mut Stage<'_>, x: u16, y: u16, columns: u16, glyphs: &Glyphs) {
-    for at in x..x + columns - 1 {
+    let Some(head) = columns.checked_sub(1) else {
+        return;
+    };
+    for at in x..x + head {
         stage.canvas.glyph(at, y, glyphs.arrow.0, Role::Border);
     }
-    stage.canvas.glyph(x + columns - 1, y, glyphs.arrow.1, Role::Border);
+    stage.canvas.glyph(x + head, y, glyphs.arrow.1, Role::Border);
 }
 
 /// The hop's state as a line in the lower frame; the dead stand apart from the flow.
@@ -329,9 +364,9 @@ fn first_fit(stage: &mut Stage<'_>, x: u16, y: u16, width: u16, forms: &[Line<'s
 fn note(scene: &Scene<'_>) -> Line<'static> {
     let flow = &scene.view.flow;
     if let (Some(limit), Some(seconds)) = (&flow.limit, flow.limit_eta_s.value) {
-        let role = if seconds < 1_800.0 { Role::Warning } else { Role::Note };
+        let role = if seconds < SOON { Role::Warning } else { Role::Note };
         let mut line = vec![span(format!("{limit} reached in "), role)];
-        line.extend(figure::figure(&flow.limit_eta_s, Unit::Seconds, role));
+        line.extend(figure::forecast(&flow.limit_eta_s, role));
         return line;
     }
     if let Some(stale) = staleness(

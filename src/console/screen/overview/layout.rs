@@ -68,7 +68,7 @@ pub(super) fn arrange(area: Rect) -> Vec<(Panel, Rect)> {
         );
         let side = side_width(area.width);
         let (tables, ledger) = cut_right(row, side);
-        let [providers, workers] = split(tables, [48, 52]);
+        let [providers, workers] = split(tables, if area.width < LARGE.0 { [52, 48] } else { [46, 54] });
         below.extend([
             (Panel::Ledger, ledger),
             (Panel::Workers, workers),
@@ -104,7 +104,7 @@ fn side_width(width: u16) -> u16 {
     if width < WIDE {
         width * 9 / 20
     } else {
-        (width / 3).clamp(40, 64)
+        (width * 9 / 25).clamp(40, 64)
     }
 }
 

@@ -9,9 +9,6 @@ use crate::console::theme::Role;
 use crate::console::widget::{Frame, Line, span};
 use crate::model::{Ledger, LedgerLine};
 
-/// Columns for a number: 18 digits with their commas would be more than any pipeline counts.
-const NUMBER: usize = 13;
-
 /// Draws the panel.
 pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: PanelId) {
     let ledger = &scene.view.ledger;
@@ -33,7 +30,7 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: Pan
         },
     );
     let glyphs = stage.canvas.glyphs();
-    let sentence = sentence(ledger, glyphs);
+    let sentence = sentence(ledger, glyphs, usize::from(inner.width));
     if area.height < 3 {
         stage.canvas.line(inner.left(), inner.top(), inner.width, &sentence);
         return;
@@ -44,9 +41,10 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: Pan
     }
     let roomy = usize::from(inner.height) > 2 * ledger.lines.len();
     let zoomed = scene.ui.zoomed() == Some(id);
+    let columns = Columns::of(ledger, usize::from(inner.width));
     let mut lines = Vec::new();
     for line in &ledger.lines {
-        lines.push(head(line, glyphs, usize::from(inner.width)));
+        lines.push(head(line, glyphs, &columns));
         if roomy || zoomed {
             lines.push(terms(line, usize::from(inner.width)));
         }
@@ -62,34 +60,64 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: Pan
         .line(inner.left(), inner.bottom() - 1, inner.width, &sentence);
 }
 
+/// How wide the columns are: as wide as what stands in them.
+struct Columns {
+    label: usize,
+    value: usize,
+    difference: usize,
+}
+
+impl Columns {
+    fn of(ledger: &Ledger, width: usize) -> Self {
+        let widest = |text: fn(&LedgerLine) -> String| ledger.lines.iter().map(|line| text::width(&text(line))).max();
+        let value = widest(value).unwrap_or(0).min(width / 2);
+        // The column of differences is there only while there are any.
+        let difference = widest(difference)
+            .filter(|width| *width > 0)
+            .map_or(0, |width| width + 2);
+        Self {
+            label: width.saturating_sub(2 + value + difference + 1),
+            value,
+            difference,
+        }
+    }
+}
+
+fn value(line: &LedgerLine) -> String {
+    line.left.map_or_else(|| text::UNKNOWN.to_owned(), whole)
+}
+
+fn difference(line: &LedgerLine) -> String {
+    line.difference
+        .filter(|difference| difference.abs() >= 0.5)
+        .map(signed)
+        .unwrap_or_default()
+}
+
 /// `✔ stored        1,204,331      +3`.
-fn head(line: &LedgerLine, glyphs: &Glyphs, width: usize) -> Line<'static> {
+fn head(line: &LedgerLine, glyphs: &Glyphs, columns: &Columns) -> Line<'static> {
     let (glyph, role) = verdict(line.balanced, glyphs);
-    let value = line.left.map_or_else(|| text::UNKNOWN.to_owned(), whole);
-    let difference = match line.difference {
-        Some(difference) if difference.abs() >= 0.5 => signed(difference),
-        _ => String::new(),
-    };
     let tone = match line.balanced {
         Some(true) => Role::Dim,
         Some(false) => Role::Critical,
         None => Role::Unknown,
     };
-    let room = width.saturating_sub(2 + NUMBER + 8);
-    let label = text::cut(&line.left_label, room).into_owned();
-    let pad = room.saturating_sub(text::width(&label));
+    let safe = text::safe(&line.left_label);
+    let label = text::cut(&safe, columns.label);
+    let pad = (columns.label + 1).saturating_sub(text::width(&label));
+    let value = value(line);
     vec![
         span(format!("{glyph} "), role),
-        span(label + &" ".repeat(pad), Role::Text),
+        span(format!("{label}{}", " ".repeat(pad)), Role::Text),
         span(
-            format!("{value:>NUMBER$}"),
+            format!("{:>1$}", text::cut(&value, columns.value), columns.value),
             if line.left.is_some() {
                 Role::Strong
             } else {
                 Role::Unknown
             },
         ),
-        span(format!("{difference:>8}"), tone),
+        span(format!("{:>1$}", difference(line), columns.difference), tone),
     ]
 }
 
@@ -120,7 +148,7 @@ fn verdict(balanced: Option<bool>, glyphs: &Glyphs) -> (char, Role) {
 }
 
 /// The answer in one sentence.
-fn sentence(ledger: &Ledger, glyphs: &Glyphs) -> Line<'static> {
+fn sentence(ledger: &Ledger, glyphs: &Glyphs, width: usize) -> Line<'static> {
     let (glyph, role) = verdict(ledger.balanced(), glyphs);
     let wrong = ledger.lines.iter().find(|line| line.balanced == Some(false));
     let unchecked: Vec<&str> = ledger
@@ -140,7 +168,13 @@ fn sentence(ledger: &Ledger, glyphs: &Glyphs) -> Line<'static> {
     } else if ledger.lines.is_empty() {
         "unchecked: not every counter has been read yet".to_owned()
     } else if unchecked.is_empty() {
-        "balanced: nothing lost, nothing doubled".to_owned()
+        let long = "balanced: nothing lost, nothing doubled";
+        if long.len() + 2 <= width {
+            long
+        } else {
+            "balanced: nothing lost or doubled"
+        }
+        .to_owned()
     } else if unchecked.len() == ledger.lines.len() {
         format!("unchecked: {}", missing(ledger))
     } else {
@@ -200,7 +234,7 @@ mod tests {
 
     fn say(lines: Vec<LedgerLine>) -> String {
         let ledger = Ledger { since: None, lines };
-        sentence(&ledger, Charset::Unicode.glyphs())
+        sentence(&ledger, Charset::Unicode.glyphs(), 80)
             .iter()
             .map(|span| span.text.as_ref())
             .collect()

@@ -13,8 +13,8 @@ use crate::sample::SourceKind;
 
 const COLUMNS: [Column; 6] = [
     Column::name("provider", 8),
-    Column::number("received", 9, 0),
-    Column::number("errors", 7, 0),
+    Column::number("received", 8, 0),
+    Column::number("errors", 6, 0),
     Column::number("ack p99", 7, 1),
     Column::number("processed", 9, 2),
     Column::number("ack p50", 7, 3),

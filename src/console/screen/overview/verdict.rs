@@ -126,8 +126,12 @@ fn all_quiet(scene: &Scene<'_>, glyphs: &Glyphs, width: u16, air: bool) -> Vec<L
     let (glyph, role, text) = match (answering, silent.len()) {
         (0, 0) => (glyphs.connecting, Role::Info, "Connecting: nothing is known yet"),
         (0, _) => (glyphs.critical, Role::Critical, "Blind: no source answers"),
-        (_, 0) => (glyphs.check, Role::Ok, "Nothing is wrong"),
-        _ => (glyphs.warning, Role::Warning, "Nothing is wrong in what still answers"),
+        (_, 0) => (glyphs.check, Role::Ok, "Nothing looks wrong"),
+        _ => (
+            glyphs.warning,
+            Role::Warning,
+            "Nothing looks wrong in what still answers",
+        ),
     };
     let mut lines = if air { vec![Line::new()] } else { Vec::new() };
     lines.extend(block(&span(format!("{glyph} "), role), text, Role::Strong, width));
@@ -140,7 +144,10 @@ fn all_quiet(scene: &Scene<'_>, glyphs: &Glyphs, width: u16, air: bool) -> Vec<L
         } else {
             "sources answer"
         };
-        lines.push(vec![span(format!("  {answering} {plural}"), Role::Dim)]);
+        lines.push(vec![span(
+            format!("  {answering} {plural}, no rule has fired"),
+            Role::Dim,
+        )]);
     }
     if !silent.is_empty() {
         lines.extend(block(

@@ -16,7 +16,7 @@ use crate::sample::SourceKind;
 const HISTORY: u16 = 12;
 
 const COLUMNS: [Column; 9] = [
-    Column::name("worker", 9),
+    Column::name("worker", 8),
     Column::number("rate", 8, 0),
     Column {
         title: "last 60 s",
@@ -131,7 +131,8 @@ fn cell<'a>(worker: &'a Worker, column: usize, ceiling: f32, glyphs: &Glyphs) ->
                 Line::new()
             }
         }
-        6 => breaker(&worker.breaker),
+        6 if up => breaker(&worker.breaker),
+        6 => Line::new(),
         7 => figure_or_word(&worker.cpu, Unit::Ratio),
         _ => figure_or_word(&worker.memory, Unit::Bytes),
     }
