@@ -322,12 +322,12 @@ impl App {
             },
             // Whoever had the terminal meanwhile may have written on it.
             Event::FocusGained => vec![Effect::Redraw],
-            Event::Mouse(mouse) if self.ui.mouse => self.mouse(mouse, hits),
+            Event::Mouse(mouse) if self.ui.mouse => self.mouse(*mouse, hits),
             _ => Vec::new(),
         }
     }
 
-    fn mouse(&mut self, event: &MouseEvent, hits: &Hits) -> Vec<Effect> {
+    fn mouse(&mut self, event: MouseEvent, hits: &Hits) -> Vec<Effect> {
         let spot = hits.at(Position::new(event.column, event.row));
         match (event.kind, spot) {
             (MouseEventKind::Down(MouseButton::Left), Some(Spot::Command(command))) => return self.run(command, hits),

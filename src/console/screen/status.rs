@@ -36,99 +36,49 @@ pub fn severity(severity: Severity, glyphs: &Glyphs) -> (char, Role) {
     }
 }
 
-/// How much the status line says. What fails is named on every level.
-#[derive(Clone, Copy)]
-struct Detail {
-    /// The product's name.
-    product: bool,
-    /// The stream behind the profile.
-    stream: bool,
+/// What the status line gives up, one after the other, until it fits. What fails is named to the end.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    /// The zone behind the clock.
+    Zone,
     /// Round-trip times of what answers.
-    latency: bool,
+    Latency,
+    /// The product's name.
+    Product,
+    /// Three columns between sources, not two.
+    Air,
     /// The words of states beside their glyphs.
-    words: bool,
+    Words,
+    /// The stream behind the profile, and badges in full.
+    Names,
+    /// The clock.
+    Clock,
     /// Ages of what does not answer.
-    ages: bool,
-    /// Badges in full, LIVE among them.
-    badges: bool,
-    /// The clock: 0 none, 1 the time, 2 its zone.
-    clock: u8,
-    /// Columns between sources.
-    gap: usize,
+    Ages,
 }
 
-/// Everything.
-const ALL: Detail = Detail {
-    product: true,
-    stream: true,
-    latency: true,
-    words: true,
-    ages: true,
-    badges: true,
-    clock: 2,
-    gap: 3,
-};
+impl Part {
+    const ALL: [Self; 8] = [
+        Self::Zone,
+        Self::Latency,
+        Self::Product,
+        Self::Air,
+        Self::Words,
+        Self::Names,
+        Self::Clock,
+        Self::Ages,
+    ];
+}
 
-/// From all to the least: the first that fits is drawn.
-const DETAIL: [Detail; 9] = [
-    ALL,
-    Detail { gap: 2, ..ALL },
-    Detail {
-        gap: 2,
-        clock: 1,
-        ..ALL
-    },
-    Detail {
-        latency: false,
-        clock: 1,
-        ..ALL
-    },
-    Detail {
-        latency: false,
-        clock: 1,
-        product: false,
-        gap: 2,
-        ..ALL
-    },
-    Detail {
-        latency: false,
-        clock: 1,
-        product: false,
-        words: false,
-        gap: 2,
-        ..ALL
-    },
-    Detail {
-        latency: false,
-        clock: 1,
-        product: false,
-        words: false,
-        stream: false,
-        badges: false,
-        gap: 2,
-        ..ALL
-    },
-    Detail {
-        latency: false,
-        clock: 0,
-        product: false,
-        words: false,
-        stream: false,
-        badges: false,
-        gap: 1,
-        ..ALL
-    },
-    Detail {
-        latency: false,
-        clock: 0,
-        product: false,
-        words: false,
-        stream: false,
-        badges: false,
-        gap: 1,
-        ages: false,
-    },
-];
+/// How much has been given up: everything before this part; `None`: everything.
+#[derive(Clone, Copy)]
+struct Detail(Option<Part>);
+
+impl Detail {
+    fn keeps(self, part: Part) -> bool {
+        self.0.is_some_and(|first| part >= first)
+    }
+}
 
 /// Columns of a profile's name at most.
 const NAME: usize = 24;
@@ -150,7 +100,11 @@ pub fn status_line(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
         let widths = [&left, &middle, &right].map(|line| stage.canvas.width(line));
         widths.iter().sum::<u16>() + 4 <= room
     };
-    let detail = DETAIL.into_iter().find(fits).unwrap_or(DETAIL[DETAIL.len() - 1]);
+    let detail = Part::ALL
+        .into_iter()
+        .map(|part| Detail(Some(part)))
+        .find(fits)
+        .unwrap_or(Detail(None));
     let (left, middle, right) = parts(detail);
     let y = area.top();
     let right_at = stage.canvas.line_right(area.left() + 1, y, room, &right);
@@ -165,7 +119,7 @@ pub fn status_line(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
 
 fn name<'a>(scene: &Scene<'a>, glyphs: &Glyphs, detail: Detail) -> Line<'a> {
     let mut line = Line::new();
-    if detail.product {
+    if detail.keeps(Part::Product) {
         line.push(span("hookwatch", Role::Key));
         line.push(span("  ", Role::Text));
     }
@@ -173,7 +127,7 @@ fn name<'a>(scene: &Scene<'a>, glyphs: &Glyphs, detail: Detail) -> Line<'a> {
         text::cut(&text::safe(&scene.view.profile), NAME).into_owned(),
         Role::Text,
     ));
-    if let Some(stream) = scene.stream.filter(|_| detail.stream) {
+    if let Some(stream) = scene.stream.filter(|_| detail.keeps(Part::Names)) {
         line.push(span(format!(" {} ", glyphs.under), Role::Dim));
         line.push(span(stream, Role::Text));
     }
@@ -209,7 +163,7 @@ fn sources<'a>(scene: &Scene<'a>, glyphs: &Glyphs, detail: Detail) -> Line<'a> {
             continue;
         };
         if !line.is_empty() {
-            line.push(span(" ".repeat(detail.gap), Role::Text));
+            line.push(span(if detail.keeps(Part::Air) { "   " } else { "  " }, Role::Text));
         }
         let (glyph, role, word) = health(worst.state, glyphs);
         line.push(span(format!("{glyph} "), role));
@@ -219,19 +173,19 @@ fn sources<'a>(scene: &Scene<'a>, glyphs: &Glyphs, detail: Detail) -> Line<'a> {
             line.push(span(format!(" {fresh}/{}", of_kind.len()), Role::Dim));
         }
         match worst.state {
-            Health::Ok if of_kind.len() == 1 && detail.latency => {
+            Health::Ok if of_kind.len() == 1 && detail.keeps(Part::Latency) => {
                 if let Some(latency) = worst.latency {
                     line.push(span(format!(" {}", text::duration(latency)), Role::Dim));
                 }
             }
             Health::Ok => {}
-            Health::Connecting | Health::Off if !detail.words => {}
+            Health::Connecting | Health::Off if !detail.keeps(Part::Words) => {}
             Health::Connecting | Health::Off => line.push(span(format!(" {word}"), role)),
             Health::Stale | Health::Failing => {
-                if detail.words {
+                if detail.keeps(Part::Words) {
                     line.push(span(format!(" {word}"), role));
                 }
-                if !detail.ages {
+                if !detail.keeps(Part::Ages) {
                     continue;
                 }
                 let age = worst.age.unwrap_or_else(|| since(worst.since, scene.view.now.at));
@@ -264,7 +218,7 @@ fn right<'a>(scene: &Scene<'a>, detail: Detail) -> Line<'a> {
         .iter()
         .map(|badge| match badge {
             Badge::Demo => ("DEMO".to_owned(), Role::Badge),
-            Badge::ReadOnly if detail.badges => ("READ-ONLY".to_owned(), Role::BadgeCaution),
+            Badge::ReadOnly if detail.keeps(Part::Names) => ("READ-ONLY".to_owned(), Role::BadgeCaution),
             Badge::ReadOnly => ("RO".to_owned(), Role::BadgeCaution),
             Badge::Prod => ("PROD".to_owned(), Role::BadgeDanger),
             Badge::Playback => ("PLAYBACK".to_owned(), Role::Badge),
@@ -276,7 +230,7 @@ fn right<'a>(scene: &Scene<'a>, detail: Detail) -> Line<'a> {
     } else if scene.badges.contains(&Badge::Playback) {
         // A recording is not live, whatever it shows.
     } else if states().any(|state| state == Health::Ok) {
-        if detail.badges {
+        if detail.keeps(Part::Names) {
             badges.push(("LIVE".to_owned(), Role::BadgeLive));
         }
     } else if states().any(|state| matches!(state, Health::Failing | Health::Stale)) {
@@ -287,10 +241,10 @@ fn right<'a>(scene: &Scene<'a>, detail: Detail) -> Line<'a> {
         line.push(span(format!(" {label} "), role));
         line.push(span(" ", Role::Text));
     }
-    if detail.clock > 0 {
+    if detail.keeps(Part::Clock) {
         line.push(span(format!(" {}", scene.zone().clock(scene.now.at)), Role::Dim));
     }
-    if detail.clock > 1 {
+    if detail.keeps(Part::Zone) {
         line.push(span(format!(" {}", scene.zone().name), Role::Dim));
     }
     line
