@@ -7,10 +7,10 @@ pub mod status;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use super::app::Ui;
 use super::command::Command;
 use super::keymap::Keymap;
 use super::theme::{Role, Theme};
+use super::ui::Ui;
 use super::widget::time::Zone;
 use super::widget::{Canvas, Frame, scroll_bar};
 use crate::base::time::Moment;

@@ -10,7 +10,7 @@ use crate::base::time::since;
 use crate::console::command::Command;
 use crate::console::glyph::Glyphs;
 use crate::console::theme::Role;
-use crate::console::widget::{Line, Span, figure, span, wrap};
+use crate::console::widget::{Line, Span, figure, span, tidy, wrap};
 use crate::model::{Health, Severity, SourceView};
 use crate::sample::SourceKind;
 
@@ -123,10 +123,7 @@ fn name<'a>(scene: &Scene<'a>, glyphs: &Glyphs, detail: Detail) -> Line<'a> {
         line.push(span("hookwatch", Role::Key));
         line.push(span("  ", Role::Text));
     }
-    line.push(span(
-        text::cut(&text::safe(&scene.view.profile), NAME).into_owned(),
-        Role::Text,
-    ));
+    line.push(span(tidy(&scene.view.profile, NAME).into_owned(), Role::Text));
     if let Some(stream) = scene.stream.filter(|_| detail.keeps(Part::Names)) {
         line.push(span(format!(" {} ", glyphs.under), Role::Dim));
         line.push(span(stream, Role::Text));
@@ -307,8 +304,10 @@ fn alert(source: &SourceView, glyphs: &Glyphs, width: u16, rows: usize) -> Vec<L
     // The first row begins behind the head: it is wrapped as if the head were a word of it.
     let pad = "\u{a0}".repeat(head_width.saturating_sub(indent));
     let width = width.saturating_sub(u16::try_from(indent).unwrap_or(2));
-    let error = text::safe(source.error.as_deref().unwrap_or_default());
-    let error = text::cut(&error, usize::from(width) * LONGEST * 2);
+    let error = tidy(
+        source.error.as_deref().unwrap_or_default(),
+        usize::from(width) * LONGEST * 2,
+    );
     let mut wrapped = wrap(&format!("{pad}{error}"), width, rows);
     if wrapped.last().is_some_and(|row| row.ends_with('…'))
         && let Some((cause, next)) = error.split_once(" → ")
@@ -335,8 +334,7 @@ fn alert(source: &SourceView, glyphs: &Glyphs, width: u16, rows: usize) -> Vec<L
 
 fn alert_head(source: &SourceView, glyphs: &Glyphs) -> Line<'static> {
     let kind = kind_name(source.id.kind);
-    let name = text::safe(&source.id.name);
-    let name = text::cut(&name, NAME);
+    let name = tidy(&source.id.name, NAME);
     let name = if name == kind {
         kind.to_owned()
     } else {

@@ -6,7 +6,7 @@ use super::super::{PanelId, Scene, Stage};
 use crate::base::text;
 use crate::console::glyph::Glyphs;
 use crate::console::theme::Role;
-use crate::console::widget::{Frame, Line, span};
+use crate::console::widget::{Frame, Line, span, tidy};
 use crate::model::{Ledger, LedgerLine};
 
 /// Draws the panel.
@@ -102,8 +102,7 @@ fn head(line: &LedgerLine, glyphs: &Glyphs, columns: &Columns) -> Line<'static> 
         Some(false) => Role::Critical,
         None => Role::Unknown,
     };
-    let safe = text::safe(&line.left_label);
-    let label = text::cut(&safe, columns.label);
+    let label = tidy(&line.left_label, columns.label);
     let pad = (columns.label + 1).saturating_sub(text::width(&label));
     let value = value(line);
     vec![
@@ -128,7 +127,7 @@ fn terms(line: &LedgerLine, width: usize) -> Line<'static> {
     for (number, (name, value)) in line.terms.iter().enumerate() {
         let joint = if number == 0 { "" } else { " + " };
         let value = value.map_or_else(|| text::UNKNOWN.to_owned(), whole);
-        let piece = format!("{joint}{} {value}", text::safe(name));
+        let piece = format!("{joint}{} {value}", tidy(name, width));
         used += text::width(&piece);
         if used + 1 > width {
             out.push(span("…", Role::Dim));
