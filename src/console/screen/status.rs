@@ -49,8 +49,12 @@ enum Part {
     Air,
     /// The words of states beside their glyphs.
     Words,
-    /// The stream behind the profile, and badges in full.
-    Names,
+    /// READ-ONLY in full.
+    Badges,
+    /// LIVE: as long as nothing else is said, it is.
+    Live,
+    /// The stream behind the profile.
+    Stream,
     /// The clock.
     Clock,
     /// Ages of what does not answer.
@@ -58,13 +62,15 @@ enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::Zone,
         Self::Latency,
         Self::Product,
         Self::Air,
         Self::Words,
-        Self::Names,
+        Self::Badges,
+        Self::Live,
+        Self::Stream,
         Self::Clock,
         Self::Ages,
     ];
@@ -123,8 +129,15 @@ fn name<'a>(scene: &Scene<'a>, glyphs: &Glyphs, detail: Detail) -> Line<'a> {
         line.push(span("hookwatch", Role::Key));
         line.push(span("  ", Role::Text));
     }
-    line.push(span(tidy(&scene.view.profile, NAME).into_owned(), Role::Text));
-    if let Some(stream) = scene.stream.filter(|_| detail.keeps(Part::Names)) {
+    line.push(span(
+        tidy(
+            &scene.view.profile,
+            if detail.keeps(Part::Stream) { NAME } else { NAME / 2 },
+        )
+        .into_owned(),
+        Role::Text,
+    ));
+    if let Some(stream) = scene.stream.filter(|_| detail.keeps(Part::Stream)) {
         line.push(span(format!(" {} ", glyphs.under), Role::Dim));
         line.push(span(stream, Role::Text));
     }
@@ -215,7 +228,7 @@ fn right<'a>(scene: &Scene<'a>, detail: Detail) -> Line<'a> {
         .iter()
         .map(|badge| match badge {
             Badge::Demo => ("DEMO".to_owned(), Role::Badge),
-            Badge::ReadOnly if detail.keeps(Part::Names) => ("READ-ONLY".to_owned(), Role::BadgeCaution),
+            Badge::ReadOnly if detail.keeps(Part::Badges) => ("READ-ONLY".to_owned(), Role::BadgeCaution),
             Badge::ReadOnly => ("RO".to_owned(), Role::BadgeCaution),
             Badge::Prod => ("PROD".to_owned(), Role::BadgeDanger),
             Badge::Playback => ("PLAYBACK".to_owned(), Role::Badge),
@@ -227,7 +240,7 @@ fn right<'a>(scene: &Scene<'a>, detail: Detail) -> Line<'a> {
     } else if scene.badges.contains(&Badge::Playback) {
         // A recording is not live, whatever it shows.
     } else if states().any(|state| state == Health::Ok) {
-        if detail.keeps(Part::Names) {
+        if detail.keeps(Part::Live) {
             badges.push(("LIVE".to_owned(), Role::BadgeLive));
         }
     } else if states().any(|state| matches!(state, Health::Failing | Health::Stale)) {
@@ -314,10 +327,12 @@ fn alert(source: &SourceView, glyphs: &Glyphs, width: u16, rows: usize) -> Vec<L
     {
         let room = usize::from(width) * rows;
         let others = text::width(&pad) + text::width(next) + 3 + (rows - 1) * 8;
-        if room > others + 12 {
-            let cause = text::cut(cause, room - others);
-            wrapped = wrap(&format!("{pad}{cause} → {next}"), width, rows);
-        }
+        let told = if room > others + 12 {
+            format!("{pad}{} → {next}", shorten(cause, room - others))
+        } else {
+            format!("{pad}{}", shorten(cause, room.saturating_sub(text::width(&pad))))
+        };
+        wrapped = wrap(&told, width, rows);
     }
     let mut lines = Vec::with_capacity(wrapped.len());
     for (number, row) in wrapped.into_iter().enumerate() {
@@ -330,6 +345,22 @@ fn alert(source: &SourceView, glyphs: &Glyphs, width: u16, rows: usize) -> Vec<L
         lines.push(line);
     }
     lines
+}
+
+/// `connect to a-long-url: refused` in fewer columns: what it was tried on is cut before the
+/// reason, and left out where next to nothing of it would stay.
+fn shorten(cause: &str, columns: usize) -> String {
+    if text::width(cause) <= columns {
+        return cause.to_owned();
+    }
+    let Some((target, reason)) = cause.split_once(": ") else {
+        return text::cut(cause, columns).into_owned();
+    };
+    let room = columns.saturating_sub(text::width(reason) + 2);
+    if room < 12 {
+        return text::cut(reason, columns).into_owned();
+    }
+    format!("{}: {reason}", text::cut(target, room))
 }
 
 fn alert_head(source: &SourceView, glyphs: &Glyphs) -> Line<'static> {
@@ -428,4 +459,22 @@ fn hints(scene: &Scene<'_>) -> Vec<KeyHint> {
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_of_a_failure_outlives_its_address() {
+        let cause = "connect to postgres://console@10.0.3.7:5432/webhooks: password authentication failed";
+        assert_eq!(shorten(cause, 200), cause);
+        assert_eq!(
+            shorten(cause, 60),
+            "connect to postgres://conso…: password authentication failed"
+        );
+        assert_eq!(shorten(cause, 34), "password authentication failed");
+        assert_eq!(shorten(cause, 20), "password authentica…");
+        assert_eq!(shorten("something else", 8), "somethi…");
+    }
 }

@@ -69,12 +69,21 @@ struct Columns {
 
 impl Columns {
     fn of(ledger: &Ledger, width: usize) -> Self {
-        let widest = |text: fn(&LedgerLine) -> String| ledger.lines.iter().map(|line| text::width(&text(line))).max();
-        let value = widest(value).unwrap_or(0).min(width / 2);
+        let most = width / 2;
+        let widest = |text: &dyn Fn(&LedgerLine) -> String| {
+            ledger
+                .lines
+                .iter()
+                .map(|line| text::width(&text(line)))
+                .max()
+                .unwrap_or(0)
+        };
+        let value = widest(&|line| value(line, most));
         // The column of differences is there only while there are any.
-        let difference = widest(difference)
-            .filter(|width| *width > 0)
-            .map_or(0, |width| width + 2);
+        let difference = match widest(&difference) {
+            0 => 0,
+            width => width + 2,
+        };
         Self {
             label: width.saturating_sub(2 + value + difference + 1),
             value,
@@ -83,8 +92,13 @@ impl Columns {
     }
 }
 
-fn value(line: &LedgerLine) -> String {
-    line.left.map_or_else(|| text::UNKNOWN.to_owned(), whole)
+/// In short where it would take more than half the panel: half a number is another number.
+fn value(line: &LedgerLine, most: usize) -> String {
+    match line.left {
+        None => text::UNKNOWN.to_owned(),
+        Some(value) if whole(value).len() > most => text::compact(value),
+        Some(value) => whole(value),
+    }
 }
 
 fn difference(line: &LedgerLine) -> String {
@@ -104,12 +118,12 @@ fn head(line: &LedgerLine, glyphs: &Glyphs, columns: &Columns) -> Line<'static> 
     };
     let label = tidy(&line.left_label, columns.label);
     let pad = (columns.label + 1).saturating_sub(text::width(&label));
-    let value = value(line);
+    let value = value(line, columns.value);
     vec![
         span(format!("{glyph} "), role),
         span(format!("{label}{}", " ".repeat(pad)), Role::Text),
         span(
-            format!("{:>1$}", text::cut(&value, columns.value), columns.value),
+            format!("{:>1$}", value, columns.value),
             if line.left.is_some() {
                 Role::Strong
             } else {
