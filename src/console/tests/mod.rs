@@ -244,8 +244,8 @@ fn every_size_draws() {
         fixture::empty(),
     ] {
         let app = fixture::app(picture, &[Badge::Demo, Badge::Prod]);
-        for width in (1..=240).step_by(13) {
-            for height in (1..=80).step_by(7) {
+        for width in (0..=240).step_by(13) {
+            for height in (0..=80).step_by(7) {
                 paint(&app, &theme, width, height);
             }
         }
