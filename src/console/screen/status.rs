@@ -47,12 +47,12 @@ enum Part {
     Product,
     /// Three columns between sources, not two.
     Air,
-    /// The words of states beside their glyphs.
-    Words,
     /// READ-ONLY in full.
     Badges,
     /// LIVE: as long as nothing else is said, it is.
     Live,
+    /// The words of states beside their glyphs.
+    Words,
     /// The stream behind the profile.
     Stream,
     /// The clock.
@@ -67,9 +67,9 @@ impl Part {
         Self::Latency,
         Self::Product,
         Self::Air,
-        Self::Words,
         Self::Badges,
         Self::Live,
+        Self::Words,
         Self::Stream,
         Self::Clock,
         Self::Ages,

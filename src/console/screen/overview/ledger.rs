@@ -173,10 +173,16 @@ fn sentence(ledger: &Ledger, glyphs: &Glyphs, width: usize) -> Line<'static> {
     let text = if let Some(line) = wrong {
         let difference = line.difference.unwrap_or_default();
         let count = whole(difference.abs());
-        if difference < 0.0 {
-            format!("{count} too many on {}", line.left_label)
+        let what = if difference < 0.0 {
+            "too many"
         } else {
-            format!("{count} unaccounted for on {}", line.left_label)
+            "unaccounted for"
+        };
+        let long = format!("{count} {what} on {}", line.left_label);
+        if text::width(&long) + 2 <= width {
+            long
+        } else {
+            format!("{count} {what} on {}", line.line)
         }
     } else if ledger.lines.is_empty() {
         "unchecked: not every counter has been read yet".to_owned()
@@ -236,6 +242,7 @@ mod tests {
 
     fn line(label: &str, difference: f64, balanced: Option<bool>) -> LedgerLine {
         LedgerLine {
+            line: label.chars().take(6).collect::<String>().into(),
             left_label: label.into(),
             left: Some(10.0),
             difference: Some(difference),
@@ -246,8 +253,12 @@ mod tests {
     }
 
     fn say(lines: Vec<LedgerLine>) -> String {
+        say_in(80, lines)
+    }
+
+    fn say_in(width: usize, lines: Vec<LedgerLine>) -> String {
         let ledger = Ledger { since: None, lines };
-        sentence(&ledger, Charset::Unicode.glyphs(), 80)
+        sentence(&ledger, Charset::Unicode.glyphs(), width)
             .iter()
             .map(|span| span.text.as_ref())
             .collect()
@@ -272,6 +283,8 @@ mod tests {
             "✔ balanced; unchecked: written"
         );
         assert_eq!(say(vec![line("written", 0.0, None)]), "? unchecked: no source for acks");
+        let wrong = || vec![line("queued + replayed", 7.0, Some(false))];
+        assert_eq!(say_in(38, wrong()), "✖ 7 unaccounted for on queued");
         assert_eq!(say(Vec::new()), "? unchecked: not every counter has been read yet");
     }
 }

@@ -30,9 +30,9 @@ const COLUMNS: [Column; 9] = [
     Column::number("batch", 5, 2),
     Column::number("p95", 7, 3),
     Column::number("errors", 6, 4),
-    Column::number("breaker", 9, 5),
-    Column::number("CPU", 6, 6),
-    Column::number("memory", 9, 7),
+    Column::number("breaker", 9, 7),
+    Column::number("CPU", 6, 5),
+    Column::number("memory", 9, 6),
 ];
 
 /// Draws the panel.
