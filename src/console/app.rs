@@ -13,6 +13,7 @@ use super::command::Command;
 use super::keymap::{Chord, Keymap};
 use super::screen::{self, Badge, Hits, PanelHit, PanelId, Scene, Screen, Spot, Stage, help, overview, status};
 use super::theme::{Role, Theme};
+use super::ui::{FLASH, Flash, RANGES, Ui};
 use super::widget::time::Zone;
 use crate::base::time::Moment;
 use crate::model::{Health, Histories, Model, Settings, Severity, View};
@@ -89,101 +90,6 @@ pub struct Options {
     pub local_first: bool,
     /// Whether the mouse is left to the terminal.
     pub no_mouse: bool,
-}
-
-/// A short message in place of the key line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Flash {
-    /// The message.
-    pub text: String,
-    /// How bad.
-    pub severity: Severity,
-    /// When it was raised, time since session start.
-    pub raised: Duration,
-}
-
-/// How long a flash stays, and how many are remembered.
-const FLASH: (Duration, usize) = (Duration::from_secs(4), 50);
-
-/// Spans of charts, shortest first.
-pub const RANGES: [Duration; 4] = [
-    Duration::from_mins(1),
-    Duration::from_mins(5),
-    Duration::from_mins(15),
-    Duration::from_hours(1),
-];
-
-/// Where the person is and how they want to see it.
-#[derive(Clone, Debug)]
-pub struct Ui {
-    screen: Screen,
-    focus: BTreeMap<Screen, PanelId>,
-    zoomed: bool,
-    scroll: BTreeMap<PanelId, usize>,
-    help: Option<usize>,
-    range: Option<Duration>,
-    zones: (Zone, Option<Zone>),
-    local: bool,
-    mouse: bool,
-    theme: usize,
-    flashes: VecDeque<Flash>,
-}
-
-impl Ui {
-    /// The screen.
-    #[must_use]
-    pub fn screen(&self) -> Screen {
-        self.screen
-    }
-
-    /// The panel that keys go to.
-    #[must_use]
-    pub fn focus(&self) -> Option<PanelId> {
-        self.focus.get(&self.screen).copied()
-    }
-
-    /// The panel that has the whole screen.
-    #[must_use]
-    pub fn zoomed(&self) -> Option<PanelId> {
-        self.focus().filter(|_| self.zoomed)
-    }
-
-    /// The first row of a panel that is shown, if it has that many.
-    #[must_use]
-    pub fn scroll(&self, panel: PanelId) -> usize {
-        self.scroll.get(&panel).copied().unwrap_or(0)
-    }
-
-    /// The first row of the help that is shown, while it is open.
-    #[must_use]
-    pub fn help(&self) -> Option<usize> {
-        self.help
-    }
-
-    /// How far charts reach back in a session of this age: as chosen, else the shortest range
-    /// that holds all of it, up to 15 min.
-    #[must_use]
-    pub fn range(&self, age: Duration) -> Duration {
-        self.range.unwrap_or_else(|| {
-            RANGES
-                .into_iter()
-                .take(3)
-                .find(|range| *range >= age)
-                .unwrap_or(RANGES[2])
-        })
-    }
-
-    /// The zone in which moments are shown.
-    #[must_use]
-    pub fn zone(&self) -> &Zone {
-        self.zones.1.as_ref().filter(|_| self.local).unwrap_or(&self.zones.0)
-    }
-
-    /// The message to show now.
-    #[must_use]
-    pub fn flash(&self, now: Moment) -> Option<&Flash> {
-        self.flashes.back().filter(|flash| now.mono < flash.raised + FLASH.0)
-    }
 }
 
 /// The console.
@@ -322,12 +228,12 @@ impl App {
             },
             // Whoever had the terminal meanwhile may have written on it.
             Event::FocusGained => vec![Effect::Redraw],
-            Event::Mouse(mouse) if self.ui.mouse => self.mouse(mouse, hits),
+            Event::Mouse(mouse) if self.ui.mouse => self.mouse(*mouse, hits),
             _ => Vec::new(),
         }
     }
 
-    fn mouse(&mut self, event: &MouseEvent, hits: &Hits) -> Vec<Effect> {
+    fn mouse(&mut self, event: MouseEvent, hits: &Hits) -> Vec<Effect> {
         let spot = hits.at(Position::new(event.column, event.row));
         match (event.kind, spot) {
             (MouseEventKind::Down(MouseButton::Left), Some(Spot::Command(command))) => return self.run(command, hits),

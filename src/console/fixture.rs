@@ -35,8 +35,17 @@ pub(crate) fn now() -> Moment {
     }
 }
 
+/// A moment some seconds ago.
+fn before(seconds: u64) -> Moment {
+    let ago = Duration::from_secs(seconds);
+    Moment {
+        at: now().at - ago,
+        mono: AGE.saturating_sub(ago),
+    }
+}
+
 fn at(clock: &str) -> Timestamp {
-    format!("2026-07-31T{clock}Z").parse().expect("a time of day")
+    format!("2026-07-31T{clock}Z").parse().unwrap_or_default()
 }
 
 fn source(kind: SourceKind, name: &str) -> SourceId {
@@ -352,10 +361,7 @@ fn rich_histories() -> Histories {
     let mut histories = Histories::default();
     let mut backlog = 180.0f32;
     for second in 0..=900usize {
-        let moment = Moment {
-            at: now().at - Duration::from_secs(900 - second as u64),
-            mono: AGE - Duration::from_secs(900 - second as u64),
-        };
+        let moment = before(900 - second as u64);
         let calm = 8_300.0 + 750.0 * (second as f32 / 48.0).sin() + wave(second) * 160.0;
         let surge =
             4_100.0 * ((second as f32 - 580.0) / 50.0).clamp(0.0, 1.0) * (1.0 + 0.06 * (second as f32 / 30.0).cos());
@@ -390,10 +396,7 @@ pub(crate) fn healthy_pipeline() -> (View, Histories) {
     view.events.truncate(1);
     let mut histories = Histories::default();
     for second in 0..=900usize {
-        let moment = Moment {
-            at: now().at - Duration::from_secs(900 - second as u64),
-            mono: AGE - Duration::from_secs(900 - second as u64),
-        };
+        let moment = before(900 - second as u64);
         let ingest = 12_000.0 + 400.0 * (second as f32 / 48.0).sin() + wave(second) * 120.0;
         // 20 seconds in which nobody could be asked.
         let known = !(300..320).contains(&second);

@@ -148,7 +148,7 @@ static ASCII: Glyphs = Glyphs {
     stale: '~',
     connecting: 'o',
     off: '-',
-    check: '=',
+    check: '*',
     unchecked: '?',
     up: '^',
     down: 'v',

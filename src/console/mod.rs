@@ -17,6 +17,7 @@ pub mod run;
 pub mod screen;
 pub mod terminal;
 pub mod theme;
+pub mod ui;
 pub mod widget;
 
 #[cfg(test)]

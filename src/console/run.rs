@@ -1,6 +1,7 @@
 //! The loop: input, data, time and signals in; frames and effects out.
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crossterm::event::{Event, EventStream};
@@ -184,6 +185,50 @@ fn appearance(options: &RunOptions) -> Options {
     }
 }
 
+/// A user's theme file is refused above this size, bytes.
+const LARGEST: u64 = 256 * 1024;
+
+/// Adds the `*.toml` files of a folder to the themes. A folder that does not exist holds none.
+/// Returns what was refused and why; the others work.
+#[must_use]
+pub fn add_user_themes(library: &mut Library, folder: &Path) -> Vec<ThemeError> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
+        Err(error) => return vec![unreadable(folder, &error)],
+    };
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    paths.sort();
+    let mut errors = Vec::new();
+    let mut files = Vec::new();
+    for path in paths {
+        let size = std::fs::metadata(&path).map(|metadata| metadata.len());
+        match size.and_then(|size| {
+            if size > LARGEST {
+                Err(io::ErrorKind::FileTooLarge.into())
+            } else {
+                std::fs::read_to_string(&path)
+            }
+        }) {
+            Ok(text) => files.push((path, text)),
+            Err(error) => errors.push(unreadable(&path, &error)),
+        }
+    }
+    errors.extend(library.add_files(files.iter().map(|(path, text)| (path.as_path(), text.as_str()))));
+    errors
+}
+
+fn unreadable(path: &Path, reason: &io::Error) -> ThemeError {
+    ThemeError {
+        file: path.display().to_string(),
+        line: None,
+        key: String::new(),
+        problem: format!("cannot be read: {reason}"),
+        nearest: None,
+    }
+}
+
 /// Every theme for this terminal, in the order of their names.
 fn resolve(library: &Library, first: &str, depth: Depth, charset: Charset) -> Result<Vec<Theme>, ThemeError> {
     library.theme(first, depth, charset)?;
@@ -273,6 +318,26 @@ mod tests {
             at: at.parse().unwrap(),
             mono: Duration::from_millis(mono),
         }
+    }
+
+    #[test]
+    fn the_themes_of_a_folder_are_added_and_what_cannot_be_read_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &[u8]| std::fs::write(folder.path().join(name), text).unwrap();
+        write("mine.toml", b"inherits = \"dark\"\n");
+        write("notes.txt", b"not a theme");
+        write("odd.toml", b"\xff\xfe");
+        write("vast.toml", &vec![b'#'; 300 * 1024]);
+        let mut library = Library::embedded().unwrap();
+        let errors = add_user_themes(&mut library, folder.path());
+        assert!(library.theme("mine", Depth::True, Charset::Unicode).is_ok());
+        let named: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(named.len(), 2, "{named:?}");
+        assert!(
+            named[0].contains("odd.toml: cannot be read") && named[1].contains("vast.toml: cannot be read"),
+            "{named:?}"
+        );
+        assert!(add_user_themes(&mut library, &folder.path().join("missing")).is_empty());
     }
 
     #[test]

@@ -119,7 +119,7 @@ impl Terminal {
         restore();
     }
 
-    /// Draws a frame: `paint` fills an empty buffer and says where the cursor stands.
+    /// Draws a frame: `paint` sets every cell of the buffer and says where the cursor stands.
     ///
     /// # Errors
     /// When the terminal cannot be written to.
@@ -135,7 +135,6 @@ impl Terminal {
             self.next = Buffer::empty(area);
             self.out.extend_from_slice(b"\x1b[0m\x1b[2J");
         }
-        self.next.reset();
         let (result, cursor) = paint(area, &mut self.next);
         let drawn = CrosstermBackend::new(&mut self.out).draw(self.shown.diff(&self.next).into_iter());
         drawn.map_err(TerminalError::io("draw on"))?;

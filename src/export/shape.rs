@@ -83,6 +83,8 @@ const DOTS: [(u32, u32); 8] = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (
 
 fn braille(bits: u32, x: u32, y: u32) -> String {
     let dots = DOTS.iter().enumerate().filter(|(number, _)| bits >> number & 1 == 1);
-    dots.map(|(_, (column, row))| format!("M{}.5 {}.5h0", x + 2 + column * 5, y + 2 + row * 5))
-        .collect()
+    let paths: Vec<String> = dots
+        .map(|(_, (column, row))| format!("M{}.5 {}.5h0", x + 2 + column * 5, y + 2 + row * 5))
+        .collect();
+    paths.concat()
 }

@@ -1,5 +1,5 @@
 //! A screen as SVG: every glyph at its own place, so that no font can shift it; frames, charts
-//! and state glyphs as paths ([`super::shape`]). The same buffer gives the same file.
+//! and state glyphs as paths (the `shape` module). The same buffer gives the same file.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -7,10 +7,10 @@ pub mod status;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use super::app::Ui;
 use super::command::Command;
 use super::keymap::Keymap;
 use super::theme::{Role, Theme};
+use super::ui::Ui;
 use super::widget::time::Zone;
 use super::widget::{Canvas, Frame, scroll_bar};
 use crate::base::time::Moment;
@@ -220,6 +220,10 @@ impl<'a> Stage<'a> {
 
     /// Says in the middle of a panel why it is empty.
     pub fn hint(&mut self, inner: Rect, text: &str) {
+        if inner.height < 2 {
+            self.canvas.put(inner.left(), inner.top(), inner.width, text, Role::Dim);
+            return;
+        }
         let rows = super::widget::wrap(text, inner.width.min(60), usize::from(inner.height));
         let height = u16::try_from(rows.len()).unwrap_or(0);
         let top = inner.top() + inner.height.saturating_sub(height) / 2;

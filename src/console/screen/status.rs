@@ -10,7 +10,7 @@ use crate::base::time::since;
 use crate::console::command::Command;
 use crate::console::glyph::Glyphs;
 use crate::console::theme::Role;
-use crate::console::widget::{Line, Span, figure, span, wrap};
+use crate::console::widget::{Line, Span, figure, span, tidy, wrap};
 use crate::model::{Health, Severity, SourceView};
 use crate::sample::SourceKind;
 
@@ -36,99 +36,55 @@ pub fn severity(severity: Severity, glyphs: &Glyphs) -> (char, Role) {
     }
 }
 
-/// How much the status line says. What fails is named on every level.
-#[derive(Clone, Copy)]
-struct Detail {
-    /// The product's name.
-    product: bool,
-    /// The stream behind the profile.
-    stream: bool,
+/// What the status line gives up, one after the other, until it fits. What fails is named to the end.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    /// The zone behind the clock.
+    Zone,
     /// Round-trip times of what answers.
-    latency: bool,
+    Latency,
+    /// The product's name.
+    Product,
+    /// Three columns between sources, not two.
+    Air,
+    /// READ-ONLY in full.
+    Badges,
+    /// LIVE: as long as nothing else is said, it is.
+    Live,
     /// The words of states beside their glyphs.
-    words: bool,
+    Words,
+    /// The stream behind the profile.
+    Stream,
+    /// The clock.
+    Clock,
     /// Ages of what does not answer.
-    ages: bool,
-    /// Badges in full, LIVE among them.
-    badges: bool,
-    /// The clock: 0 none, 1 the time, 2 its zone.
-    clock: u8,
-    /// Columns between sources.
-    gap: usize,
+    Ages,
 }
 
-/// Everything.
-const ALL: Detail = Detail {
-    product: true,
-    stream: true,
-    latency: true,
-    words: true,
-    ages: true,
-    badges: true,
-    clock: 2,
-    gap: 3,
-};
+impl Part {
+    const ALL: [Self; 10] = [
+        Self::Zone,
+        Self::Latency,
+        Self::Product,
+        Self::Air,
+        Self::Badges,
+        Self::Live,
+        Self::Words,
+        Self::Stream,
+        Self::Clock,
+        Self::Ages,
+    ];
+}
 
-/// From all to the least: the first that fits is drawn.
-const DETAIL: [Detail; 9] = [
-    ALL,
-    Detail { gap: 2, ..ALL },
-    Detail {
-        gap: 2,
-        clock: 1,
-        ..ALL
-    },
-    Detail {
-        latency: false,
-        clock: 1,
-        ..ALL
-    },
-    Detail {
-        latency: false,
-        clock: 1,
-        product: false,
-        gap: 2,
-        ..ALL
-    },
-    Detail {
-        latency: false,
-        clock: 1,
-        product: false,
-        words: false,
-        gap: 2,
-        ..ALL
-    },
-    Detail {
-        latency: false,
-        clock: 1,
-        product: false,
-        words: false,
-        stream: false,
-        badges: false,
-        gap: 2,
-        ..ALL
-    },
-    Detail {
-        latency: false,
-        clock: 0,
-        product: false,
-        words: false,
-        stream: false,
-        badges: false,
-        gap: 1,
-        ..ALL
-    },
-    Detail {
-        latency: false,
-        clock: 0,
-        product: false,
-        words: false,
-        stream: false,
-        badges: false,
-        gap: 1,
-        ages: false,
-    },
-];
+/// How much has been given up: everything before this part; `None`: everything.
+#[derive(Clone, Copy)]
+struct Detail(Option<Part>);
+
+impl Detail {
+    fn keeps(self, part: Part) -> bool {
+        self.0.is_some_and(|first| part >= first)
+    }
+}
 
 /// Columns of a profile's name at most.
 const NAME: usize = 24;
@@ -150,7 +106,11 @@ pub fn status_line(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
         let widths = [&left, &middle, &right].map(|line| stage.canvas.width(line));
         widths.iter().sum::<u16>() + 4 <= room
     };
-    let detail = DETAIL.into_iter().find(fits).unwrap_or(DETAIL[DETAIL.len() - 1]);
+    let detail = Part::ALL
+        .into_iter()
+        .map(|part| Detail(Some(part)))
+        .find(fits)
+        .unwrap_or(Detail(None));
     let (left, middle, right) = parts(detail);
     let y = area.top();
     let right_at = stage.canvas.line_right(area.left() + 1, y, room, &right);
@@ -165,15 +125,19 @@ pub fn status_line(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
 
 fn name<'a>(scene: &Scene<'a>, glyphs: &Glyphs, detail: Detail) -> Line<'a> {
     let mut line = Line::new();
-    if detail.product {
+    if detail.keeps(Part::Product) {
         line.push(span("hookwatch", Role::Key));
         line.push(span("  ", Role::Text));
     }
     line.push(span(
-        text::cut(&text::safe(&scene.view.profile), NAME).into_owned(),
+        tidy(
+            &scene.view.profile,
+            if detail.keeps(Part::Stream) { NAME } else { NAME / 2 },
+        )
+        .into_owned(),
         Role::Text,
     ));
-    if let Some(stream) = scene.stream.filter(|_| detail.stream) {
+    if let Some(stream) = scene.stream.filter(|_| detail.keeps(Part::Stream)) {
         line.push(span(format!(" {} ", glyphs.under), Role::Dim));
         line.push(span(stream, Role::Text));
     }
@@ -209,7 +173,7 @@ fn sources<'a>(scene: &Scene<'a>, glyphs: &Glyphs, detail: Detail) -> Line<'a> {
             continue;
         };
         if !line.is_empty() {
-            line.push(span(" ".repeat(detail.gap), Role::Text));
+            line.push(span(if detail.keeps(Part::Air) { "   " } else { "  " }, Role::Text));
         }
         let (glyph, role, word) = health(worst.state, glyphs);
         line.push(span(format!("{glyph} "), role));
@@ -219,19 +183,19 @@ fn sources<'a>(scene: &Scene<'a>, glyphs: &Glyphs, detail: Detail) -> Line<'a> {
             line.push(span(format!(" {fresh}/{}", of_kind.len()), Role::Dim));
         }
         match worst.state {
-            Health::Ok if of_kind.len() == 1 && detail.latency => {
+            Health::Ok if of_kind.len() == 1 && detail.keeps(Part::Latency) => {
                 if let Some(latency) = worst.latency {
                     line.push(span(format!(" {}", text::duration(latency)), Role::Dim));
                 }
             }
             Health::Ok => {}
-            Health::Connecting | Health::Off if !detail.words => {}
+            Health::Connecting | Health::Off if !detail.keeps(Part::Words) => {}
             Health::Connecting | Health::Off => line.push(span(format!(" {word}"), role)),
             Health::Stale | Health::Failing => {
-                if detail.words {
+                if detail.keeps(Part::Words) {
                     line.push(span(format!(" {word}"), role));
                 }
-                if !detail.ages {
+                if !detail.keeps(Part::Ages) {
                     continue;
                 }
                 let age = worst.age.unwrap_or_else(|| since(worst.since, scene.view.now.at));
@@ -264,7 +228,7 @@ fn right<'a>(scene: &Scene<'a>, detail: Detail) -> Line<'a> {
         .iter()
         .map(|badge| match badge {
             Badge::Demo => ("DEMO".to_owned(), Role::Badge),
-            Badge::ReadOnly if detail.badges => ("READ-ONLY".to_owned(), Role::BadgeCaution),
+            Badge::ReadOnly if detail.keeps(Part::Badges) => ("READ-ONLY".to_owned(), Role::BadgeCaution),
             Badge::ReadOnly => ("RO".to_owned(), Role::BadgeCaution),
             Badge::Prod => ("PROD".to_owned(), Role::BadgeDanger),
             Badge::Playback => ("PLAYBACK".to_owned(), Role::Badge),
@@ -276,7 +240,7 @@ fn right<'a>(scene: &Scene<'a>, detail: Detail) -> Line<'a> {
     } else if scene.badges.contains(&Badge::Playback) {
         // A recording is not live, whatever it shows.
     } else if states().any(|state| state == Health::Ok) {
-        if detail.badges {
+        if detail.keeps(Part::Live) {
             badges.push(("LIVE".to_owned(), Role::BadgeLive));
         }
     } else if states().any(|state| matches!(state, Health::Failing | Health::Stale)) {
@@ -287,10 +251,10 @@ fn right<'a>(scene: &Scene<'a>, detail: Detail) -> Line<'a> {
         line.push(span(format!(" {label} "), role));
         line.push(span(" ", Role::Text));
     }
-    if detail.clock > 0 {
+    if detail.keeps(Part::Clock) {
         line.push(span(format!(" {}", scene.zone().clock(scene.now.at)), Role::Dim));
     }
-    if detail.clock > 1 {
+    if detail.keeps(Part::Zone) {
         line.push(span(format!(" {}", scene.zone().name), Role::Dim));
     }
     line
@@ -353,18 +317,22 @@ fn alert(source: &SourceView, glyphs: &Glyphs, width: u16, rows: usize) -> Vec<L
     // The first row begins behind the head: it is wrapped as if the head were a word of it.
     let pad = "\u{a0}".repeat(head_width.saturating_sub(indent));
     let width = width.saturating_sub(u16::try_from(indent).unwrap_or(2));
-    let error = text::safe(source.error.as_deref().unwrap_or_default());
-    let error = text::cut(&error, usize::from(width) * LONGEST * 2);
+    let error = tidy(
+        source.error.as_deref().unwrap_or_default(),
+        usize::from(width) * LONGEST * 2,
+    );
     let mut wrapped = wrap(&format!("{pad}{error}"), width, rows);
     if wrapped.last().is_some_and(|row| row.ends_with('…'))
         && let Some((cause, next)) = error.split_once(" → ")
     {
         let room = usize::from(width) * rows;
         let others = text::width(&pad) + text::width(next) + 3 + (rows - 1) * 8;
-        if room > others + 12 {
-            let cause = text::cut(cause, room - others);
-            wrapped = wrap(&format!("{pad}{cause} → {next}"), width, rows);
-        }
+        let told = if room > others + 12 {
+            format!("{pad}{} → {next}", shorten(cause, room - others))
+        } else {
+            format!("{pad}{}", shorten(cause, room.saturating_sub(text::width(&pad))))
+        };
+        wrapped = wrap(&told, width, rows);
     }
     let mut lines = Vec::with_capacity(wrapped.len());
     for (number, row) in wrapped.into_iter().enumerate() {
@@ -379,10 +347,25 @@ fn alert(source: &SourceView, glyphs: &Glyphs, width: u16, rows: usize) -> Vec<L
     lines
 }
 
+/// `connect to a-long-url: refused` in fewer columns: what it was tried on is cut before the
+/// reason, and left out where next to nothing of it would stay.
+fn shorten(cause: &str, columns: usize) -> String {
+    if text::width(cause) <= columns {
+        return cause.to_owned();
+    }
+    let Some((target, reason)) = cause.split_once(": ") else {
+        return text::cut(cause, columns).into_owned();
+    };
+    let room = columns.saturating_sub(text::width(reason) + 2);
+    if room < 12 {
+        return text::cut(reason, columns).into_owned();
+    }
+    format!("{}: {reason}", text::cut(target, room))
+}
+
 fn alert_head(source: &SourceView, glyphs: &Glyphs) -> Line<'static> {
     let kind = kind_name(source.id.kind);
-    let name = text::safe(&source.id.name);
-    let name = text::cut(&name, NAME);
+    let name = tidy(&source.id.name, NAME);
     let name = if name == kind {
         kind.to_owned()
     } else {
@@ -476,4 +459,22 @@ fn hints(scene: &Scene<'_>) -> Vec<KeyHint> {
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_of_a_failure_outlives_its_address() {
+        let cause = "connect to postgres://console@10.0.3.7:5432/webhooks: password authentication failed";
+        assert_eq!(shorten(cause, 200), cause);
+        assert_eq!(
+            shorten(cause, 60),
+            "connect to postgres://conso…: password authentication failed"
+        );
+        assert_eq!(shorten(cause, 34), "password authentication failed");
+        assert_eq!(shorten(cause, 20), "password authentica…");
+        assert_eq!(shorten("something else", 8), "somethi…");
+    }
 }

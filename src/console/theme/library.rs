@@ -31,9 +31,6 @@ const EMBEDDED: [(&str, &str); 8] = [
 /// The theme that every chain ends in, whether it says so or not.
 const ROOT: &str = "base";
 
-/// A user's theme file is refused above this size, bytes.
-const LARGEST: u64 = 256 * 1024;
-
 /// Every theme by name.
 #[derive(Clone, Debug)]
 pub struct Library {
@@ -57,23 +54,16 @@ impl Library {
         Ok(library)
     }
 
-    /// Adds the `*.toml` files of a folder; one with the name of an embedded theme replaces it.
-    /// A folder that does not exist holds none. Files that are refused are left out, the others
-    /// work: the answer is what was refused and why.
+    /// Adds the user's themes: each file's name and text. One with the name of an embedded theme
+    /// replaces it. Those that are refused are left out, the others work: the answer is what was
+    /// refused and why.
     #[must_use]
-    pub fn add_folder(&mut self, folder: &Path) -> Vec<ThemeError> {
-        let entries = match std::fs::read_dir(folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
-            Err(error) => return vec![unreadable(folder, &error)],
-        };
-        let mut files: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-        files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
-        files.sort();
+    pub fn add_files<'a>(&mut self, files: impl IntoIterator<Item = (&'a Path, &'a str)>) -> Vec<ThemeError> {
         let mut errors = Vec::new();
         let mut added = Vec::new();
-        for path in files {
-            match read(&path) {
+        for (path, text) in files {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            match Definition::parse(&name, &path.display().to_string(), text) {
                 Ok(definition) => {
                     added.push(definition.name.clone());
                     self.add(definition);
@@ -104,12 +94,12 @@ impl Library {
     /// Takes a user's theme out again; the embedded one of its name comes back.
     fn restore(&mut self, name: &Arc<str>) {
         let embedded = EMBEDDED.iter().find(|(embedded, _)| *embedded == &**name);
-        match embedded.map(|(_, text)| Definition::parse(name, &format!("themes/{name}.toml"), text)) {
-            Some(Ok(definition)) => self.add(definition),
-            _ => {
-                self.definitions.remove(name);
-                self.order.retain(|known| known != name);
-            }
+        let embedded = embedded.map(|(_, text)| Definition::parse(name, &format!("themes/{name}.toml"), text));
+        if let Some(Ok(definition)) = embedded {
+            self.add(definition);
+        } else {
+            self.definitions.remove(name);
+            self.order.retain(|known| known != name);
         }
     }
 
@@ -248,26 +238,6 @@ fn find(
     })
 }
 
-fn read(path: &Path) -> Result<Definition, ThemeError> {
-    let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    let metadata = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
-    if metadata.len() > LARGEST {
-        return Err(unreadable(path, &format!("larger than {LARGEST} bytes")));
-    }
-    let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
-    Definition::parse(&name, &path.display().to_string(), &text)
-}
-
-fn unreadable(path: &Path, reason: &impl ToString) -> ThemeError {
-    ThemeError {
-        file: path.display().to_string(),
-        line: None,
-        key: String::new(),
-        problem: format!("cannot be read: {}", reason.to_string()),
-        nearest: None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::colour::{XTERM, contrast, indexed};
@@ -373,20 +343,9 @@ mod tests {
     }
 
     fn user_themes(files: &[(&str, &str)]) -> (Library, Vec<String>) {
-        let folder = tempfile::tempdir().unwrap();
-        for (name, text) in files {
-            std::fs::write(folder.path().join(name), text).unwrap();
-        }
         let mut library = Library::embedded().unwrap();
-        let prefix = format!("{}/", folder.path().display());
-        let errors = library.add_folder(folder.path());
-        (
-            library,
-            errors
-                .iter()
-                .map(|error| error.to_string().replace(&prefix, ""))
-                .collect(),
-        )
+        let errors = library.add_files(files.iter().map(|(name, text)| (Path::new(*name), *text)));
+        (library, errors.iter().map(ToString::to_string).collect())
     }
 
     #[test]
@@ -412,7 +371,6 @@ mod tests {
             ("good.toml", "inherits = \"light\"\n"),
             ("light.toml", "inherits = \"drak\"\n"),
             ("loop.toml", "inherits = \"pool\"\n"),
-            ("notes.txt", "not a theme"),
             ("pool.toml", "inherits = \"loop\"\n"),
         ]);
         assert_eq!(

@@ -111,6 +111,16 @@ impl<'a> Canvas<'a> {
         }
         let fitted = fit(text, usize::from(width), self.theme.charset());
         let mut at = x;
+        if fitted.is_ascii() {
+            // Nine texts of ten: one column a byte, nothing to segment.
+            for letter in fitted.chars() {
+                let cell = &mut self.buffer[(at, y)];
+                cell.set_char(letter);
+                dress(cell, style);
+                at += 1;
+            }
+            return at - x;
+        }
         for grapheme in fitted.graphemes(true) {
             let columns = u16::try_from(grapheme.width()).unwrap_or(u16::MAX);
             if columns == 0 {
@@ -176,10 +186,19 @@ fn dress(cell: &mut Cell, style: Style) {
 const WIDEST: usize = 1_000;
 
 /// Bytes that are looked at per column: a text of a stranger may be of any length, a frame may not.
-const BYTES_PER_COLUMN: usize = 16;
+const BYTES_PER_COLUMN: usize = 8;
+
+/// A stranger's text as a piece of a sentence: safe and cut, of whatever length it was.
+#[must_use]
+pub fn tidy(text: &str, columns: usize) -> Cow<'_, str> {
+    fit(text, columns, Charset::Unicode)
+}
 
 /// `text` as it may stand in `columns` columns: safe, in the terminal's characters, cut.
 fn fit(text: &str, columns: usize, charset: Charset) -> Cow<'_, str> {
+    if text.len() <= columns && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return Cow::Borrowed(text);
+    }
     let limit = columns.saturating_mul(BYTES_PER_COLUMN).saturating_add(64);
     let (head, whole) = if text.len() > limit {
         (&text[..text.floor_char_boundary(limit)], false)

@@ -352,7 +352,7 @@ mod tests {
     fn a_line_rises_from_the_floor_to_the_ceiling() {
         let values = [Some(0.0), Some(0.0), Some(10.0), Some(10.0)];
         let (rows, _) = draw(2, 2, Charset::Unicode, |canvas, area| {
-            lines(canvas, area, 10.0, &[(&values, Role::ChartIngest)])
+            lines(canvas, area, 10.0, &[(&values, Role::ChartIngest)]);
         });
         assert_eq!(rows, [" ⡟".to_owned(), "⣤⠇".to_owned()]);
     }
@@ -374,7 +374,7 @@ mod tests {
             None,
         ];
         let (rows, _) = draw(6, 1, Charset::Unicode, |canvas, area| {
-            lines(canvas, area, 10.0, &[(&gap, Role::ChartIngest)])
+            lines(canvas, area, 10.0, &[(&gap, Role::ChartIngest)]);
         });
         assert_eq!(rows, [" ⠶╱ ⠶"]);
     }
@@ -458,7 +458,7 @@ mod tests {
         let end: Timestamp = "2026-07-31T14:03:22Z".parse().unwrap();
         let axis = |zone: &Zone, span: u64| {
             let (rows, _) = draw(60, 1, Charset::Unicode, |canvas, area| {
-                time_axis(canvas, area, end, Duration::from_secs(span), zone)
+                time_axis(canvas, area, end, Duration::from_secs(span), zone);
             });
             rows[0].split_whitespace().map(str::to_owned).collect::<Vec<_>>()
         };

@@ -14,7 +14,7 @@ use crate::model::{Reading, ReadingState};
 pub fn tone(reading: &Reading, role: Role) -> Role {
     match reading.state {
         ReadingState::Unknown => Role::Unknown,
-        _ if reading.value.is_none() => Role::Unknown,
+        _ if !reading.value.is_some_and(f64::is_finite) => Role::Unknown,
         ReadingState::Stale => Role::Stale,
         ReadingState::Fresh | ReadingState::AtMost => role,
     }
@@ -25,10 +25,11 @@ pub fn tone(reading: &Reading, role: Role) -> Role {
 pub fn figure(reading: &Reading, unit: Unit, role: Role) -> Line<'static> {
     let shown = show(reading, unit);
     // What is counted by the minute is whole.
-    let shown = if unit == Unit::PerMinute {
-        shown.replace(".0/", "/")
-    } else {
-        shown
+    let shown = match unit {
+        Unit::PerMinute => shown.replace(".0/", "/"),
+        // Everything is everything, without decimals.
+        Unit::Ratio => shown.replace("100.0", "100"),
+        _ => shown,
     };
     dress(&shown, tone(reading, role))
 }
@@ -58,7 +59,8 @@ pub fn forecast(reading: &Reading, role: Role) -> Line<'static> {
 /// A figure in few columns: `12.4k/s`, `8.4s`, `4m05s`.
 #[must_use]
 pub fn short(reading: &Reading, unit: Unit, role: Role) -> Line<'static> {
-    let shown = match (reading.value, reading.state) {
+    let known = reading.value.filter(|value| value.is_finite());
+    let shown = match (known, reading.state) {
         (None, _) | (_, ReadingState::Unknown) => Cow::Borrowed(text::UNKNOWN),
         (Some(value), state) => {
             let bound = if state == ReadingState::AtMost { "≤" } else { "" };
@@ -84,6 +86,18 @@ pub fn duration(value: Duration) -> String {
         60..3_600 => format!("{}m{:02}s", secs / 60, secs % 60),
         3_600..86_400 => format!("{}h{:02}m", secs / 3_600, secs / 60 % 60),
         _ => format!("{}d{:02}h", secs / 86_400, secs / 3_600 % 24),
+    }
+}
+
+/// A figure that fits: in full, in short where that is too wide. It is never cut: half a number is another number.
+#[must_use]
+pub fn fitting(reading: &Reading, unit: Unit, role: Role, columns: u16) -> Line<'static> {
+    let long = figure(reading, unit, role);
+    let width: usize = long.iter().map(|span| text::width(&span.text)).sum();
+    if width <= usize::from(columns) {
+        long
+    } else {
+        short(reading, unit, role)
     }
 }
 
@@ -159,6 +173,20 @@ mod tests {
             ..reading(7.0)
         };
         assert_eq!(plain(&figure(&bound, Unit::PerSecond, Role::Strong)), "≤7.0/s");
+    }
+
+    #[test]
+    fn a_figure_is_shortened_and_never_cut() {
+        assert_eq!(
+            plain(&fitting(&reading(123_456.0), Unit::PerSecond, Role::Text, 9)),
+            "123,456/s"
+        );
+        assert_eq!(
+            plain(&fitting(&reading(123_456.0), Unit::PerSecond, Role::Text, 8)),
+            "123k/s"
+        );
+        assert_eq!(plain(&figure(&reading(1.0), Unit::Ratio, Role::Text)), "100 %");
+        assert_eq!(tone(&reading(f64::NAN), Role::Text), Role::Unknown);
     }
 
     #[test]

@@ -7,5 +7,5 @@ mod panel;
 pub mod table;
 pub mod time;
 
-pub use canvas::{Canvas, Line, Span, span, wrap};
+pub use canvas::{Canvas, Line, Span, span, tidy, wrap};
 pub use panel::{Frame, scroll_bar};

@@ -3,7 +3,27 @@
 use ratatui::layout::Rect;
 
 use super::canvas::{Canvas, Line};
+use super::figure;
 use crate::console::theme::Role;
+use crate::model::Reading;
+use crate::model::field::Unit;
+
+/// What stands in a cell.
+#[derive(Clone, Debug)]
+pub enum Cell<'a> {
+    /// Text, cut where it is too long.
+    Text(Line<'a>),
+    /// A figure, written in short where it is too long.
+    Figure(&'a Reading, Unit, Role),
+}
+
+impl Cell<'_> {
+    /// Nothing.
+    #[must_use]
+    pub fn blank() -> Self {
+        Self::Text(Line::new())
+    }
+}
 
 /// Where a cell's text stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +141,7 @@ pub fn draw<'a>(
     columns: &[Column],
     rows: usize,
     offset: usize,
-    mut cell: impl FnMut(usize, usize) -> Line<'a>,
+    mut cell: impl FnMut(usize, usize) -> Cell<'a>,
 ) -> usize {
     let places = arrange(columns, area.width);
     let align = |canvas: &mut Canvas<'_>, (index, x, width): Place, y: u16, line: &Line<'_>| {
@@ -144,7 +164,11 @@ pub fn draw<'a>(
     let visible = usize::from(area.height - 1);
     for (row, y) in (offset..rows).zip(area.top() + 1..area.bottom()) {
         for place in &places {
-            align(canvas, *place, y, &cell(row, place.0));
+            let line = match cell(row, place.0) {
+                Cell::Text(line) => line,
+                Cell::Figure(reading, unit, role) => figure::fitting(reading, unit, role, place.2),
+            };
+            align(canvas, *place, y, &line);
         }
     }
     visible

@@ -6,7 +6,7 @@ use super::super::{PanelId, Scene, Stage};
 use super::absence;
 use crate::base::text;
 use crate::console::theme::Role;
-use crate::console::widget::{Frame, Line, span, wrap};
+use crate::console::widget::{Frame, Line, span, tidy, wrap};
 use crate::sample::{DatabaseReading, ServerReading, SourceKind};
 
 /// Columns for the names of the figures.
@@ -57,7 +57,7 @@ fn number(value: Option<u64>) -> String {
 }
 
 fn postgres(database: &DatabaseReading, width: u16) -> Vec<Line<'static>> {
-    let version = text::safe(&database.version).into_owned();
+    let version = tidy(&database.version, 24).into_owned();
     let standby = if database.in_recovery { "  standby" } else { "" };
     let idle = database.idle_in_transaction;
     let mut lines = vec![
@@ -114,7 +114,7 @@ fn postgres(database: &DatabaseReading, width: u16) -> Vec<Line<'static>> {
 }
 
 fn nats(server: &ServerReading) -> Vec<Line<'static>> {
-    let name = format!("{} {}", text::safe(&server.name), text::safe(&server.version));
+    let name = format!("{} {}", tidy(&server.name, 32), tidy(&server.version, 16));
     let mut lines = vec![
         vec![span("NATS ", Role::Strong), span(name, Role::Dim)],
         row("answers in", text::duration(server.rtt), Role::Text),

@@ -3,6 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::super::{PanelId, Scene, Stage, status};
+use crate::base::text;
 use crate::console::glyph::Glyphs;
 use crate::console::theme::Role;
 use crate::console::widget::{Frame, Line, span};
@@ -53,7 +54,7 @@ fn line<'a>(scene: &Scene<'a>, event: &'a Event, glyphs: &Glyphs) -> Line<'a> {
         span(&*event.text, Role::Text),
     ];
     if event.count > 1 {
-        line.push(span(format!(" ×{}", event.count), Role::Dim));
+        line.push(span(format!(" ×{}", text::compact(event.count as f64)), Role::Dim));
     }
     if !event.detail.is_empty() {
         line.push(span("   ", Role::Text));

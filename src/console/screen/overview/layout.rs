@@ -68,7 +68,7 @@ pub(super) fn arrange(area: Rect) -> Vec<(Panel, Rect)> {
         );
         let side = side_width(area.width);
         let (tables, ledger) = cut_right(row, side);
-        let [providers, workers] = split(tables, if area.width < LARGE.0 { [52, 48] } else { [46, 54] });
+        let [providers, workers] = split(tables, if area.width < LARGE.0 { [52, 48] } else { [39, 61] });
         below.extend([
             (Panel::Ledger, ledger),
             (Panel::Workers, workers),

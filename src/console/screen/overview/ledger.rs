@@ -6,7 +6,7 @@ use super::super::{PanelId, Scene, Stage};
 use crate::base::text;
 use crate::console::glyph::Glyphs;
 use crate::console::theme::Role;
-use crate::console::widget::{Frame, Line, span};
+use crate::console::widget::{Frame, Line, span, tidy};
 use crate::model::{Ledger, LedgerLine};
 
 /// Draws the panel.
@@ -69,12 +69,21 @@ struct Columns {
 
 impl Columns {
     fn of(ledger: &Ledger, width: usize) -> Self {
-        let widest = |text: fn(&LedgerLine) -> String| ledger.lines.iter().map(|line| text::width(&text(line))).max();
-        let value = widest(value).unwrap_or(0).min(width / 2);
+        let most = width / 2;
+        let widest = |text: &dyn Fn(&LedgerLine) -> String| {
+            ledger
+                .lines
+                .iter()
+                .map(|line| text::width(&text(line)))
+                .max()
+                .unwrap_or(0)
+        };
+        let value = widest(&|line| value(line, most));
         // The column of differences is there only while there are any.
-        let difference = widest(difference)
-            .filter(|width| *width > 0)
-            .map_or(0, |width| width + 2);
+        let difference = match widest(&difference) {
+            0 => 0,
+            width => width + 2,
+        };
         Self {
             label: width.saturating_sub(2 + value + difference + 1),
             value,
@@ -83,8 +92,13 @@ impl Columns {
     }
 }
 
-fn value(line: &LedgerLine) -> String {
-    line.left.map_or_else(|| text::UNKNOWN.to_owned(), whole)
+/// In short where it would take more than half the panel: half a number is another number.
+fn value(line: &LedgerLine, most: usize) -> String {
+    match line.left {
+        None => text::UNKNOWN.to_owned(),
+        Some(value) if whole(value).len() > most => text::compact(value),
+        Some(value) => whole(value),
+    }
 }
 
 fn difference(line: &LedgerLine) -> String {
@@ -102,15 +116,14 @@ fn head(line: &LedgerLine, glyphs: &Glyphs, columns: &Columns) -> Line<'static> 
         Some(false) => Role::Critical,
         None => Role::Unknown,
     };
-    let safe = text::safe(&line.left_label);
-    let label = text::cut(&safe, columns.label);
+    let label = tidy(&line.left_label, columns.label);
     let pad = (columns.label + 1).saturating_sub(text::width(&label));
-    let value = value(line);
+    let value = value(line, columns.value);
     vec![
         span(format!("{glyph} "), role),
         span(format!("{label}{}", " ".repeat(pad)), Role::Text),
         span(
-            format!("{:>1$}", text::cut(&value, columns.value), columns.value),
+            format!("{:>1$}", value, columns.value),
             if line.left.is_some() {
                 Role::Strong
             } else {
@@ -128,7 +141,7 @@ fn terms(line: &LedgerLine, width: usize) -> Line<'static> {
     for (number, (name, value)) in line.terms.iter().enumerate() {
         let joint = if number == 0 { "" } else { " + " };
         let value = value.map_or_else(|| text::UNKNOWN.to_owned(), whole);
-        let piece = format!("{joint}{} {value}", text::safe(name));
+        let piece = format!("{joint}{} {value}", tidy(name, width));
         used += text::width(&piece);
         if used + 1 > width {
             out.push(span("…", Role::Dim));
@@ -160,10 +173,16 @@ fn sentence(ledger: &Ledger, glyphs: &Glyphs, width: usize) -> Line<'static> {
     let text = if let Some(line) = wrong {
         let difference = line.difference.unwrap_or_default();
         let count = whole(difference.abs());
-        if difference < 0.0 {
-            format!("{count} too many on {}", line.left_label)
+        let what = if difference < 0.0 {
+            "too many"
         } else {
-            format!("{count} unaccounted for on {}", line.left_label)
+            "unaccounted for"
+        };
+        let long = format!("{count} {what} on {}", line.left_label);
+        if text::width(&long) + 2 <= width {
+            long
+        } else {
+            format!("{count} {what} on {}", line.line)
         }
     } else if ledger.lines.is_empty() {
         "unchecked: not every counter has been read yet".to_owned()
@@ -223,6 +242,7 @@ mod tests {
 
     fn line(label: &str, difference: f64, balanced: Option<bool>) -> LedgerLine {
         LedgerLine {
+            line: label.chars().take(6).collect::<String>().into(),
             left_label: label.into(),
             left: Some(10.0),
             difference: Some(difference),
@@ -233,8 +253,12 @@ mod tests {
     }
 
     fn say(lines: Vec<LedgerLine>) -> String {
+        say_in(80, lines)
+    }
+
+    fn say_in(width: usize, lines: Vec<LedgerLine>) -> String {
         let ledger = Ledger { since: None, lines };
-        sentence(&ledger, Charset::Unicode.glyphs(), 80)
+        sentence(&ledger, Charset::Unicode.glyphs(), width)
             .iter()
             .map(|span| span.text.as_ref())
             .collect()
@@ -259,6 +283,8 @@ mod tests {
             "✔ balanced; unchecked: written"
         );
         assert_eq!(say(vec![line("written", 0.0, None)]), "? unchecked: no source for acks");
+        let wrong = || vec![line("queued + replayed", 7.0, Some(false))];
+        assert_eq!(say_in(38, wrong()), "✖ 7 unaccounted for on queued");
         assert_eq!(say(Vec::new()), "? unchecked: not every counter has been read yet");
     }
 }

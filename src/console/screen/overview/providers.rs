@@ -4,8 +4,9 @@ use ratatui::layout::Rect;
 
 use super::super::{PanelId, Scene, Stage, status};
 use super::{absence, staleness};
+use crate::base::text;
 use crate::console::theme::Role;
-use crate::console::widget::table::{self, Column};
+use crate::console::widget::table::{self, Cell, Column};
 use crate::console::widget::{Frame, Line, figure, span};
 use crate::model::field::Unit;
 use crate::model::{Provider, Severity};
@@ -30,7 +31,7 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: Pan
         staleness(scene, providers.iter().map(|provider| &provider.received_per_s)).unwrap_or_else(|| {
             match scene.view.left_out {
                 0 => Line::new(),
-                left_out => vec![span(format!("{left_out} left out"), Role::Warning)],
+                left_out => vec![span(format!("{} left out", text::count(left_out)), Role::Warning)],
             }
         });
     let title = if area.height < 3 { "Providers" } else { "By provider" };
@@ -70,14 +71,14 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: Pan
     );
 }
 
-fn cell<'a>(scene: &Scene<'a>, provider: &'a Provider, column: usize) -> Line<'a> {
+fn cell<'a>(scene: &Scene<'a>, provider: &'a Provider, column: usize) -> Cell<'a> {
     match column {
-        0 => vec![span(&*provider.name, Role::Text)],
-        1 => figure::figure(&provider.received_per_s, Unit::PerSecond, Role::Text),
-        2 => figure::figure(&provider.error_ratio, Unit::Ratio, tone(scene, provider)),
-        3 => figure::figure(&provider.response_p99_s, Unit::Seconds, Role::Text),
-        4 => figure::figure(&provider.processed_per_s, Unit::PerSecond, Role::Text),
-        _ => figure::figure(&provider.response_p50_s, Unit::Seconds, Role::Text),
+        0 => Cell::Text(vec![span(&*provider.name, Role::Text)]),
+        1 => Cell::Figure(&provider.received_per_s, Unit::PerSecond, Role::Text),
+        2 => Cell::Figure(&provider.error_ratio, Unit::Ratio, tone(scene, provider)),
+        3 => Cell::Figure(&provider.response_p99_s, Unit::Seconds, Role::Text),
+        4 => Cell::Figure(&provider.processed_per_s, Unit::PerSecond, Role::Text),
+        _ => Cell::Figure(&provider.response_p50_s, Unit::Seconds, Role::Text),
     }
 }
 

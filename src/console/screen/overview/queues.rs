@@ -5,8 +5,8 @@ use ratatui::layout::Rect;
 use super::super::{PanelId, Scene, Stage};
 use super::{absence, staleness};
 use crate::console::theme::Role;
-use crate::console::widget::table::{self, Column};
-use crate::console::widget::{Frame, Line, figure, span};
+use crate::console::widget::table::{self, Cell, Column};
+use crate::console::widget::{Frame, span};
 use crate::model::field::Unit;
 use crate::model::{Queue, QueueState};
 use crate::sample::SourceKind;
@@ -56,7 +56,7 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: Pan
     );
 }
 
-fn cell(queue: &Queue, column: usize) -> Line<'_> {
+fn cell(queue: &Queue, column: usize) -> Cell<'_> {
     match column {
         0 => {
             let mut line = vec![span(&*queue.stream, Role::Text)];
@@ -64,20 +64,20 @@ fn cell(queue: &Queue, column: usize) -> Line<'_> {
                 line.push(span("/", Role::Dim));
                 line.push(span(&**consumer, Role::Dim));
             }
-            line
+            Cell::Text(line)
         }
         1 => {
             let (word, role) = word(queue.state);
-            vec![span(word, role)]
+            Cell::Text(vec![span(word, role)])
         }
         // A stream without a consumer waits as a whole.
-        2 if queue.consumer.is_none() => figure::figure(&queue.messages, Unit::Count, Role::Text),
-        2 => figure::figure(&queue.pending, Unit::Count, Role::Text),
-        3 => figure::figure(&queue.ack_pending, Unit::Count, Role::Text),
-        4 => figure::figure(&queue.retries_per_s, Unit::PerSecond, Role::Text),
+        2 if queue.consumer.is_none() => Cell::Figure(&queue.messages, Unit::Count, Role::Text),
+        2 => Cell::Figure(&queue.pending, Unit::Count, Role::Text),
+        3 => Cell::Figure(&queue.ack_pending, Unit::Count, Role::Text),
+        4 => Cell::Figure(&queue.retries_per_s, Unit::PerSecond, Role::Text),
         _ => {
             let parked = queue.parked.value.is_some_and(|count| count > 0.0);
-            figure::figure(
+            Cell::Figure(
                 &queue.parked,
                 Unit::Count,
                 if parked { Role::Warning } else { Role::Text },

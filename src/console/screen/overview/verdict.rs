@@ -7,7 +7,7 @@ use crate::base::text;
 use crate::base::time::since;
 use crate::console::glyph::Glyphs;
 use crate::console::theme::Role;
-use crate::console::widget::{Frame, Line, span, wrap};
+use crate::console::widget::{Frame, Line, span, tidy, wrap};
 use crate::model::{Health, Severity, Verdict};
 
 /// Rows of one verdict at most: the rest is one scroll away, a novel is not.
@@ -170,6 +170,9 @@ fn all_quiet(scene: &Scene<'_>, glyphs: &Glyphs, width: u16, air: bool) -> Vec<L
     lines
 }
 
+/// Columns of a sentence in a handover at most.
+const SENTENCE: usize = 500;
+
 /// The verdicts as plain text, to hand over to a colleague.
 #[must_use]
 pub fn summary(scene: &Scene<'_>) -> String {
@@ -177,7 +180,7 @@ pub fn summary(scene: &Scene<'_>) -> String {
     let zone = scene.zone();
     let mut rows = vec![format!(
         "{} at {} {}",
-        text::safe(&view.profile),
+        tidy(&view.profile, SENTENCE),
         zone.clock(view.now.at),
         zone.name
     )];
@@ -192,17 +195,17 @@ pub fn summary(scene: &Scene<'_>) -> String {
         };
         rows.push(format!(
             "{word}: {} (since {})",
-            text::safe(&verdict.text),
+            tidy(&verdict.text, SENTENCE),
             zone.minute(verdict.since, view.now.at)
         ));
         rows.extend(
             verdict
                 .evidence
                 .iter()
-                .map(|fact| format!("  why: {}", text::safe(fact))),
+                .map(|fact| format!("  why: {}", tidy(fact, SENTENCE))),
         );
         if !verdict.next.is_empty() {
-            rows.push(format!("  next: {}", text::safe(&verdict.next)));
+            rows.push(format!("  next: {}", tidy(&verdict.next, SENTENCE)));
         }
     }
     rows.join("\n") + "\n"

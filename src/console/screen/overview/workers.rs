@@ -1,12 +1,14 @@
 //! Who works, how fast, and who does not.
 
+use std::time::Duration;
+
 use ratatui::layout::Rect;
 
 use super::super::{PanelId, Scene, Stage, status};
 use super::{absence, staleness};
 use crate::console::glyph::Glyphs;
 use crate::console::theme::Role;
-use crate::console::widget::table::{self, Align, Column};
+use crate::console::widget::table::{self, Align, Cell, Column};
 use crate::console::widget::{Frame, Line, chart, figure, span};
 use crate::model::field::Unit;
 use crate::model::{Reading, Worker, WorkerState};
@@ -28,9 +30,9 @@ const COLUMNS: [Column; 9] = [
     Column::number("batch", 5, 2),
     Column::number("p95", 7, 3),
     Column::number("errors", 6, 4),
-    Column::number("breaker", 9, 5),
-    Column::number("CPU", 6, 6),
-    Column::number("memory", 9, 7),
+    Column::number("breaker", 9, 7),
+    Column::number("CPU", 6, 5),
+    Column::number("memory", 9, 6),
 ];
 
 /// Draws the panel.
@@ -89,52 +91,38 @@ fn state(worker: &Worker, glyphs: &Glyphs) -> (char, Role, &'static str) {
     }
 }
 
-fn cell<'a>(worker: &'a Worker, column: usize, ceiling: f32, glyphs: &Glyphs) -> Line<'a> {
+fn cell<'a>(worker: &'a Worker, column: usize, ceiling: f32, glyphs: &Glyphs) -> Cell<'a> {
     let (glyph, role, word) = state(worker, glyphs);
-    let up = worker.state == WorkerState::Up;
-    let figure_or_word = |reading: &Reading, unit| {
-        if up {
-            figure::figure(reading, unit, Role::Text)
-        } else {
-            Line::new()
-        }
-    };
-    match column {
-        0 => vec![span(format!("{glyph} "), role), span(&*worker.name, Role::Text)],
-        1 if !up => vec![span(word, role)],
-        1 => figure::figure(&worker.rate_per_s, Unit::PerSecond, Role::Text),
-        2 if up => vec![span(
-            chart::sparkline(&worker.recent, HISTORY, ceiling, &glyphs.levels),
-            Role::Sparkline,
-        )],
-        2 => match worker.last_seen_s.value {
-            Some(seconds) => vec![span(
-                format!(
-                    "for {}",
-                    status::whole(std::time::Duration::from_secs_f64(seconds.max(0.0)))
-                ),
-                role,
-            )],
-            None => Line::new(),
-        },
-        3 => figure_or_word(&worker.batch_size, Unit::Count),
-        4 => figure_or_word(&worker.batch_p95_s, Unit::Seconds),
-        5 => {
-            let failing = worker.errors_per_s.value.is_some_and(|rate| rate > 0.0);
-            if up {
-                figure::figure(
-                    &worker.errors_per_s,
-                    Unit::PerSecond,
-                    if failing { Role::Warning } else { Role::Text },
-                )
-            } else {
-                Line::new()
+    match (column, worker.state) {
+        (0, _) => Cell::Text(vec![span(format!("{glyph} "), role), span(&*worker.name, Role::Text)]),
+        // Who is not up has no figures of now: the word, and since when.
+        (1, WorkerState::Stale | WorkerState::Down) => Cell::Text(vec![span(word, role)]),
+        (2, WorkerState::Stale | WorkerState::Down) => match worker.last_seen_s.value {
+            Some(seconds) => {
+                let age = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+                Cell::Text(vec![span(format!("for {}", status::whole(age)), role)])
             }
+            None => Cell::blank(),
+        },
+        (_, WorkerState::Stale | WorkerState::Down) => Cell::blank(),
+        (1, _) => Cell::Figure(&worker.rate_per_s, Unit::PerSecond, Role::Text),
+        (2, _) => {
+            let history = chart::sparkline(&worker.recent, HISTORY, ceiling, &glyphs.levels);
+            Cell::Text(vec![span(history, Role::Sparkline)])
         }
-        6 if up => breaker(&worker.breaker),
-        6 => Line::new(),
-        7 => figure_or_word(&worker.cpu, Unit::Ratio),
-        _ => figure_or_word(&worker.memory, Unit::Bytes),
+        (3, _) => Cell::Figure(&worker.batch_size, Unit::Count, Role::Text),
+        (4, _) => Cell::Figure(&worker.batch_p95_s, Unit::Seconds, Role::Text),
+        (5, _) => {
+            let failing = worker.errors_per_s.value.is_some_and(|rate| rate > 0.0);
+            Cell::Figure(
+                &worker.errors_per_s,
+                Unit::PerSecond,
+                if failing { Role::Warning } else { Role::Text },
+            )
+        }
+        (6, _) => Cell::Text(breaker(&worker.breaker)),
+        (7, _) => Cell::Figure(&worker.cpu, Unit::Ratio, Role::Text),
+        _ => Cell::Figure(&worker.memory, Unit::Bytes, Role::Text),
     }
 }
 

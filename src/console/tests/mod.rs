@@ -6,10 +6,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 
+mod update;
+
 use super::app::{App, draw};
+use super::command::Command;
 use super::fixture;
 use super::glyph::Charset;
-use super::screen::Badge;
+use super::screen::{Badge, Hits, PanelId};
 use super::theme::colour::{Colour, Depth};
 use super::theme::{Appearance, Kind, Library, Look, Role, Theme};
 
@@ -93,40 +96,88 @@ fn looks(app: &App, name: &str, depth: Depth, charset: Charset, width: u16, heig
 
 const SIZES: [(u16, u16); 5] = [(80, 24), (120, 40), (200, 60), (60, 16), (20, 5)];
 
-fn snapshot_sizes(name: &str, app: &App) {
-    for (width, height) in SIZES {
-        insta::assert_snapshot!(format!("{name}_{width}x{height}"), planes(app, width, height));
+fn snapshot_sizes(name: &str, app: &App, sizes: &[(u16, u16)]) {
+    for (width, height) in sizes {
+        insta::assert_snapshot!(format!("{name}_{width}x{height}"), planes(app, *width, *height));
     }
 }
 
 #[test]
-fn a_pipeline_that_falls_behind_at_every_size() {
-    snapshot_sizes("rich", &fixture::app(fixture::rich(), &[Badge::Demo, Badge::ReadOnly]));
+fn a_pipeline_that_falls_behind() {
+    let app = fixture::app(fixture::rich(), &[Badge::Demo, Badge::ReadOnly]);
+    snapshot_sizes("rich", &app, &SIZES);
 }
 
 #[test]
-fn a_healthy_pipeline_at_every_size() {
-    snapshot_sizes("healthy", &fixture::app(fixture::healthy_pipeline(), &[Badge::Prod]));
+fn a_healthy_pipeline() {
+    let app = fixture::app(fixture::healthy_pipeline(), &[Badge::Prod]);
+    snapshot_sizes("healthy", &app, &SIZES[..2]);
 }
 
 #[test]
-fn nothing_configured_at_every_size() {
-    snapshot_sizes("empty", &fixture::app(fixture::empty(), &[]));
+fn nothing_configured() {
+    snapshot_sizes("empty", &fixture::app(fixture::empty(), &[]), &SIZES);
 }
 
 #[test]
-fn connecting_at_every_size() {
-    snapshot_sizes("connecting", &fixture::app(fixture::connecting(), &[]));
+fn nothing_answered_yet() {
+    snapshot_sizes("connecting", &fixture::app(fixture::connecting(), &[]), &SIZES[..2]);
 }
 
 #[test]
-fn failing_sources_at_every_size() {
-    snapshot_sizes("failing", &fixture::app(fixture::failing(), &[Badge::Prod]));
+fn failing_sources() {
+    let app = fixture::app(fixture::failing(), &[Badge::Prod, Badge::ReadOnly]);
+    snapshot_sizes("failing", &app, &SIZES);
 }
 
 #[test]
-fn hostile_names_at_every_size() {
-    snapshot_sizes("hostile", &fixture::app(fixture::hostile(), &[Badge::ReadOnly]));
+fn hostile_names() {
+    snapshot_sizes("hostile", &fixture::app(fixture::hostile(), &[Badge::ReadOnly]), &SIZES);
+}
+
+#[test]
+fn the_help_lies_over_the_screen() {
+    let mut app = fixture::app(fixture::rich(), &[Badge::Demo]);
+    app.run(Command::Help, &Hits::default());
+    snapshot_sizes("help", &app, &[(80, 24), (120, 40)]);
+}
+
+#[test]
+fn a_zoomed_panel_has_the_whole_screen() {
+    for (panel, name) in [("overview.chart", "chart"), ("overview.ledger", "ledger")] {
+        let mut app = fixture::app(fixture::rich(), &[Badge::Demo]);
+        let hits = draw(
+            &app,
+            &theme_of_roles(),
+            Rect::new(0, 0, 80, 24),
+            &mut Buffer::empty(Rect::new(0, 0, 80, 24)),
+        )
+        .hits;
+        while app.ui().focus() != Some(PanelId(panel)) {
+            app.run(Command::FocusNext, &hits);
+        }
+        app.run(Command::Zoom, &hits);
+        snapshot_sizes(&format!("zoom_{name}"), &app, &[(80, 24)]);
+    }
+}
+
+#[test]
+fn a_failing_source_is_named_with_its_next_step_at_every_size() {
+    let app = fixture::app(fixture::failing(), &[Badge::Prod, Badge::ReadOnly]);
+    for (width, height) in [(80, 24), (120, 40), (200, 60)] {
+        let text = rows(&paint(&app, &theme_of_roles(), width, height), |cell| {
+            cell.symbol().to_owned()
+        });
+        let flowing = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for wanted in [
+            "postgres",
+            "password authentication failed",
+            "GRANT SELECT ON webhook_counters TO console",
+            "is the worker running?",
+        ] {
+            assert!(flowing.contains(wanted), "{width}×{height}: {wanted}\n{text}");
+        }
+    }
 }
 
 #[test]
@@ -193,10 +244,17 @@ fn every_size_draws() {
         fixture::empty(),
     ] {
         let app = fixture::app(picture, &[Badge::Demo, Badge::Prod]);
-        for width in (1..=240).step_by(7) {
-            for height in (1..=80).step_by(3) {
+        for width in (0..=240).step_by(13) {
+            for height in (0..=80).step_by(7) {
                 paint(&app, &theme, width, height);
             }
         }
     }
+}
+
+#[test]
+fn drawing_changes_nothing_and_is_always_the_same() {
+    let app = fixture::app(fixture::rich(), &[Badge::Demo]);
+    let theme = theme_of_roles();
+    assert_eq!(paint(&app, &theme, 120, 40), paint(&app, &theme, 120, 40));
 }
