@@ -404,7 +404,11 @@ fn summary_words(summary: &Summary) -> String {
         format!("{} webhooks sent", text::count(summary.sent)),
         format!("{} accepted", text::count(summary.accepted)),
     ];
-    for (status, count) in summary.statuses.iter().filter(|(status, _)| !(200..300).contains(*status)) {
+    for (status, count) in summary
+        .statuses
+        .iter()
+        .filter(|(status, _)| !(200..300).contains(*status))
+    {
         words.push(format!("{} answered {status}", text::count(*count)));
     }
     for (kind, count) in &summary.failures {

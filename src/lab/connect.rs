@@ -5,11 +5,11 @@ use std::path::Path;
 
 use secrecy::SecretString;
 
+use super::LabError;
 use super::part::{Part, Role};
 use super::servers::nats::{Auth, Nats};
 use super::servers::postgres::Postgres;
 use super::up::{DATABASE, Lab};
-use super::LabError;
 use crate::config::{Environment, Overrides, Profile, Surroundings, resolve};
 use crate::pipeline::topology::Topology;
 
@@ -99,7 +99,11 @@ impl Lab {
         Overrides {
             nats: self.nats_url().ok(),
             monitoring: self.monitoring_url().ok(),
-            metrics: self.metrics().iter().map(|(name, url)| format!("{name}={url}")).collect(),
+            metrics: self
+                .metrics()
+                .iter()
+                .map(|(name, url)| format!("{name}={url}"))
+                .collect(),
             postgres: self.postgres_url(DATABASE).ok(),
             stream: name(|topology| &topology.stream),
             consumer: name(|topology| &topology.consumer),

@@ -169,7 +169,11 @@ pub(super) async fn find(named: Option<&Path>, environment: &Environment) -> Res
             reason: format!(
                 "there are {}: name one with --lab: {}",
                 several.len(),
-                several.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", ")
+                several
+                    .iter()
+                    .map(|folder| folder.display().to_string())
+                    .collect::<Vec<_>>()
+                    .join(", ")
             ),
         }),
     }
@@ -183,7 +187,11 @@ pub(super) async fn target(folder: &Path) -> Result<Target, LabError> {
         .ok_or_else(|| LabError::server("ask the lab for its gateway", "it did not say"))?;
     Ok(Target {
         url: directions.url,
-        keys: directions.keys.into_iter().map(|(name, key)| (name, key.into())).collect(),
+        keys: directions
+            .keys
+            .into_iter()
+            .map(|(name, key)| (name, key.into()))
+            .collect(),
     })
 }
 
@@ -194,7 +202,9 @@ pub(super) async fn perform(folder: &Path, request: &serde_json::Value) -> Resul
 
 async fn ask(folder: &Path, request: &serde_json::Value) -> Result<Answer, LabError> {
     let path = folder.join(SOCKET);
-    let stream = UnixStream::connect(&path).await.map_err(LabError::file("connect to", &path))?;
+    let stream = UnixStream::connect(&path)
+        .await
+        .map_err(LabError::file("connect to", &path))?;
     let (reader, mut writer) = stream.into_split();
     let failed = LabError::file("ask", &path);
     let mut line = String::new();

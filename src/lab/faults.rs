@@ -5,10 +5,10 @@ use std::time::Duration;
 use async_nats::jetstream;
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
+use super::LabError;
 use super::guard::Signal;
 use super::scenario::{Fault, What};
 use super::up::{DATABASE, Lab};
-use super::LabError;
 use crate::pipeline::topology::Topology;
 
 /// Who holds the lock of [`What::LockDatabase`], as `pg_stat_activity` shows it.
@@ -54,7 +54,10 @@ impl Faults {
             What::SlowDatabase => speed_up(lab).await,
             What::LockDatabase => {
                 if let Some(session) = self.lock.take() {
-                    session.close().await.map_err(|error| database("release the lock", &error))?;
+                    session
+                        .close()
+                        .await
+                        .map_err(|error| database("release the lock", &error))?;
                 }
                 Ok(())
             }
@@ -72,7 +75,9 @@ fn target(fault: &Fault) -> Result<&str, LabError> {
 }
 
 fn value(fault: &Fault) -> Result<Duration, LabError> {
-    fault.value.ok_or_else(|| LabError::Without("value for this fault".to_owned()))
+    fault
+        .value
+        .ok_or_else(|| LabError::Without("value for this fault".to_owned()))
 }
 
 fn database(operation: &str, error: &sqlx::Error) -> LabError {
@@ -118,7 +123,10 @@ async fn lock(lab: &Lab) -> Result<PgConnection, LabError> {
         "BEGIN".to_owned(),
         format!("LOCK TABLE {TABLE} IN SHARE ROW EXCLUSIVE MODE"),
     ] {
-        connection.execute(sqlx::AssertSqlSafe(statement)).await.map_err(failed)?;
+        connection
+            .execute(sqlx::AssertSqlSafe(statement))
+            .await
+            .map_err(failed)?;
     }
     Ok(connection)
 }

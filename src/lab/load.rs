@@ -12,9 +12,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::LabError;
 use super::scenario::Phase;
 use super::up::Lab;
-use super::LabError;
 use crate::act::fire::{
     Entry, FireError, Library, Limit, Mix, Plan, PlanError, Poison, Progress, Steering, Summary, Variant, run,
 };

@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::LabError;
 use super::faults::Faults;
 use super::load::{Load, Traffic};
 use super::scenario::{Fault, Phase, Scenario, Timed};
 use super::up::Lab;
-use super::LabError;
 use crate::act::fire::{Limit, Summary};
 use crate::base::text;
 use crate::base::time::SharedClock;
@@ -118,7 +118,9 @@ impl<'a> Player<'a> {
                 Next::Stopped => return Ok(false),
                 Next::Asked(asked) => self.answer(asked, tell).await,
                 Next::Due if first.is_some() && first == due => {
-                    let Some((_, what)) = self.agenda.pop_first() else { continue };
+                    let Some((_, what)) = self.agenda.pop_first() else {
+                        continue;
+                    };
                     self.perform(&what).await?;
                     tell(&words(&what));
                 }
@@ -180,7 +182,9 @@ impl<'a> Player<'a> {
         }
         let mut traffic = Traffic::default();
         traffic.change(phase);
-        let load = self.lab.load(traffic, self.seed, Limit::default(), self.clock.clone())?;
+        let load = self
+            .lab
+            .load(traffic, self.seed, Limit::default(), self.clock.clone())?;
         self.load = Some(load);
         Ok(())
     }
@@ -240,7 +244,12 @@ fn load_words(phase: &Phase) -> String {
         let each = shares.iter().map(|(name, share)| format!("{name} {}", show(*share)));
         each.collect::<Vec<_>>().join(", ")
     };
-    words.extend(phase.providers.as_ref().map(|shares| list(shares, |weight| weight.to_string())));
+    words.extend(
+        phase
+            .providers
+            .as_ref()
+            .map(|shares| list(shares, |weight| weight.to_string())),
+    );
     words.extend(phase.poison.map(|share| format!("poison {}", text::percent(share))));
     words.extend(phase.variants.as_ref().map(|shares| list(shares, text::percent)));
     format!("load: {}", words.join(", "))

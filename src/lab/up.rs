@@ -195,7 +195,6 @@ impl Lab {
     }
 }
 
-
 /// A pair of keys for every provider.
 fn keys(seed: u64) -> BTreeMap<&'static str, SecretPair> {
     let mut rng = StdRng::seed_from_u64(seed);

@@ -87,7 +87,9 @@ impl Scenario {
         if let Some(rate) = change.rate {
             let first = self.load.first().and_then(|phase| phase.rate).unwrap_or_default();
             for phase in &mut self.load {
-                phase.rate = phase.rate.map(|old| if first > 0.0 { old * rate / first } else { rate });
+                phase.rate = phase
+                    .rate
+                    .map(|old| if first > 0.0 { old * rate / first } else { rate });
             }
         }
         self.check(&[], &[]).map_err(|(_, what)| ScenarioError {

@@ -252,7 +252,10 @@ mod tests {
             error("[[load]]\nrate = 1\n[[load]]\nat = \"2s\"\npoison = { a = 0.7, b = 0.7 }\n")
                 .contains("line 6: poison:")
         );
-        assert!(error("[[load]]\nrate = 1\nvariants = { huge = 0.1 }\n").contains("line 4: variants: variant \"huge\" is not"));
+        assert!(
+            error("[[load]]\nrate = 1\nvariants = { huge = 0.1 }\n")
+                .contains("line 4: variants: variant \"huge\" is not")
+        );
         assert!(error("[[load]]\nat = \"1s\"\nrate = 1\n").contains("the first phase begins at 0s"));
         assert!(error("expect = [\"stalled\"]\n").contains("fault_at: missing"));
         assert!(error("fault_at = \"3s\"\n").contains("no load and no fault begins then"));

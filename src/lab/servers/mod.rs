@@ -11,8 +11,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::{LabError, Missing};
 use super::guard::{Guard, GuardError, Status};
+use super::{LabError, Missing};
 use crate::config::Environment;
 
 pub(crate) use locate::Locator;
