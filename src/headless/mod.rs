@@ -1,1 +1,3 @@
 //! The same abilities without a screen.
+
+pub mod fire;

@@ -13,8 +13,6 @@ mod slack;
 mod standard;
 mod stripe;
 mod telnyx;
-#[cfg(test)]
-mod tests;
 mod twilio;
 
 use std::borrow::Cow;
@@ -266,3 +264,6 @@ impl<'h> Received<'_, 'h> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

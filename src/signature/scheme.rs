@@ -115,10 +115,18 @@ impl fmt::Display for Scheme {
 
 /// A name that is no scheme's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("signature scheme {name:?} is not known: {reason}")]
+#[error("signature scheme {name:?} is not known → {next}")]
 pub struct UnknownScheme {
     name: String,
-    reason: String,
+    next: String,
+}
+
+impl UnknownScheme {
+    /// What to do about it.
+    #[must_use]
+    pub fn next(&self) -> &str {
+        &self.next
+    }
 }
 
 impl FromStr for Scheme {
@@ -126,9 +134,9 @@ impl FromStr for Scheme {
 
     /// Reads a scheme's name; `resend` is `svix`; `hmac-sha256-hex:X-My-Header` names a header.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let unknown = |reason| UnknownScheme {
+        let unknown = |next| UnknownScheme {
             name: crate::base::text::cut(&crate::base::text::safe(text), 60).into_owned(),
-            reason,
+            next,
         };
         if let Some(header) = text.strip_prefix("hmac-sha256-hex:") {
             return if is_header_name(header) {
@@ -137,7 +145,7 @@ impl FromStr for Scheme {
                 })
             } else {
                 Err(unknown(
-                    "what follows the colon is no header name (letters, digits and hyphens)".to_owned(),
+                    "name a header after the colon: letters, digits and hyphens".to_owned(),
                 ))
             };
         }
@@ -151,7 +159,7 @@ impl FromStr for Scheme {
             .find(|scheme| scheme.name() == text)
             .ok_or_else(|| {
                 let names: Vec<_> = Self::all().iter().map(Self::name).collect();
-                unknown(format!("it is one of {}", names.join(", ")))
+                unknown(format!("use one of {}", names.join(", ")))
             })
     }
 }

@@ -59,7 +59,7 @@ fn main() -> Result<(), Error> {
             receiver.count()? - before,
         )?;
     }
-    for rate in [5_000_u32, 20_000, 30_000] {
+    for rate in [5_000_u32, 20_000, 50_000] {
         let before = receiver.count()?;
         let limit = Limit {
             count: Some(u64::from(rate) * seconds),

@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use super::plan::PlanError;
 use super::template::{BodyKind, Template, Webhook};
 use super::variant::Variant;
-use crate::signature::{Scheme, SecretPair, Signer};
+use crate::signature::{Scheme, SecretPair, Signer, UnknownScheme};
 
 /// One template among others.
 #[derive(Clone, Debug)]
@@ -25,6 +25,37 @@ pub struct Entry {
     pub signer: Option<Signer>,
     /// The path and query to request instead of the plan's: `/webhooks/telnyx`.
     pub path: Option<String>,
+}
+
+impl Entry {
+    /// A template with a weight of 1, signed with a provider's key in its own scheme or another.
+    ///
+    /// # Errors
+    /// When the scheme is not known or the key does not fit it.
+    pub fn signed(template: Arc<Template>, scheme: Option<&str>, secret: &SecretString) -> Result<Self, PlanError> {
+        let scheme = match scheme {
+            Some(name) => name
+                .parse()
+                .map_err(|error: UnknownScheme| PlanError::Key(error.to_string()))?,
+            None => template.scheme().clone(),
+        };
+        let signer = Signer::new(&scheme, secret).map_err(|error| PlanError::Key(error.to_string()))?;
+        Ok(Self {
+            signer: Some(signer),
+            ..Self::unsigned(template)
+        })
+    }
+
+    /// A template with a weight of 1, not signed.
+    #[must_use]
+    pub fn unsigned(template: Arc<Template>) -> Self {
+        Self {
+            template,
+            weight: 1.0,
+            signer: None,
+            path: None,
+        }
+    }
 }
 
 /// Webhooks that are in order for a gateway and make the reference worker fail:
@@ -120,10 +151,8 @@ impl Mix {
     /// As [`Mix::new`].
     pub fn single(template: Arc<Template>, signer: Option<Signer>) -> Result<Self, PlanError> {
         let entry = Entry {
-            template,
-            weight: 1.0,
             signer,
-            path: None,
+            ..Entry::unsigned(template)
         };
         Self::new(vec![entry], &[], None)
     }

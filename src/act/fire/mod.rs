@@ -11,6 +11,7 @@
 mod compose;
 mod connection;
 mod dispatch;
+mod edit;
 mod library;
 mod mix;
 mod pattern;
@@ -19,8 +20,6 @@ mod run;
 mod tally;
 mod target;
 mod template;
-#[cfg(test)]
-mod tests;
 mod variant;
 
 pub use library::Library;
@@ -28,6 +27,7 @@ pub use mix::{Entry, Mix, Poison};
 pub use plan::{HttpVersion, Limit, MAX_CONCURRENCY, Plan, PlanError, Steering};
 pub use run::run;
 pub use tally::{FailureKind, Latency, Outcomes, Part, Progress, Sample, Summary};
+pub use target::{Host, host_of};
 pub use template::{BodyKind, Template, TemplateError, Webhook};
 pub use variant::{UnknownVariant, Variant};
 
@@ -67,3 +67,6 @@ pub enum FireError {
     #[error("start the schedule's thread: {0} → end other processes and try again")]
     Thread(std::io::Error),
 }
+
+#[cfg(test)]
+mod tests;

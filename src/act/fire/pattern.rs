@@ -29,8 +29,9 @@ pub(super) struct PlaceholderError {
     pub(super) reason: &'static str,
 }
 
+/// A part of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Segment {
+pub(super) enum Segment {
     Text(Box<str>),
     Id,
     Uuid,
@@ -80,10 +81,10 @@ impl Pattern {
         if !rest.is_empty() {
             segments.push(Segment::Text(rest.into()));
         }
-        Ok(Self::new(segments))
+        Ok(Self::of(segments))
     }
 
-    fn new(segments: Vec<Segment>) -> Self {
+    pub(super) fn of(segments: Vec<Segment>) -> Self {
         let size = segments.iter().map(Segment::size).sum();
         Self {
             segments: segments.into(),
@@ -116,7 +117,7 @@ impl Pattern {
                 other => other,
             })
             .collect();
-        Self::new(segments)
+        Self::of(segments)
     }
 
     /// How many ways of rendering there are that differ in more than digits: the longest choice.
@@ -126,6 +127,14 @@ impl Pattern {
             _ => 1,
         });
         choices.max().unwrap_or(1)
+    }
+
+    pub(super) fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    pub(super) fn has_placeholders(&self) -> bool {
+        self.segments.iter().any(|segment| !matches!(segment, Segment::Text(_)))
     }
 
     /// Room for a rendered text.

@@ -1,6 +1,6 @@
 //! Where a run goes: the URL taken apart, the host resolved, TLS prepared.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,6 +18,35 @@ use super::FireError;
 use super::plan::{HttpVersion, Plan, PlanError};
 use crate::base::secret::strip_url_credentials;
 use crate::config;
+
+/// The host of a URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// Its name or address, as the URL has it.
+    pub name: String,
+    /// Whether it is this machine: `localhost` or an address of the loopback.
+    pub is_loopback: bool,
+}
+
+/// Whom a URL leads to.
+///
+/// # Errors
+/// When it is no URL that can be requested.
+pub fn host_of(url: &str) -> Result<Host, PlanError> {
+    let wrong = |reason: String| PlanError::Url {
+        url: strip_url_credentials(url).into_owned(),
+        reason,
+    };
+    let parsed = Url::parse(url).map_err(|error| wrong(error.to_string()))?;
+    let name = parsed.host_str().ok_or_else(|| wrong("it names no host".to_owned()))?;
+    let bare = name.trim_start_matches('[').trim_end_matches(']');
+    let address: Option<IpAddr> = bare.parse().ok();
+    let is_named_so = bare == "localhost" || bare.ends_with(".localhost");
+    Ok(Host {
+        name: name.to_owned(),
+        is_loopback: address.map_or(is_named_so, |address| address.to_canonical().is_loopback()),
+    })
+}
 
 /// A target, ready to connect to.
 #[derive(Clone, Debug)]
@@ -171,4 +200,34 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
         return Err("it holds no certificate".to_owned());
     }
     Ok(certificates)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_loopback() {
+        for url in [
+            "http://localhost:1/x",
+            "https://LOCALHOST/",
+            "http://127.0.0.1:80/",
+            "http://127.9.9.9/",
+            "http://[::1]:9/",
+            "http://[::ffff:127.0.0.1]/",
+            "http://a.localhost/",
+        ] {
+            assert!(host_of(url).unwrap().is_loopback, "{url}");
+        }
+        for url in [
+            "http://localhost.example.com/",
+            "http://127.0.0.1.example.com/",
+            "http://10.0.0.1/",
+            "http://localhost@example.com/",
+            "http://[2001:db8::1]/",
+        ] {
+            assert!(!host_of(url).unwrap().is_loopback, "{url}");
+        }
+        assert!(host_of("nonsense").is_err());
+    }
 }

@@ -124,8 +124,8 @@ impl Template {
             .map_err(|error: crate::signature::UnknownScheme| {
                 reader.error(
                     Some(reader.line_at(file.scheme.span().start)),
-                    error.to_string(),
-                    "correct the scheme",
+                    format!("scheme {:?} is not known", text::safe(file.scheme.as_ref())),
+                    error.next(),
                 )
             })?;
         if file.provider.is_empty() || file.event.is_empty() {
@@ -193,6 +193,14 @@ impl Template {
     #[must_use]
     pub fn kind(&self) -> BodyKind {
         self.kind
+    }
+
+    pub(super) fn body(&self) -> &Pattern {
+        &self.body
+    }
+
+    pub(super) fn with_body(&self, body: Pattern) -> Self {
+        Self { body, ..self.clone() }
     }
 
     /// Renders the webhook number `seq` of a run. The same random state and time give the same webhook.

@@ -277,7 +277,7 @@ async fn a_stall_of_the_receiver_shows_in_every_shot_that_was_due_meanwhile() {
     assert!(latency.p99.unwrap() > 0.9, "{latency:?}");
     assert!(latency.p90.unwrap() > 0.5, "{latency:?}");
     // Only the four that were in flight were slow in themselves: less than one in a hundred.
-    assert!(service.p99.unwrap() < 0.3, "{service:?}");
+    assert!(service.p99.unwrap() < latency.p99.unwrap() / 2.0, "{service:?}");
     assert!(service.max.unwrap() > 0.9, "{service:?}");
     assert!(summary.lateness_s.p99.unwrap() > 0.8, "{:?}", summary.lateness_s);
 }
@@ -636,12 +636,22 @@ async fn rate_and_mix_can_be_changed_while_a_run_goes_on() {
         shape: Shape::Steady(Rate::PAUSED),
         mix: mix("github.push"),
     });
-    watched.changed().await.unwrap();
-    watched.changed().await.unwrap();
+    // It comes to rest: two reports running without a shot between them, and everything answered.
+    let mut fired = 0;
+    let rest = async {
+        loop {
+            watched.changed().await.unwrap();
+            let outcomes = &watched.borrow_and_update().outcomes;
+            if outcomes.fired == fired && outcomes.unfinished() == 0 {
+                break;
+            }
+            fired = outcomes.fired;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), rest)
+        .await
+        .expect("the run pauses");
     let at_rest = receiver.count();
-    watched.changed().await.unwrap();
-    watched.changed().await.unwrap();
-    assert_eq!(receiver.count(), at_rest);
     stop.cancel();
     let summary = running.await.unwrap().unwrap();
     assert_eq!((summary.sent, summary.accepted), (at_rest, at_rest));
