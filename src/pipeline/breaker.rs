@@ -73,17 +73,21 @@ impl Breaker {
     }
 
     /// Asks to make an attempt at `now` (monotonic): `None` to go ahead, else how long to wait
-    /// before asking again. An open breaker whose time is over lets this attempt through and
-    /// is half-open until it is reported.
+    /// before asking again. An open breaker whose time is over lets one attempt through and is
+    /// half-open until that is reported.
     pub fn admit(&mut self, now: Duration) -> Option<Duration> {
-        if self.state == State::Open {
-            let left = (self.opened_at + self.limits.open_for).saturating_sub(now);
-            if !left.is_zero() {
-                return Some(left);
+        match self.state {
+            State::Closed => None,
+            State::HalfOpen => Some(self.limits.open_for / 4),
+            State::Open => {
+                let left = (self.opened_at + self.limits.open_for).saturating_sub(now);
+                if left.is_zero() {
+                    self.state = State::HalfOpen;
+                    return None;
+                }
+                Some(left)
             }
-            self.state = State::HalfOpen;
         }
-        None
     }
 
     /// The attempt succeeded.
@@ -140,6 +144,7 @@ mod tests {
         assert_eq!(breaker.admit(SECOND * 3 / 2), Some(SECOND / 2));
         assert_eq!(breaker.admit(SECOND * 2), None);
         assert_eq!(breaker.state(), State::HalfOpen);
+        assert!(breaker.admit(SECOND * 2).is_some(), "one attempt, not two");
     }
 
     #[test]

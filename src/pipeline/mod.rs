@@ -6,7 +6,8 @@
 //! ```
 //!
 //! # The ledger
-//! At rest, while no process was killed between its work and its next scrape, exactly:
+//! At rest, exactly, while no process was killed between its work and its next scrape and no connection broke between
+//! a publish and its `PubAck` (then nobody knows whether the stream has it: it counts as unconfirmed):
 //!
 //! - received = refused + unconfirmed + queued (each webhook that arrived has one outcome),
 //! - queued = growth of the stream's `last_seq` + duplicates (each `PubAck` counts, late ones too),

@@ -150,7 +150,7 @@ async fn receive(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let begun = gateway.clock.now().mono;
+    let arrived = gateway.clock.now();
     let in_flight = gateway.metrics.in_flight();
     let known = gateway.config.provider(&provider);
     let name = known.map_or(super::metrics::UNKNOWN, super::provider::Provider::name);
@@ -159,11 +159,11 @@ async fn receive(
         Err(ReadError::Gone) => return Response::default(),
         Err(ReadError::Refused(refusal)) => gateway.refuse(name, refusal),
         Ok(body) => match known {
-            Some(provider) => gateway.clone().accept(provider, &headers, body, in_flight).await,
+            Some(provider) => gateway.accept(provider, &headers, body, arrived.at, in_flight).await,
             None => gateway.refuse(name, Refusal::UnknownProvider),
         },
     };
-    let took = gateway.clock.now().mono.saturating_sub(begun);
+    let took = gateway.clock.now().mono.saturating_sub(arrived.mono);
     gateway.metrics.responded(known, took);
     outcome.into_response()
 }

@@ -79,6 +79,8 @@ pub(super) enum Unconfirmed {
     Timeout,
     /// The connection broke before the `PubAck`.
     ConnectionLost,
+    /// The sender hung up before it was sent.
+    SenderGone,
     /// Too many publishes wait for their `PubAck`: it was not sent.
     Overloaded,
     /// No stream takes the subject.
@@ -95,10 +97,11 @@ pub(super) enum Unconfirmed {
 
 impl Unconfirmed {
     /// Every one, so that each has its series from the start.
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Disconnected,
         Self::Timeout,
         Self::ConnectionLost,
+        Self::SenderGone,
         Self::Overloaded,
         Self::NoStream,
         Self::SubjectFull,
@@ -113,6 +116,7 @@ impl Unconfirmed {
             Self::Disconnected => "disconnected",
             Self::Timeout => "timeout",
             Self::ConnectionLost => "connection_lost",
+            Self::SenderGone => "sender_gone",
             Self::Overloaded => "overloaded",
             Self::NoStream => "no_stream",
             Self::SubjectFull => "subject_full",

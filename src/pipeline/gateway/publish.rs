@@ -1,18 +1,18 @@
 //! From an authentic webhook to its `PubAck`.
 
 use std::error::Error as _;
-use std::future::IntoFuture as _;
+use std::future::IntoFuture;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::HeaderMap as Headers;
-use async_nats::header::{HeaderValue, NATS_MESSAGE_ID};
+use async_nats::header::{HeaderName, HeaderValue, NATS_MESSAGE_ID};
 use async_nats::jetstream;
-use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+use async_nats::jetstream::context::{PublishAckFuture, PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::publish::PublishAck;
 use axum::body::Bytes;
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 
 use super::Gateway;
 use super::metrics::{Event, InFlight};
@@ -30,26 +30,16 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// stands. What has no `PubAck` this long after that was lost with the connection.
 const AFTERMATH: Duration = Duration::from_secs(2);
 
-/// A webhook on its way.
-struct Parcel {
-    provider: Provider,
-    event: Arc<Event>,
-    subject: String,
-    message: PublishMessage,
-    link: Link,
-    in_flight: InFlight,
-}
-
 impl Gateway {
-    /// Checks a webhook and publishes it.
+    /// Checks a webhook that arrived `now` and publishes it.
     pub(super) async fn accept(
-        self: Arc<Self>,
+        self: &Arc<Self>,
         provider: Provider,
         headers: &HeaderMap,
         body: Bytes,
+        now: Timestamp,
         in_flight: InFlight,
     ) -> Outcome {
-        let now = self.clock.now().at;
         let lookup = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let Some(verifier) = self.config.verifiers.get(&provider) else {
             return self.refuse(provider.name(), Refusal::UnknownProvider);
@@ -64,82 +54,114 @@ impl Gateway {
         };
         let event = topology::token(&identity.event);
         let id = format!("{}-{}", provider.name(), identity.id);
-        let parcel = Parcel {
+        let subject = format!("{SUBJECT_PREFIX}.{}.{event}", provider.name());
+        let message = PublishMessage::build()
+            .headers(message_headers(provider, &id, now, headers))
+            .payload(body.clone());
+        let delivery = Delivery {
+            gateway: self.clone(),
             provider,
-            subject: format!("{SUBJECT_PREFIX}.{}.{event}", provider.name()),
-            message: PublishMessage::build()
-                .headers(message_headers(provider, &id, now, headers))
-                .payload(body.clone()),
-            link: *self.bus.link().borrow(),
-            // From here on the webhook has arrived, and is settled below whatever happens to its sender.
             event: self.metrics.received(provider, &event),
-            in_flight,
+            link: *self.bus.link().borrow(),
+            ack: None,
+            in_flight: Some(in_flight),
         };
+        delivery.run(subject, message).await
+    }
+}
+
+/// A `PubAck` that is awaited.
+type Ack = <PublishAckFuture as IntoFuture>::IntoFuture;
+
+/// A webhook that has arrived and whose outcome is counted once, whatever happens to its sender:
+/// when the sender hangs up the server drops the request's future, and with it this.
+struct Delivery {
+    gateway: Arc<Gateway>,
+    provider: Provider,
+    event: Arc<Event>,
+    /// The connection when it began.
+    link: Link,
+    /// There once it is sent, and until it is settled.
+    ack: Option<Ack>,
+    /// There until it is settled.
+    in_flight: Option<InFlight>,
+}
+
+impl Delivery {
+    /// Publishes and waits for the `PubAck` as long as a sender does.
+    async fn run(mut self, subject: String, message: PublishMessage) -> Outcome {
         // In the client it would wait for the next connection and be published long after its
         // sender was told that it was not.
-        if !self.bus.is_up() {
-            return self.settle(&parcel.event, provider, Outcome::Unconfirmed(Unconfirmed::Disconnected));
+        if !self.gateway.bus.is_up() {
+            return self.settle(Outcome::Unconfirmed(Unconfirmed::Disconnected));
         }
-        // A task of its own: when the sender hangs up, the server drops the request's future.
-        let (event, gateway) = (parcel.event.clone(), self.clone());
-        match self.unsettled.spawn(async move { gateway.publish(parcel).await }).await {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                tracing::error!(%error, "a publish ended early");
-                self.settle(&event, provider, Outcome::Unconfirmed(Unconfirmed::Rejected))
-            }
-        }
-    }
-
-    /// Publishes, waits for the `PubAck` as long as a sender does, and sees to it that the outcome is counted.
-    async fn publish(self: Arc<Self>, parcel: Parcel) -> Outcome {
-        let Parcel {
-            provider,
-            event,
-            subject,
-            message,
-            link,
-            in_flight,
-        } = parcel;
-        let deadline = tokio::time::sleep(self.config.publish_timeout);
+        let gateway = self.gateway.clone();
+        let deadline = tokio::time::sleep(gateway.config.publish_timeout);
         tokio::pin!(deadline);
         let sent = tokio::select! {
-            sent = self.bus.publisher().send_publish(subject, message) => sent,
+            biased;
+            sent = gateway.bus.publisher().send_publish(subject, message) => sent,
             // Not handed to the connection yet: it will never be sent.
-            () = &mut deadline => return self.settle(&event, provider, Outcome::Unconfirmed(Unconfirmed::Timeout)),
+            () = &mut deadline => return self.settle(Outcome::Unconfirmed(Unconfirmed::Timeout)),
         };
-        let mut ack = match sent {
-            Ok(ack) => ack.into_future(),
-            Err(error) => return self.settle(&event, provider, outcome(Err(error))),
+        let ack = match sent {
+            Ok(ack) => self.ack.insert(ack.into_future()),
+            Err(error) => return self.settle(outcome(Err(error))),
         };
         tokio::select! {
-            acked = &mut ack => return self.settle(&event, provider, outcome(acked)),
-            () = &mut deadline => {}
+            biased;
+            acked = ack => self.settle(outcome(acked)),
+            // Answered, not settled: dropped, it goes on waiting.
+            () = &mut deadline => Outcome::Unconfirmed(Unconfirmed::Timeout),
         }
-        let gateway = self.clone();
-        self.unsettled.spawn(async move {
-            let lost = async {
-                let mut changes = gateway.bus.link();
-                let reconnected = changes.wait_for(|now| now.connects > link.connects).await;
-                drop(reconnected);
-                tokio::time::sleep(AFTERMATH).await;
-            };
-            let late = tokio::select! {
-                acked = ack => outcome(acked),
-                () = lost => Outcome::Unconfirmed(Unconfirmed::ConnectionLost),
-            };
-            gateway.settle(&event, provider, late);
-            drop(in_flight);
-        });
-        Outcome::Unconfirmed(Unconfirmed::Timeout)
     }
 
-    fn settle(&self, event: &Event, provider: Provider, outcome: Outcome) -> Outcome {
-        self.metrics.settled(provider, event, &outcome);
+    /// Counts what became of the webhook.
+    fn settle(&mut self, outcome: Outcome) -> Outcome {
+        self.gateway.metrics.settled(self.provider, &self.event, &outcome);
         if outcome == Outcome::Unconfirmed(Unconfirmed::NoStream) {
-            self.missing.notify_one();
+            self.gateway.missing.notify_one();
         }
+        self.ack = None;
+        self.in_flight = None;
         outcome
+    }
+
+    /// Waits for a late `PubAck` until none can come any more.
+    async fn settle_late(mut self, ack: Ack) {
+        let mut changes = self.gateway.bus.link();
+        let since = self.link;
+        let lost = async {
+            let reconnected = changes.wait_for(|now| now.connects > since.connects).await;
+            drop(reconnected);
+            tokio::time::sleep(AFTERMATH).await;
+        };
+        let late = tokio::select! {
+            acked = ack => outcome(acked),
+            () = lost => Outcome::Unconfirmed(Unconfirmed::ConnectionLost),
+        };
+        self.settle(late);
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        // Settled it is no longer in flight.
+        let Some(in_flight) = self.in_flight.take() else { return };
+        let Some(ack) = self.ack.take() else {
+            // The sender hung up before it was handed to the connection: it will never be sent.
+            self.settle(Outcome::Unconfirmed(Unconfirmed::SenderGone));
+            return;
+        };
+        let late = Self {
+            gateway: self.gateway.clone(),
+            provider: self.provider,
+            event: self.event.clone(),
+            link: self.link,
+            ack: None,
+            in_flight: Some(in_flight),
+        };
+        self.gateway.unsettled.spawn(late.settle_late(ack));
     }
 }
 
@@ -148,14 +170,13 @@ impl Gateway {
 fn message_headers(provider: Provider, id: &str, now: Timestamp, received: &HeaderMap) -> Headers {
     let mut headers = Headers::new();
     headers.insert(NATS_MESSAGE_ID, id);
-    headers.insert(envelope::ID, id);
-    headers.insert(envelope::RECEIVED_AT, now.to_string());
-    let content_type = header::CONTENT_TYPE.as_str();
-    for name in provider.signature_headers().iter().copied().chain([content_type]) {
+    headers.insert(HeaderName::from_static(envelope::ID), id);
+    headers.insert(HeaderName::from_static(envelope::RECEIVED_AT), now.to_string());
+    for name in provider.signature_headers().iter().copied() {
         for value in received.get_all(name) {
             // HTTP forbids line breaks in values, as NATS does; what is no text was not signed.
             if let Some(value) = value.to_str().ok().and_then(|text| text.parse::<HeaderValue>().ok()) {
-                headers.append(name, value);
+                headers.append(HeaderName::from_static(name), value);
             }
         }
     }

@@ -3,7 +3,7 @@
 //! ```text
 //! pull ─batch─▶ write (one transaction, behind the breaker) ─fates─▶ settle (ack, nak, dead letter)
 //! ```
-//! The stages overlap: while one batch is written the next is pulled and the one before is
+//! The stages overlap: while two batches are written the next is pulled and those before are
 //! acked. Permits bound what is held in all of them together.
 //!
 //! What is counted where: `processed{success}` and `acked` when the server confirms a message's ack,
@@ -130,10 +130,13 @@ pub async fn run(
     heart.spawn(heartbeat);
 
     let (sender, receiver) = mpsc::channel(64);
-    let store = make_store(&shared, &database);
+    let desk = Arc::new(write::Desk::new(&shared, receiver));
     let mut stages = JoinSet::new();
     stages.spawn(pull::pull(shared.clone(), sender));
-    stages.spawn(write::write(shared.clone(), store, receiver));
+    for _ in 0..write::WRITERS {
+        let store = make_store(&shared, &database);
+        stages.spawn(write::write(shared.clone(), desk.clone(), store));
+    }
     // Nobody waits for the address any more: still work.
     let _ = ready.send(address);
     while let Some(ended) = stages.join_next().await {

@@ -4,7 +4,7 @@
 //! is nobody's failed attempt: only what a message itself causes is counted against it.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -22,21 +22,43 @@ use crate::pipeline::store::{Entry, Fate, Store, StoreError};
 /// Wait after a failure that did not open the breaker yet.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// Writes what `batches` brings until it is closed, and sees it settled.
-pub(super) async fn write(shared: Arc<Shared>, store: Store, mut batches: mpsc::Receiver<Batch>) {
+/// Transactions side by side: while one waits for the disk the other computes. More of them
+/// would wait for each other at the worker's counters.
+pub(super) const WRITERS: usize = 2;
+
+/// What the writers of a worker share.
+pub(super) struct Desk {
+    batches: tokio::sync::Mutex<mpsc::Receiver<Batch>>,
+    breaker: Mutex<Breaker>,
+    pace: Mutex<Pace>,
+}
+
+impl Desk {
+    pub(super) fn new(shared: &Shared, batches: mpsc::Receiver<Batch>) -> Self {
+        Self {
+            batches: tokio::sync::Mutex::new(batches),
+            breaker: Mutex::new(Breaker::new(shared.config.breaker)),
+            pace: Mutex::new(Pace::new(shared.config.rate_limit)),
+        }
+    }
+}
+
+/// Writes batches until no more come, and sees them settled.
+pub(super) async fn write(shared: Arc<Shared>, desk: Arc<Desk>, store: Store) {
     let mut writer = Writer {
-        breaker: Breaker::new(shared.config.breaker),
-        pace: Pace::new(shared.config.rate_limit),
         shared: shared.clone(),
+        desk: desk.clone(),
         store,
     };
     // Before the first pull: a batch pulled for a database that is away would only be held.
-    if writer.connect().await.is_ok() {
-        shared.database_up.send_replace(true);
-    }
+    // Told to stop it goes on, and gives back what was pulled all the same.
+    let _ = writer.connect().await;
     let mut settling = JoinSet::new();
-    while let Some(mut batch) = batches.recv().await {
-        let wait = writer.pace.book(batch.webhooks.len(), shared.clock.now().mono);
+    loop {
+        let next = desk.batches.lock().await.recv().await;
+        let Some(mut batch) = next else { break };
+        let now = shared.clock.now().mono;
+        let wait = lock(&desk.pace).book(batch.webhooks.len(), now);
         shared.stop.run_until_cancelled(tokio::time::sleep(wait)).await;
         let begun = shared.clock.now().mono;
         match writer.write_batch(&mut batch.webhooks, batch.created).await {
@@ -57,9 +79,12 @@ struct Stopped;
 
 struct Writer {
     shared: Arc<Shared>,
+    desk: Arc<Desk>,
     store: Store,
-    breaker: Breaker,
-    pace: Pace,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Writer {
@@ -96,15 +121,18 @@ impl Writer {
                     fates[part].copy_from_slice(&written);
                 }
                 Err(StoreError::Conflict(error)) => {
+                    self.succeeded();
                     tracing::debug!(error, "write again");
                     parts.push(part);
                 }
                 Err(StoreError::Data(_)) if part.len() > 1 => {
+                    self.succeeded();
                     let middle = part.start + part.len() / 2;
                     parts.push(middle..part.end);
                     parts.push(part.start..middle);
                 }
                 Err(StoreError::Data(error)) if webhooks[part.start].failure.is_none() => {
+                    self.succeeded();
                     webhooks[part.start].failure = Some(Failure::refused(error));
                     parts.push(part);
                 }
@@ -117,41 +145,54 @@ impl Writer {
         Ok(fates)
     }
 
-    /// Waits until an attempt may be made.
-    async fn admitted(&mut self) -> Result<(), Stopped> {
-        while let Some(wait) = self.breaker.admit(self.shared.clock.now().mono) {
+    /// Waits until an attempt may be made. Its outcome must be reported: `succeeded` or `failed`.
+    async fn admitted(&self) -> Result<(), Stopped> {
+        loop {
+            let now = self.shared.clock.now().mono;
+            let wait = {
+                let mut breaker = lock(&self.desk.breaker);
+                let wait = breaker.admit(now);
+                self.shared.metrics.breaker(breaker.state());
+                wait
+            };
+            let Some(wait) = wait else { return Ok(()) };
             let sleep = tokio::time::sleep(wait);
             self.shared.stop.run_until_cancelled(sleep).await.ok_or(Stopped)?;
         }
-        self.show();
-        Ok(())
     }
 
-    fn succeeded(&mut self) {
-        self.breaker.succeeded();
-        self.shared.health.set(DATABASE, Ok(()));
-        self.shared
-            .database_up
-            .send_if_modified(|up| !std::mem::replace(up, true));
-        self.show();
+    /// The database answered.
+    fn succeeded(&self) {
+        self.report(Ok(()));
     }
 
-    /// Records a failure of the database's own. A worker that stops does not wait for its return.
-    async fn failed(&mut self, error: &StoreError) -> Result<(), Stopped> {
-        self.breaker.failed(self.shared.clock.now().mono);
-        self.shared.health.set(DATABASE, Err(error));
-        if self.breaker.state() == State::Open {
-            self.shared
-                .database_up
-                .send_if_modified(|up| std::mem::replace(up, false));
-        }
-        self.show();
+    /// The database failed. A worker that stops does not wait for its return.
+    async fn failed(&self, error: &StoreError) -> Result<(), Stopped> {
+        self.report(Err(error));
         let sleep = tokio::time::sleep(RETRY);
         self.shared.stop.run_until_cancelled(sleep).await.ok_or(Stopped)
     }
 
-    fn show(&self) {
-        self.shared.metrics.breaker(self.breaker.state());
+    /// Reports an attempt to the breaker and lets everybody see what that makes of it.
+    fn report(&self, attempt: Result<(), &StoreError>) {
+        // Under the lock to the end: the last one to report must be the last one to be seen.
+        let mut breaker = lock(&self.desk.breaker);
+        let up = &self.shared.database_up;
+        match attempt {
+            Ok(()) => {
+                breaker.succeeded();
+                self.shared.health.set(DATABASE, Ok(()));
+                up.send_if_modified(|up| !std::mem::replace(up, true));
+            }
+            Err(error) => {
+                breaker.failed(self.shared.clock.now().mono);
+                self.shared.health.set(DATABASE, Err(error));
+                if breaker.state() == State::Open {
+                    up.send_if_modified(|up| std::mem::replace(up, false));
+                }
+            }
+        }
+        self.shared.metrics.breaker(breaker.state());
     }
 }
 
