@@ -16,7 +16,7 @@ pub(super) struct BadUrl {
 
 const NATS_HOW: &str = "write it like nats://host:4222, or tls://host:4222 for TLS";
 const HTTP_HOW: &str = "write it like http://host:9100/metrics";
-const POSTGRES_HOW: &str = "write it like postgres://user@host:5432/database";
+const POSTGRES_HOW: &str = "write it like postgres://host:5432/database";
 const ENCODE: &str = "in a user name or password, write / as %2F, # as %23, ? as %3F, : as %3A and @ as %40";
 
 fn bad<T>(reason: impl Into<String>, next: &'static str) -> Result<T, BadUrl> {
@@ -112,7 +112,7 @@ pub(super) struct Endpoint {
     pub(super) url: String,
     /// `host:port`
     pub(super) address: String,
-    /// Path and query.
+    /// Path and query; the path alone when there are secrets in the query.
     pub(super) path: String,
     pub(super) login: Option<(String, SecretString)>,
     /// Values in the query whose names say that they are secret.
@@ -148,12 +148,12 @@ pub(super) fn http(text: &str, default_path: &str) -> Result<Endpoint, BadUrl> {
     let cleared = url.set_username("").is_ok() && url.set_password(None).is_ok();
     debug_assert!(cleared, "an http URL with a host may have credentials");
     url.set_fragment(None);
-    let query_secrets = url
+    let query_secrets: Vec<String> = url
         .query_pairs()
         .filter(|(key, _)| names_a_secret(key))
         .map(|(_, value)| value.into_owned())
         .collect();
-    let path = match url.query() {
+    let path = match url.query().filter(|_| query_secrets.is_empty()) {
         Some(query) => format!("{}?{query}", url.path()),
         None => url.path().to_owned(),
     };
@@ -203,13 +203,21 @@ impl Postgres {
         if !matches!(url.scheme(), "postgres" | "postgresql") {
             return bad(format!("`{}` is not a scheme of Postgres", url.scheme()), POSTGRES_HOW);
         }
-        if url.fragment().is_some() {
+        let url = Self { url };
+        url.check()?;
+        Ok(url)
+    }
+
+    /// Whether the client can use it.
+    pub(super) fn check(&self) -> Result<(), BadUrl> {
+        if self.url.fragment().is_some() {
             return bad("a Postgres URL has no fragment (#…)", ENCODE);
         }
-        if url.host_str().is_some_and(|host| host.contains(',')) {
+        if self.url.host_str().is_some_and(|host| host.contains(',')) {
             return bad("several hosts in one URL are not supported", POSTGRES_HOW);
         }
-        if let Some((_, mode)) = url
+        if let Some((_, mode)) = self
+            .url
             .query_pairs()
             .find(|(key, _)| matches!(&**key, "sslmode" | "ssl-mode"))
         {
@@ -221,14 +229,14 @@ impl Postgres {
                 );
             }
         }
-        if let Some((_, port)) = url.query_pairs().find(|(key, _)| key == "port")
+        if let Some((_, port)) = self.url.query_pairs().find(|(key, _)| key == "port")
             && port.parse::<u16>().is_err()
         {
             return bad("port is not a port number", POSTGRES_HOW);
         }
-        decoded(url.username())?;
-        decoded(url.password().unwrap_or_default())?;
-        Ok(Self { url })
+        decoded(self.url.username())?;
+        decoded(self.url.password().unwrap_or_default())?;
+        Ok(())
     }
 
     /// The connection that the `PG*` variables describe, if they name a host or a database.
@@ -379,6 +387,9 @@ fn decoded(text: &str) -> Result<String, BadUrl> {
 
 #[cfg(test)]
 mod tests {
+    use sqlx::ConnectOptions as _;
+    use sqlx::postgres::PgConnectOptions;
+
     use super::*;
 
     fn servers(text: &str) -> Result<Servers, String> {
@@ -457,7 +468,10 @@ mod tests {
         assert_eq!(http("https://a/m?x=1#f", "/metrics").unwrap().path, "/m?x=1");
         let endpoint = http("https://ann:s%3Acret@h/m?token=abcdef", "/metrics").unwrap();
         assert_eq!(endpoint.url, "https://h/m?token=abcdef");
-        assert_eq!(endpoint.query_secrets, ["abcdef"]);
+        assert_eq!(
+            (endpoint.path.as_str(), endpoint.query_secrets.as_slice()),
+            ("/m", ["abcdef".to_owned()].as_slice())
+        );
         let (user, password) = endpoint.login.unwrap();
         assert_eq!((user.as_str(), password.expose_secret()), ("ann", "s:cret"));
         assert_eq!(
@@ -522,6 +536,33 @@ mod tests {
             assert_eq!(url.place(), place);
             assert_eq!(url.user().as_deref(), user);
         }
+    }
+
+    #[test]
+    fn the_client_reads_the_url_as_it_is_meant() {
+        let environment: Environment = [
+            ("PGHOST", "db.internal"),
+            ("PGPORT", "6432"),
+            ("PGUSER", "a n"),
+            ("PGDATABASE", "ho/oks"),
+            ("PGSSLMODE", "disable"),
+        ]
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .into();
+        let mut url = Postgres::of_environment(&environment).unwrap();
+        url.complete(&environment);
+        let options: PgConnectOptions = url.url().expose_secret().parse().unwrap();
+        assert_eq!((options.get_host(), options.get_port()), ("db.internal", 6432));
+        assert_eq!(
+            (options.get_username(), options.get_database()),
+            ("a n", Some("ho/oks"))
+        );
+
+        let mut url = Postgres::parse("postgres:///hooks?host=/run/pg").unwrap();
+        url.set_password("p w/&");
+        let options: PgConnectOptions = url.url().expose_secret().parse().unwrap();
+        assert_eq!(options.get_socket().unwrap().to_str(), Some("/run/pg"));
+        assert_eq!(options.to_url_lossy().password(), Some("p%20w%2F%26"));
     }
 
     #[test]

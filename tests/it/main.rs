@@ -6,6 +6,7 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 
+mod cli;
 mod lab;
 mod layering;
 mod support;

@@ -19,6 +19,9 @@ use crate::config::schema::{ProfileSection, TargetSection};
 /// A scrape that takes longer has failed, so that a dead target is seen within 3 s.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Scraping more often than this would load what is watched.
+const SHORTEST: Duration = Duration::from_millis(100);
+
 /// Longest name of a target, in columns.
 const NAME_WIDTH: usize = 60;
 
@@ -35,6 +38,11 @@ impl Resolver<'_> {
         let spread = Duration::from_secs_f64((list.value.len() as f64 / 200.0).max(1.0));
         let default_interval = interval.unwrap_or(Setting::new(spread, Origin::Default));
         let default_timeout = timeout.unwrap_or(Setting::new(TIMEOUT, Origin::Default));
+
+        let own = list.value.iter().filter_map(|section| section.interval.as_ref());
+        for interval in own.chain([&default_interval]) {
+            self.at_least("metrics.interval", interval, SHORTEST);
+        }
 
         let mut endpoints = Vec::new();
         for section in &list.value {

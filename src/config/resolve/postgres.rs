@@ -39,6 +39,10 @@ impl Resolver<'_> {
         if let Some(password) = url.password() {
             learn(&mut self.redactor, &password);
         }
+        if let Err(bad) = url.check() {
+            // What stood in the URL was fine, so it is what the variables added.
+            self.bad_url("postgres.url", &Origin::Variable("PG*".into()), &bad);
+        }
         self.show("postgres.url", url.place(), &origin);
         for variable in completed {
             if variable == "PGPASSWORD" {
@@ -56,6 +60,12 @@ impl Resolver<'_> {
         self.show("postgres.login", format!("{user}, {login}"), &origin);
         let statement_timeout = pick(layers, |layer| &layer.postgres.statement_timeout)
             .unwrap_or(Setting::new(STATEMENT_TIMEOUT, Origin::Default));
+        // Postgres counts in milliseconds, and 0 is no limit.
+        self.at_least(
+            "postgres.statement_timeout",
+            &statement_timeout,
+            Duration::from_millis(10),
+        );
         self.show(
             "postgres.statement_timeout",
             format_duration(statement_timeout.value),

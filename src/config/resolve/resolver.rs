@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::{ConsoleOptions, Resolved, Shown};
 use crate::base::secret::Redactor;
 use crate::base::text;
 use crate::config::document::{Key, Setting};
+use crate::config::duration::format_duration;
 use crate::config::endpoint::BadUrl;
 use crate::config::paths::Surroundings;
 use crate::config::problem::{Origin, Problem, Problems};
@@ -46,8 +48,9 @@ impl<'a> Resolver<'a> {
             return Err(Problems(problems.collect()));
         }
         let values = self.values.into_iter().map(|shown| Shown {
+            key: clean(&shown.key),
             value: clean(&shown.value),
-            ..shown
+            origin: shown.origin,
         });
         let values = values.collect();
         let warnings = self.warnings.iter().map(|warning| clean(warning)).collect();
@@ -117,6 +120,14 @@ impl<'a> Resolver<'a> {
                 self.problem(Problem::new(&setting.origin, what).next("check the path and its permissions"));
                 None
             }
+        }
+    }
+
+    /// Refuses a duration that is too short.
+    pub(super) fn at_least(&mut self, key: &str, setting: &Setting<Duration>, least: Duration) {
+        if setting.value < least {
+            let what = format!("{key} is shorter than {}", format_duration(least));
+            self.problem(Problem::new(&setting.origin, what).next("choose a longer one"));
         }
     }
 

@@ -5,6 +5,7 @@ use std::fs;
 use base64::Engine as _;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret as _, SecretString};
+use url::form_urlencoded;
 
 use super::Resolver;
 use crate::base::secret::Redactor;
@@ -142,6 +143,7 @@ pub(super) fn learn(redactor: &mut Redactor, secret: &str) {
         {
             redactor.learn(encoded);
         }
+        redactor.learn(&form_urlencoded::byte_serialize(line.as_bytes()).collect::<String>());
         redactor.learn(line.escape_debug().to_string().as_str());
     }
 }
@@ -154,12 +156,7 @@ mod tests {
     fn a_secret_is_known_in_every_spelling() {
         let mut redactor = Redactor::default();
         learn(&mut redactor, "hun\"ter/2 x");
-        for text in [
-            "hun\"ter/2 x",
-            "hun%22ter%2F2%20x",
-            "hun%22ter%2F2%20x",
-            "hun\\\"ter/2 x",
-        ] {
+        for text in ["hun\"ter/2 x", "hun%22ter%2F2%20x", "hun%22ter%2F2+x", "hun\\\"ter/2 x"] {
             assert!(
                 !redactor.clean(text).contains("ter"),
                 "{text}: {}",

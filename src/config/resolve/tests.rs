@@ -788,6 +788,11 @@ fn pg_variables_alone_describe_a_connection() {
         value(&resolved, "postgres.login"),
         "user of the system, password from $PGPASSWORD"
     );
+    let problem = Case::new().variable("PGHOST", "db").variable("PGPORT", "x").problem();
+    assert!(
+        problem.starts_with("$PG*: the URL of `postgres.url` cannot be used: port is not"),
+        "{problem}"
+    );
     // A password alone describes none.
     assert!(
         Case::new()
@@ -805,6 +810,14 @@ fn limits_that_make_no_sense_are_refused() {
         (
             "[postgres]\nurl = 'postgres://a/b'\npool = 0",
             "postgres.pool wants 1 to 20 connections",
+        ),
+        (
+            "[postgres]\nurl = 'postgres://a/b'\nstatement_timeout = '500us'",
+            "postgres.statement_timeout is shorter than 10ms",
+        ),
+        (
+            "[metrics]\ntargets = ['a']\ninterval = '5ms'",
+            "metrics.interval is shorter than 100ms",
         ),
         (
             "[thresholds]\nheadroom = 10",
