@@ -1,7 +1,12 @@
 //! The binary: arguments in, exit code out.
 
+#[path = "main/console.rs"]
+mod console;
+#[path = "main/lab.rs"]
+mod lab;
+
 use std::future::Future;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -129,6 +134,10 @@ impl Program<'_> {
             Some(Command::Snapshot(args)) => self.snapshot(&cli, args),
             Some(Command::Check(args)) => self.check(&cli, args),
             Some(Command::Config(args)) => self.config(&cli, args),
+            Some(Command::Demo(args)) => self.demo(&cli, args),
+            Some(Command::Lab { command }) => self.lab(&cli, command),
+            Some(Command::Themes) => self.list_themes(),
+            Some(Command::Keys) => console::list_keys(),
             Some(Command::Completions { shell }) => print(&cli::completions(*shell)),
             Some(Command::Man { command }) => match cli::man(command.as_deref()) {
                 Ok(page) => print(&page),
@@ -167,18 +176,18 @@ impl Program<'_> {
     fn watch(&self, cli: &Cli) -> Result<u8, Failure> {
         let resolved = self.resolve(cli)?;
         resolved.require_something_to_watch()?;
-        if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-            let reason = "the console needs a terminal → hookwatch snapshot prints one reading";
-            return Err(Failure::Refused(vec![reason.to_owned()]));
-        }
-        let reason = "this build has no console → hookwatch snapshot prints one reading";
-        Err(Failure::Failed(reason.to_owned()))
+        console::require_terminal()?;
+        block_on(self.console(&resolved.profile, &resolved.console, resolved.warnings.clone(), false))?
     }
 
     fn snapshot(&self, cli: &Cli, args: &SnapshotArgs) -> Result<u8, Failure> {
         let resolved = self.resolve(cli)?;
         resolved.require_something_to_watch()?;
-        let snapshot = block_on(Snapshot::take(&resolved.profile, &self.clock, args.wait))?;
+        let snapshot = block_on(until_interrupted(Snapshot::take(
+            &resolved.profile,
+            &self.clock,
+            args.wait,
+        )))??;
         let text = if args.json {
             snapshot.json()? + "\n"
         } else {
@@ -204,7 +213,7 @@ impl Program<'_> {
         let resolved = self.resolve(cli)?;
         resolved.require_something_to_watch()?;
         let profile = &resolved.profile;
-        let snapshot = block_on(Snapshot::take(profile, &self.clock, args.wait))?;
+        let snapshot = block_on(until_interrupted(Snapshot::take(profile, &self.clock, args.wait)))??;
         Ok(judge(
             &snapshot.view,
             &profile.thresholds,
@@ -235,23 +244,26 @@ impl Program<'_> {
     }
 }
 
-/// Runs `future` until it is done or the user interrupts it.
+/// Runs `future` to its end.
 fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
         .enable_all()
         .build()?;
-    let outcome = runtime.block_on(async {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        tracing::debug!("interrupts are handled");
-        tokio::select! {
-            done = future => Ok(done),
-            _ = interrupt.recv() => Err(Failure::Interrupted),
-        }
-    });
+    let done = runtime.block_on(future);
     // A name that is being looked up holds a thread that cannot be stopped.
     runtime.shutdown_timeout(Duration::from_millis(100));
-    outcome
+    Ok(done)
+}
+
+/// Waits for `future` until it is done or the user interrupts it.
+async fn until_interrupted<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tracing::debug!("interrupts are handled");
+    tokio::select! {
+        done = future => Ok(done),
+        _ = interrupt.recv() => Err(Failure::Interrupted),
+    }
 }
 
 /// Whether the command is `check`, although the rest of the line makes no sense.

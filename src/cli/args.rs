@@ -9,6 +9,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
+use super::lab::{DemoArgs, LabCommand};
 use crate::config::{Overrides, parse_duration};
 
 const ABOUT: &str = "\
@@ -64,6 +65,18 @@ pub enum Command {
     Check(CheckArgs),
     /// Show the resolved configuration and where each value is from
     Config(ConfigArgs),
+    /// Watch a private pipeline with a made-up load, gone without a trace at the end
+    Demo(DemoArgs),
+    /// The reference pipeline and a load for it, each part a process of its own
+    Lab {
+        /// Which part
+        #[command(subcommand)]
+        command: LabCommand,
+    },
+    /// List the themes
+    Themes,
+    /// List the keys of the console
+    Keys,
     /// Print a completion script
     Completions {
         /// For which shell
@@ -85,6 +98,10 @@ impl Command {
             Self::Snapshot(_) => "snapshot",
             Self::Check(_) => "check",
             Self::Config(_) => "config",
+            Self::Demo(_) => "demo",
+            Self::Lab { .. } => "lab",
+            Self::Themes => "themes",
+            Self::Keys => "keys",
             Self::Completions { .. } => "completions",
             Self::Man { .. } => "man",
         }
@@ -96,7 +113,7 @@ impl Command {
             Self::Snapshot(args) => Some(&args.connection),
             Self::Check(args) => Some(&args.connection),
             Self::Config(args) => Some(&args.connection),
-            Self::Completions { .. } | Self::Man { .. } => None,
+            _ => None,
         }
     }
 
@@ -104,6 +121,7 @@ impl Command {
         match self {
             Self::Watch(args) => Some(&args.console),
             Self::Config(args) => Some(&args.console),
+            Self::Demo(args) => Some(&args.console),
             _ => None,
         }
     }

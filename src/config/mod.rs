@@ -21,7 +21,7 @@ pub use profile::{
     Environment, Families, Family, HttpAuth, NatsAuth, NatsLink, Pipeline, PostgresLink, Profile, Target, Thresholds,
     Tls,
 };
-pub use resolve::{ConsoleOptions, Overrides, Resolved, Shown, resolve};
+pub use resolve::{ConsoleOptions, Overrides, Resolved, Shown, console_options, redactor_of, resolve};
 
 /// A configuration file with every key explained.
 pub const EXAMPLE: &str = include_str!("example.toml");

@@ -416,14 +416,14 @@ fn a_check_that_is_refused_is_unknown() {
 
 // Watching.
 
-fn session(clock: &SharedClock) -> (mpsc::Sender<Envelope>, Session) {
+fn session(clock: &SharedClock, stop: &CancellationToken) -> (mpsc::Sender<Envelope>, Session) {
     let (sender, envelopes) = mpsc::channel(16);
     let session = Session {
         settings: settings(&Profile::empty("p")),
         started: clock.now(),
         envelopes,
         interest: watch::Sender::new(Interest::default()),
-        stop: CancellationToken::new(),
+        stop: stop.clone().drop_guard(),
     };
     (sender, session)
 }
@@ -450,8 +450,8 @@ fn report(clock: &SharedClock) -> Envelope {
 async fn watching_lasts_as_long_as_asked_and_ends_the_sources() {
     let clock = SystemClock::shared();
     for closed in [false, true] {
-        let (sender, session) = session(&clock);
-        let stop = session.stop.clone();
+        let stop = CancellationToken::new();
+        let (sender, session) = session(&clock, &stop);
         sender.send(report(&clock)).await.unwrap();
         let sender = (!closed).then_some(sender);
         let begun = clock.now().mono;

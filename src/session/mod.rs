@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::base::time::{Moment, SharedClock};
 use crate::config::Profile;
@@ -31,8 +31,8 @@ pub struct Session {
     pub envelopes: mpsc::Receiver<Envelope>,
     /// What is on screen, so that sources read just that.
     pub interest: watch::Sender<Interest>,
-    /// Ends the sources.
-    pub stop: CancellationToken,
+    /// Ends the sources when it is dropped.
+    pub stop: DropGuard,
 }
 
 impl Session {
@@ -45,14 +45,8 @@ impl Session {
             started: clock.now(),
             envelopes,
             interest: watch::Sender::new(Interest::default()),
-            stop: CancellationToken::new(),
+            stop: CancellationToken::new().drop_guard(),
         }
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        self.stop.cancel();
     }
 }
 

@@ -116,6 +116,13 @@ fn help_and_version_are_printed_and_succeed() {
         vec!["snapshot", "--help"],
         vec!["check", "--help"],
         vec!["config", "--help"],
+        vec!["demo", "--help"],
+        vec!["lab", "--help"],
+        vec!["lab", "up", "--help"],
+        vec!["lab", "load", "--help"],
+        vec!["lab", "fault", "--help"],
+        vec!["themes", "--help"],
+        vec!["keys", "--help"],
         vec!["completions", "--help"],
         vec!["man", "--help"],
     ] {
@@ -166,6 +173,34 @@ fn wrong_usage_does_not_echo_the_credentials_in_it() {
 }
 
 #[test]
+fn themes_and_keys_are_listed() {
+    let ended = run(&["themes"]);
+    assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
+    assert!(
+        ended.out.lines().any(|line| line == "dark") && ended.out.lines().count() >= 6,
+        "{}",
+        ended.out
+    );
+    let broken = Run::new(&["themes"])
+        .file(".config/hookwatch/themes/mine.toml", "nonsense = 1")
+        .output();
+    assert_eq!((broken.code, broken.out.as_str()), (Some(1), ended.out.as_str()));
+    assert!(broken.err.contains("mine.toml"), "{}", broken.err);
+    let ended = run(&["keys"]);
+    assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
+    assert!(
+        ended.out.lines().any(|line| line.trim_start().starts_with("q ")),
+        "{}",
+        ended.out
+    );
+}
+
+#[test]
+fn the_guard_is_not_advertised() {
+    assert!(!run(&["lab", "--help"]).out.contains("guard"));
+}
+
+#[test]
 fn every_shell_gets_completions() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let ended = run(&["completions", shell]);
@@ -193,7 +228,8 @@ fn the_manual_is_troff() {
     }
     refused(
         Run::new(&["man", "nope"]),
-        "there is no such command to have a manual page → one of: watch, snapshot, check, config, completions, man, help",
+        "there is no such command to have a manual page → one of: watch, snapshot, check, config, demo, lab, themes, keys, completions, man, \
+         help",
     );
 }
 
@@ -385,10 +421,16 @@ fn nothing_to_watch_is_refused_with_what_to_do() {
 
 #[test]
 fn the_console_wants_a_terminal() {
-    refused(
-        Run::new(&["--metrics", "127.0.0.1:9"]),
-        "the console needs a terminal → hookwatch snapshot prints one reading",
-    );
+    for args in [
+        vec!["--metrics", "127.0.0.1:9"],
+        vec!["watch", "--metrics", "127.0.0.1:9"],
+        vec!["demo"],
+    ] {
+        refused(
+            Run::new(&args),
+            "the console needs a terminal → hookwatch snapshot prints one reading",
+        );
+    }
 }
 
 // Readings. Nothing listens on port 9.

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use self::layers::{VARIABLES, variable};
 use self::resolver::{Resolver, pick};
+pub use self::secrets::redactor_of;
 use super::context;
 use super::document::{Key, Reader, Setting};
 use super::endpoint::Postgres;
@@ -183,6 +184,22 @@ pub fn resolve(overrides: &Overrides, surroundings: &Surroundings<'_>) -> Result
     resolved.file = path;
     resolved.profiles = profiles;
     Ok(resolved)
+}
+
+/// How the console looks, where what it watches is not configured (the demo).
+///
+/// # Errors
+/// Everything that is wrong with the file, or with these options.
+pub fn console_options(overrides: &Overrides, surroundings: &Surroundings<'_>) -> Result<ConsoleOptions, Problems> {
+    let file = read_file(overrides, surroundings)?;
+    let mut work = Resolver::new(surroundings, None);
+    let mut layers = vec![
+        layers::console_flags(overrides),
+        layers::console_environment(surroundings),
+    ];
+    layers.extend(file.map(|(_, section)| section.console.0));
+    let console = work.console(&layers);
+    Ok(work.finish(Profile::empty("demo"), console)?.console)
 }
 
 /// The file, if there is one: the one that is asked for must be there, the default one need not.

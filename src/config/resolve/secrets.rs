@@ -10,7 +10,9 @@ use url::form_urlencoded;
 use super::Resolver;
 use crate::base::secret::Redactor;
 use crate::config::document::{Key, Setting};
+use crate::config::endpoint::names_a_secret;
 use crate::config::problem::{Origin, Problem};
+use crate::config::profile::Environment;
 
 /// The three keys that may hold one secret.
 #[derive(Clone, Copy)]
@@ -148,6 +150,24 @@ pub(super) fn learn(redactor: &mut Redactor, secret: &str) {
     }
 }
 
+/// Shorter values are not taken for secrets by their variable's name alone: `true` and `1000`
+/// must stay readable.
+const SHORTEST: usize = 8;
+
+/// Knows what the environment holds under names that say that it is secret (`…_SECRET`,
+/// `…_TOKEN`, …): for processes that are configured by the environment alone.
+#[must_use]
+pub fn redactor_of(environment: &Environment) -> Redactor {
+    let mut redactor = Redactor::default();
+    let secrets = environment
+        .iter()
+        .filter(|(name, value)| names_a_secret(name) && value.len() >= SHORTEST);
+    for (_, value) in secrets {
+        learn(&mut redactor, value);
+    }
+    redactor
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,5 +183,16 @@ mod tests {
                 redactor.clean(text)
             );
         }
+    }
+
+    #[test]
+    fn the_environments_secrets_are_known_by_their_names() {
+        let environment = [
+            ("RESEND_WEBHOOK_SECRET", "whsec_abcdef"),
+            ("WEBHOOK_BATCH_SIZE", "10000000"),
+            ("X_KEY", "true"),
+        ];
+        let redactor = redactor_of(&environment.map(|(k, v)| (k.to_owned(), v.to_owned())).into());
+        assert_eq!(redactor.clean("whsec_abcdef 10000000 true"), "••• 10000000 true");
     }
 }
