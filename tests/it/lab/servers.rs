@@ -1,5 +1,7 @@
 //! Servers: up, down, away and back.
 
+use std::path::Path;
+
 use hookwatch::lab::guard::GuardError;
 use hookwatch::lab::servers::nats::{self, Auth};
 use hookwatch::lab::servers::postgres;
@@ -22,11 +24,29 @@ async fn a_lab_that_is_taken_down_leaves_nothing() {
         .await
         .unwrap();
     assert_eq!((row.get(0), row.get(1)), ("hookwatch", "off"));
+    assert_eq!(superusers_that_may_connect(&lab).await, 0);
     assert!(support::processes_with(folder.path()).len() >= 3);
     // An open session does not hold it up.
     lab.down().await.unwrap();
     assert!(is_empty(folder.path()));
     assert_eq!(support::processes_with(folder.path()), []);
+}
+
+/// The port is open to everybody on the machine: nobody may become a superuser through it.
+async fn superusers_that_may_connect(lab: &Lab) -> usize {
+    let mut connection = lab.connect_postgres("postgres").await.unwrap();
+    let names: Vec<String> = sqlx::query_scalar("SELECT rolname::text FROM pg_roles WHERE rolsuper")
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+    assert!(!names.is_empty());
+    let url = lab.postgres_url("postgres").unwrap();
+    let mut open = 0;
+    for name in names {
+        let url = url.replacen("hookwatch", &name, 1);
+        open += usize::from(PgConnection::connect(&url).await.is_ok());
+    }
+    open
 }
 
 #[tokio::test]
@@ -47,7 +67,8 @@ async fn a_lab_that_does_not_come_up_leaves_nothing_and_says_why() {
     let error = Lab::up(options).await.unwrap_err().to_string();
     assert!(error.starts_with("postgres ended: exit code 1"), "{error}");
     assert!(error.contains("no_such_setting"), "{error}");
-    nothing_is_left(folder.path()).await;
+    assert!(is_empty(folder.path()), "it waits for the end");
+    assert_eq!(support::processes_with(folder.path()), []);
 }
 
 #[tokio::test]
@@ -154,6 +175,46 @@ async fn servers_ask_for_credentials_when_told_to() {
     assert!(async_nats::connect(without).await.is_err());
     let wrong = lab.postgres_url("postgres").unwrap().replace("pg-s3cret", "wrong");
     assert!(PgConnection::connect(&wrong).await.is_err());
+    lab.down().await.unwrap();
+}
+
+#[tokio::test]
+async fn nats_speaks_tls_asks_for_a_token_and_goes_without_jetstream_when_told_to() {
+    support::choose_tls();
+    let folder = folder();
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tls");
+    let certificate = data.join("localhost.pem");
+    let mut options = options(folder.path());
+    options.postgres = None;
+    options.nats = Some(nats::Options {
+        auth: Auth::Token("t0k3n".to_owned()),
+        tls: Some(nats::Tls {
+            cert: certificate.clone(),
+            key: data.join("localhost.key"),
+            clients: None,
+        }),
+        without_jetstream: true,
+        ..nats::Options::default()
+    });
+    let lab = Lab::up(options).await.unwrap();
+    let url = lab.nats_url().unwrap();
+    assert!(url.starts_with("tls://t0k3n@127.0.0.1:"), "{url}");
+    let address = url.replace("t0k3n@", "");
+    let connect = async |token: &str, authority: Option<&Path>| {
+        let options = async_nats::ConnectOptions::with_token(token.to_owned());
+        let options = match authority {
+            Some(authority) => options.add_root_certificates(authority.to_owned()),
+            None => options,
+        };
+        options.connect(&address).await
+    };
+    let client = connect("t0k3n", Some(&certificate)).await.unwrap();
+    assert!(client.server_info().tls_required && !client.server_info().jetstream);
+    assert!(connect("wrong", Some(&certificate)).await.is_err());
+    assert!(
+        connect("t0k3n", None).await.is_err(),
+        "nobody vouches for its certificate"
+    );
     lab.down().await.unwrap();
 }
 
