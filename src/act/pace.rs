@@ -196,13 +196,24 @@ struct Segment {
 }
 
 impl Segment {
+    /// Whether nothing is ever due, not even a first shot.
+    fn is_paused(&self) -> bool {
+        self.shape == Shape::Steady(Rate::PAUSED)
+    }
+
     fn due(&self, shot: u64) -> Option<Duration> {
+        if self.is_paused() {
+            return None;
+        }
         let target = u128::from(shot - self.first) * SHOT + self.owed;
         Some(self.begin + self.shape.time_of(target)?)
     }
 
     /// The number of the first shot that is not yet due, and what it is still owed.
     fn standing(&self, now: Duration) -> (u64, u128) {
+        if self.is_paused() {
+            return (self.first, self.owed);
+        }
         let progress = self.shape.progress(now.saturating_sub(self.begin));
         let Some(beyond) = progress.checked_sub(self.owed) else {
             return (self.first, self.owed - progress);
@@ -431,6 +442,16 @@ mod tests {
         assert_eq!(schedule.count_until(100 * SECOND), 2);
         schedule.change(10 * SECOND, 0, Shape::Steady(rate(2.0)));
         assert_eq!(schedule.due(2), Some(Duration::from_millis(10_250)));
+    }
+
+    #[test]
+    fn a_schedule_that_begins_paused_owes_its_first_shot() {
+        let mut schedule = Schedule::new(Shape::Steady(Rate::PAUSED));
+        assert_eq!(schedule.due(0), None);
+        assert_eq!(schedule.count_until(100 * SECOND), 0);
+        schedule.change(10 * SECOND, 0, Shape::Steady(rate(2.0)));
+        assert_eq!(schedule.due(0), Some(10 * SECOND));
+        assert_eq!(schedule.count_until(10 * SECOND), 1);
     }
 
     #[test]

@@ -65,6 +65,9 @@ pub enum LabError {
         /// Which folder.
         folder: PathBuf,
     },
+    /// Postgres refuses a Unix socket there.
+    #[error("the path {} is too long for a socket: set TMPDIR to a shorter one, such as /tmp", .0.display())]
+    LongPath(PathBuf),
     /// The lab was built without it.
     #[error("this lab has no {0}")]
     Without(String),

@@ -52,15 +52,10 @@ impl Faults {
             What::Stop | What::Kill => lab.start(target(fault)?).await,
             What::Hang => lab.signal(target(fault)?, Signal::Continue),
             What::SlowDatabase => speed_up(lab).await,
-            What::LockDatabase => {
-                if let Some(session) = self.lock.take() {
-                    session
-                        .close()
-                        .await
-                        .map_err(|error| database("release the lock", &error))?;
-                }
-                Ok(())
-            }
+            What::LockDatabase => match self.lock.take() {
+                Some(session) => unlock(session).await,
+                None => Ok(()),
+            },
             What::AckWait => {
                 let reference = lab.topology()?.ack_wait;
                 set_ack_wait(lab, reference).await
@@ -129,6 +124,13 @@ async fn lock(lab: &Lab) -> Result<PgConnection, LabError> {
             .map_err(failed)?;
     }
     Ok(connection)
+}
+
+/// A session that is merely closed keeps its locks until the server has noticed.
+async fn unlock(mut session: PgConnection) -> Result<(), LabError> {
+    let failed = |error: sqlx::Error| database("unlock the workers' table", &error);
+    session.execute("ROLLBACK").await.map_err(failed)?;
+    session.close().await.map_err(failed)
 }
 
 /// The consumer stays the same, its messages and its count of deliveries too.

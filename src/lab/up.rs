@@ -15,7 +15,7 @@ use super::options::{Options, PipelineOptions};
 use super::part::{Part, Role};
 use super::servers::nats::Nats;
 use super::servers::postgres::Postgres;
-use super::servers::{self, Locator};
+use super::servers::{self, Locator, PostgresPrograms};
 use crate::config::Environment;
 use crate::pipeline::provider::Provider;
 use crate::pipeline::{store, topology};
@@ -23,6 +23,9 @@ use crate::signature::SecretPair;
 
 /// The database that workers write to.
 pub const DATABASE: &str = "webhooks";
+
+/// nats-server, and initdb and postgres.
+type Programs = (Option<PathBuf>, Option<PostgresPrograms>);
 
 /// A running lab. [`Lab::down`] takes it down; dropping it does the same without waiting.
 #[derive(Debug)]
@@ -47,37 +50,52 @@ impl Lab {
     /// Starts what `options` ask for and waits until it is ready.
     ///
     /// # Errors
-    /// When a program is missing or does not start. Whatever had been started is taken down.
+    /// When a program is missing or does not start. Whatever had been started is gone then.
     pub async fn up(options: Options) -> Result<Self, LabError> {
         let locator = Locator::new(&options.environment);
-        let nats_server = options.nats.as_ref().map(|_| locator.nats_server()).transpose()?;
-        let programs = options.postgres.as_ref().map(|_| locator.postgres()).transpose()?;
+        let programs = (
+            options.nats.as_ref().map(|_| locator.nats_server()).transpose()?,
+            options.postgres.as_ref().map(|_| locator.postgres()).transpose()?,
+        );
         let base = options.environment.get("TMPDIR").map_or(Path::new("/tmp"), Path::new);
-        let guard = Guard::open(&options.program, base).await?;
         let mut lab = Self {
-            program: options.program,
+            program: options.program.clone(),
             nats: Vec::new(),
             postgres: None,
             pipeline: None,
-            guard,
+            guard: Guard::open(&options.program, base).await?,
         };
-        let folder = lab.guard.folder();
+        match Box::pin(lab.build(options, programs)).await {
+            Ok(()) => Ok(lab),
+            Err(error) => {
+                // The first error is the one to tell.
+                let _ = lab.guard.down().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// The servers, all at once, then the pipeline.
+    async fn build(&mut self, options: Options, programs: Programs) -> Result<(), LabError> {
+        let folder = self.guard.folder();
         let environment = servers::environment(&options.environment);
+        let (nats_server, postgres) = programs;
         if let (Some(program), Some(options)) = (nats_server, &options.nats) {
-            lab.nats = Nats::prepare(&program, &environment, folder, options)?;
+            self.nats = Nats::prepare(&program, &environment, folder, options)?;
         }
-        if let (Some(programs), Some(options)) = (programs, &options.postgres) {
-            lab.postgres = Some(Postgres::prepare(programs, &environment, folder, options)?);
+        if let (Some(programs), Some(options)) = (postgres, &options.postgres) {
+            self.postgres = Some(Postgres::prepare(programs, &environment, folder, options)?);
         }
-        tokio::try_join!(lab.start_all_nats(), async {
-            let Some(postgres) = &lab.postgres else { return Ok(()) };
-            postgres.initialise(&lab.guard).await?;
-            postgres.start(&lab.guard).await
+        tokio::try_join!(self.start_all_nats(), async {
+            match &self.postgres {
+                Some(postgres) => postgres.first_start(&self.guard).await,
+                None => Ok(()),
+            }
         })?;
-        if let Some(pipeline) = options.pipeline {
-            lab.build_pipeline(pipeline, &options.environment).await?;
+        match options.pipeline {
+            Some(pipeline) => self.build_pipeline(pipeline, &options.environment).await,
+            None => Ok(()),
         }
-        Ok(lab)
     }
 
     /// Streams and schema, then the parts, all at once.

@@ -14,6 +14,12 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_hookwatch");
 
 static SHARED: OnceCell<Lab> = OnceCell::const_new();
 
+/// Chooses the TLS provider, as main does. Every test that builds a client with TLS begins with it.
+pub(crate) fn choose_tls() {
+    // An error says that another test was faster.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 /// The environment of this process.
 pub(crate) fn environment() -> Environment {
     std::env::vars().collect()

@@ -248,10 +248,11 @@ mod tests {
         assert!(error(&format!("{fault}what = \"slow-database\"\n")).contains("line 4: value: missing"));
         assert!(error(&format!("{fault}what = \"lock-database\"\ntarget = \"nats\"\n")).contains("has none"));
         assert!(error("[[load]]\nrate = -1\n").contains("line 4: rate:"));
-        assert!(
-            error("[[load]]\nrate = 1\n[[load]]\nat = \"2s\"\npoison = { a = 0.7, b = 0.7 }\n")
-                .contains("line 6: poison:")
-        );
+        assert!(error("[[load]]\nrate = 1\n[[load]]\nat = \"2s\"\npoison = 1.5\n").contains("line 6: poison:"));
+        let hung = format!("{fault}what = \"hang\"\ntarget = \"postgres\"\n");
+        assert!(error(&hung).contains("use lock-database"));
+        let variants = "variants = { valid = 0.7, oversized = 0.7 }";
+        assert!(error(&format!("[[load]]\nrate = 1\n{variants}\n")).contains("line 4: variants: all shares"));
         assert!(
             error("[[load]]\nrate = 1\nvariants = { huge = 0.1 }\n")
                 .contains("line 4: variants: variant \"huge\" is not")

@@ -15,7 +15,7 @@ use super::guard::{Guard, GuardError, Status};
 use super::{LabError, Missing};
 use crate::config::Environment;
 
-pub(crate) use locate::Locator;
+pub(crate) use locate::{Locator, PostgresPrograms};
 pub(crate) use port::Port;
 
 /// How long a server may take to be ready. A loaded machine starts Postgres in seconds, not in

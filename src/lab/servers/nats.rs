@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -106,7 +107,11 @@ impl Nats {
         };
         let routes = servers.iter().filter_map(route).collect::<Vec<String>>().join(", ");
         for server in &servers {
-            std::fs::create_dir(&server.folder).map_err(LabError::file("create", &server.folder))?;
+            // The configuration holds passwords, the store holds payloads.
+            std::fs::DirBuilder::new()
+                .mode(0o700)
+                .create(&server.folder)
+                .map_err(LabError::file("create", &server.folder))?;
             let file = server.file();
             let text = server.configuration(options, &routes);
             std::fs::write(&file, text).map_err(LabError::file("write", &file))?;

@@ -5,19 +5,28 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
+
 use super::locate::PostgresPrograms;
 use super::{Port, ready};
 use crate::lab::LabError;
 use crate::lab::guard::{Guard, GuardError, Signal, Start};
 
-/// The name of the only role, which may do everything.
+/// The role that everybody connects as. It may create databases and roles and see all sessions,
+/// and is no superuser: a superuser runs programs as whoever started the lab, and the port is
+/// open to everybody on this machine.
 pub const USER: &str = "hookwatch";
+
+/// The superuser, who comes in through the socket in the closed folder alone.
+const SUPERUSER: &str = "postgres";
 
 /// How long Postgres may take to stop on SIGINT (measured: 9 ms) before it is killed.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// The longest path of a folder for a Unix socket; with a longer one Postgres refuses to start.
-const LONGEST_SOCKET_FOLDER: usize = 85;
+/// The longest path of a folder for a Unix socket, everywhere: 104 bytes on macOS, less the
+/// socket's own name.
+const LONGEST_SOCKET_FOLDER: usize = 88;
 
 /// What a Postgres is to be like.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +60,9 @@ impl Postgres {
         options: &Options,
     ) -> Result<Self, LabError> {
         let folder = folder.join("postgres");
+        if folder.as_os_str().len() > LONGEST_SOCKET_FOLDER {
+            return Err(LabError::LongPath(folder));
+        }
         std::fs::create_dir(&folder).map_err(LabError::file("create", &folder))?;
         std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700))
             .map_err(LabError::file("set the permissions of", &folder))?;
@@ -83,13 +95,55 @@ impl Postgres {
         )
     }
 
-    /// Makes the cluster: initdb.
-    pub(crate) async fn initialise(&self, guard: &Guard) -> Result<(), LabError> {
-        let mut args: Vec<String> = [
+    /// Makes the cluster, starts it, and creates the role.
+    pub(crate) async fn first_start(&self, guard: &Guard) -> Result<(), LabError> {
+        self.initialise(guard).await?;
+        let file = self.folder.join("data/pg_hba.conf");
+        let method = if self.options.password.is_some() {
+            "scram-sha-256"
+        } else {
+            "trust"
+        };
+        let rules = format!(
+            "local all all trust\nhost all {SUPERUSER} 127.0.0.1/32 reject\nhost all all 127.0.0.1/32 {method}\n"
+        );
+        std::fs::write(&file, rules).map_err(LabError::file("write", &file))?;
+        self.start(guard).await?;
+        self.create_role().await
+    }
+
+    async fn create_role(&self) -> Result<(), LabError> {
+        let failed = |error: sqlx::Error| LabError::server("create the lab's role in Postgres", &error);
+        let superuser = PgConnectOptions::new_without_pgpass()
+            .socket(&self.folder)
+            .port(self.port.number())
+            .username(SUPERUSER)
+            .database("postgres");
+        let password = self.options.password.as_ref();
+        let password = password.map(|password| format!("PASSWORD '{}'", password.replace('\'', "''")));
+        let statement = format!(
+            "CREATE ROLE {USER} LOGIN CREATEDB CREATEROLE {}; \
+             GRANT pg_monitor, pg_signal_backend TO {USER} WITH ADMIN OPTION; \
+             ALTER DATABASE postgres OWNER TO {USER}",
+            password.unwrap_or_default()
+        );
+        let mut connection = superuser.connect().await.map_err(failed)?;
+        // Made of constants and a quoted password.
+        connection
+            .execute(sqlx::raw_sql(sqlx::AssertSqlSafe(statement)))
+            .await
+            .map_err(failed)?;
+        connection.close().await.map_err(failed)
+    }
+
+    async fn initialise(&self, guard: &Guard) -> Result<(), LabError> {
+        let args: Vec<String> = [
             "-D",
             "data",
             "-U",
-            USER,
+            SUPERUSER,
+            "-A",
+            "trust",
             "-E",
             "UTF8",
             "--locale=C",
@@ -98,13 +152,6 @@ impl Postgres {
         ]
         .map(str::to_owned)
         .into();
-        if let Some(password) = &self.options.password {
-            let file = self.folder.join("password");
-            std::fs::write(&file, password).map_err(LabError::file("write", &file))?;
-            args.extend(["-A", "scram-sha-256", "--pwfile", "password"].map(str::to_owned));
-        } else {
-            args.extend(["-A", "trust"].map(str::to_owned));
-        }
         let name = "initdb";
         guard.start(self.process(name, &self.programs.initdb, args)).await?;
         let exit = guard.exited(name).await?;
@@ -121,16 +168,12 @@ impl Postgres {
     /// Starts it and waits until it takes connections.
     pub(crate) async fn start(&self, guard: &Guard) -> Result<(), LabError> {
         let onoff = if self.options.durable { "on" } else { "off" };
-        let socket = if self.folder.as_os_str().len() > LONGEST_SOCKET_FOLDER {
-            String::new()
-        } else {
-            self.folder.display().to_string()
-        };
         let mut args = vec!["-D".to_owned(), "data".to_owned()];
         let settings = [
             ("listen_addresses", "127.0.0.1".to_owned()),
             ("port", self.port.number().to_string()),
-            ("unix_socket_directories", socket),
+            ("unix_socket_directories", self.folder.display().to_string()),
+            ("unix_socket_permissions", "0700".to_owned()),
             ("fsync", onoff.to_owned()),
             ("synchronous_commit", onoff.to_owned()),
             ("full_page_writes", onoff.to_owned()),
