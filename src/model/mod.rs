@@ -1,9 +1,24 @@
 //! Pure: samples in, numbers out. No clock, no I/O, no hash map that is iterated.
 
+mod counter;
+mod database;
+mod events;
+mod failures;
 pub mod field;
+mod flow;
+mod histogram;
+mod interval;
+mod metrics;
+mod queues;
 mod reading;
 mod series;
+mod sources;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod view;
+mod workers;
 
 pub use reading::{Reading, ReadingState};
 pub use series::{Histories, SeriesKey};
@@ -12,15 +27,24 @@ pub use view::{
     View, Worker, WorkerState,
 };
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::counter::WINDOW;
+use self::database::Database;
+use self::field::Field;
+use self::metrics::{Metrics, Tally};
+use self::queues::{Queues, seconds};
+use self::sources::{Sources, Stamp};
 use crate::base::time::Moment;
 use crate::config::{Families, Pipeline, Thresholds};
-use crate::sample::Envelope;
+use crate::sample::{Envelope, Sample, SourceKind};
 
 /// What the model needs to know of the profile.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The profile's name.
-    pub profile: std::sync::Arc<str>,
+    pub profile: Arc<str>,
     /// The names of the pipeline's parts.
     pub pipeline: Pipeline,
     /// What the metrics mean.
@@ -33,6 +57,14 @@ pub struct Settings {
 #[derive(Clone, Debug)]
 pub struct Model {
     settings: Settings,
+    /// Session start, unix seconds.
+    epoch: f64,
+    start: Moment,
+    first_data: Option<Duration>,
+    sources: Sources,
+    metrics: Metrics,
+    database: Database,
+    queues: Queues,
     view: View,
     histories: Histories,
 }
@@ -42,21 +74,150 @@ impl Model {
     #[must_use]
     pub fn new(settings: Settings, start: Moment) -> Self {
         Self {
+            epoch: seconds(start.at) - start.mono.as_secs_f64(),
+            start,
+            first_data: None,
+            sources: Sources::default(),
+            metrics: Metrics::default(),
+            database: Database::default(),
+            queues: Queues::default(),
             view: View::empty(&settings.profile, start),
             histories: Histories::default(),
             settings,
         }
     }
 
+    /// The same with a byte budget for the histories other than 4 MiB.
+    #[must_use]
+    pub fn with_history_budget(mut self, bytes: usize) -> Self {
+        self.histories = Histories::with_budget(bytes);
+        self
+    }
+
     /// Takes a sample in. Cheap: figures are worked out by [`Model::advance`].
     pub fn apply(&mut self, envelope: &Envelope) {
-        let _ = (envelope, &self.settings);
+        if envelope.profile != self.settings.profile {
+            return;
+        }
+        let moment = envelope.moment();
+        let stamp = Stamp {
+            at: envelope.at,
+            mono: envelope.mono,
+            source: envelope.source.clone(),
+        };
+        if !matches!(envelope.sample, Sample::Report(_)) {
+            self.sources.note(&envelope.source, moment);
+            self.first_data.get_or_insert(envelope.mono);
+        }
+        self.take(stamp, moment, &envelope.sample);
+    }
+
+    fn take(&mut self, stamp: Stamp, moment: Moment, sample: &Sample) {
+        match sample {
+            Sample::Report(report) => {
+                self.sources.report(&stamp.source, moment, report);
+                if stamp.source.kind == SourceKind::Metrics && sources::refuses(report) {
+                    self.metrics.refuse(&stamp.source, moment.mono.as_secs_f64());
+                }
+            }
+            Sample::Scrape(scrape) => {
+                self.metrics.apply(stamp, scrape, &self.settings.families, self.epoch);
+            }
+            Sample::Server(server) => {
+                self.queues.server = Some((**server).clone());
+                self.view.server = Some((**server).clone());
+            }
+            Sample::Queue(reading) => {
+                self.queues.cycle(&stamp, reading, self.epoch);
+            }
+            Sample::Inventory(reading) => {
+                self.queues.sweep(&stamp, reading, self.epoch);
+            }
+            Sample::Oldest(reading) => self.queues.oldest(stamp, reading),
+            Sample::Subjects(reading) => self.queues.subjects(&stamp, reading),
+            Sample::Advisory(_) => {}
+            Sample::Counters(reading) => {
+                self.database.count(stamp, reading, &mut self.metrics.providers);
+            }
+            Sample::Heartbeats(reading) => self.database.beat(stamp, reading),
+            Sample::Database(reading) => self.view.database = Some((**reading).clone()),
+            Sample::Panel(reading) => self.database.panel(reading),
+        }
     }
 
     /// Works out every figure as of `now`, evaluates the verdicts and records the histories.
     /// Called once a second, and 4 times a second in the first 2 s.
     pub fn advance(&mut self, now: Moment) {
+        self.sources.advance(now);
+        let followed = queues::Followed {
+            acks: self.metrics.rate(&self.sources, Tally::Acked),
+            retries: self.metrics.rate(&self.sources, Tally::Naked),
+            state: None,
+        };
+        let rows = self
+            .queues
+            .rows(&self.sources, &self.settings.pipeline, &followed, |consumer, stream| {
+                queues::plain_state(consumer, stream.stored.rate())
+            });
+        let figures = failures::figures(&self.metrics, &self.database, &self.sources);
+        let known = workers::known(&self.metrics, &self.database, &self.sources);
+        for (name, worker) in &known {
+            let rate = workers::rate(worker, &self.database, &self.sources);
+            let value = rate.value.filter(|_| !rate.is_stale());
+            let key = SeriesKey::about(Field::WorkerRate, name.clone());
+            self.histories.record(&key, now, value);
+        }
+        let workers = workers::rows(&known, &self.database, &self.sources, &self.histories, now);
+        self.view.flow = flow::flow(&flow::Inputs {
+            sources: &self.sources,
+            metrics: &self.metrics,
+            database: &self.database,
+            queues: &self.queues,
+            pipeline: &self.settings.pipeline,
+            rows: &rows,
+        });
+        self.view.providers = failures::rows(&figures, &self.sources);
+        self.view.queues = rows;
+        self.view.workers = workers;
+        self.view.sources = self.sources.views();
+        self.view.panels_off = self
+            .database
+            .off
+            .iter()
+            .map(|(panel, problem)| (*panel, problem.clone()))
+            .collect();
+        self.view.left_out = self.metrics.left_out() + self.database.left_out;
         self.view.now = now;
+        self.view.window_s = self
+            .first_data
+            .map_or(0.0, |first| now.mono.saturating_sub(first).as_secs_f64().min(WINDOW));
+        self.record(now);
+    }
+
+    /// Records the figures that are charted.
+    fn record(&mut self, now: Moment) {
+        let flow = &self.view.flow;
+        let charted = [
+            (Field::ReceivedPerS, &flow.received_per_s),
+            (Field::QueuedPerS, &flow.queued_per_s),
+            (Field::StoredPerS, &flow.stored_per_s),
+            (Field::ProcessedPerS, &flow.processed_per_s),
+            (Field::WrittenPerS, &flow.written_per_s),
+            (Field::Backlog, &flow.backlog),
+            (Field::OldestWaiting, &flow.oldest_waiting_s),
+            (Field::Dead, &flow.dead),
+            (Field::ResponseP99, &flow.response_p99_s),
+        ];
+        for (field, reading) in charted {
+            // A stale value is no news: the chart shows a gap.
+            let value = reading.value.filter(|_| !reading.is_stale());
+            self.histories.record(&SeriesKey::of(field), now, value);
+        }
+    }
+
+    /// Notes that a chart of this series is on screen, so that its fine history is kept longest.
+    pub fn touch(&mut self, key: &SeriesKey) {
+        self.histories.touch(key);
     }
 
     /// The figures as of the last [`Model::advance`].

@@ -1,0 +1,248 @@
+//! What Postgres says: the pipeline's counters, the workers' heartbeats, which panels are off.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::counter::{Counter, Span};
+use super::metrics::{ProviderId, Providers};
+use super::sources::Stamp;
+use crate::base::time::{self, Moment, Timestamp};
+use crate::sample::{CounterReading, Heartbeat, HeartbeatReading, Panel, PanelReading};
+
+/// A heartbeat older than this is stale; workers write one a second, or every few.
+const SILENT: Duration = Duration::from_secs(15);
+/// A worker that stopped, or was last heard of longer ago, is no row any more.
+const FORGOTTEN: Duration = Duration::from_mins(10);
+/// Workers kept; the rest is counted.
+const WORKERS: usize = 2_000;
+
+/// What a worker says in Postgres.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Pulse {
+    pub(super) beat: Heartbeat,
+    /// Age when it was read, by the database's clock.
+    pub(super) age: Option<Duration>,
+    pub(super) processed: Option<Counter>,
+}
+
+impl Pulse {
+    /// Whether the worker says that it has stopped.
+    pub(super) fn stopped(&self) -> bool {
+        self.beat
+            .state
+            .as_deref()
+            .is_some_and(|state| matches!(state, "stopped" | "stopping" | "exited"))
+    }
+}
+
+/// What was read from Postgres.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Database {
+    pub(super) counters: Option<Stamp>,
+    pub(super) written: Option<Counter>,
+    pub(super) skipped: Option<Counter>,
+    /// Rows and skips, by provider.
+    pub(super) processed_by: BTreeMap<ProviderId, Counter>,
+    pub(super) heartbeats: Option<Stamp>,
+    pub(super) pulses: BTreeMap<Arc<str>, Pulse>,
+    pub(super) left_out: u64,
+    pub(super) off: BTreeMap<Panel, String>,
+}
+
+fn put(counter: &mut Option<Counter>, span: Span, raw: f64) -> bool {
+    match counter {
+        None => {
+            *counter = Some(Counter::new(span, raw, false));
+            false
+        }
+        Some(known) => follow(known, span, raw),
+    }
+}
+
+/// Takes a reading of a counter that only grows; true: it fell.
+fn follow(counter: &mut Counter, span: Span, raw: f64) -> bool {
+    let fell = raw < counter.raw();
+    if fell {
+        counter.rejoin(span, raw);
+    } else {
+        counter.observe(span, raw);
+    }
+    fell
+}
+
+impl Database {
+    /// Takes the pipeline's counters in; true: one fell.
+    pub(super) fn count(&mut self, stamp: Stamp, reading: &CounterReading, providers: &mut Providers) -> bool {
+        let span = Span::new(stamp.mono, reading.took);
+        let written: u64 = reading.providers.iter().map(|p| p.rows_written).sum();
+        let skipped: u64 = reading.providers.iter().map(|p| p.skipped).sum();
+        let first = self.counters.is_none();
+        let mut fell = put(&mut self.written, span, written as f64);
+        fell |= put(&mut self.skipped, span, skipped as f64);
+        for provider in &reading.providers {
+            let Some(id) = providers.id(&provider.provider) else {
+                continue;
+            };
+            let raw = (provider.rows_written + provider.skipped) as f64;
+            match self.processed_by.get_mut(&id) {
+                Some(counter) => {
+                    follow(counter, span, raw);
+                }
+                None => {
+                    self.processed_by.insert(id, Counter::new(span, raw, !first));
+                }
+            }
+        }
+        self.counters = Some(stamp);
+        self.off.remove(&Panel::Counters);
+        fell
+    }
+
+    /// Takes the heartbeats in.
+    pub(super) fn beat(&mut self, stamp: Stamp, reading: &HeartbeatReading) {
+        let span = Span::new(stamp.mono, Duration::ZERO);
+        let now = reading.now.unwrap_or(stamp.at);
+        self.left_out = 0;
+        let mut pulses = BTreeMap::new();
+        for beat in &reading.workers {
+            let age = beat.last_seen.map(|seen| time::since(seen, now));
+            if age.is_none_or(|age| age > FORGOTTEN) {
+                continue;
+            }
+            if pulses.len() >= WORKERS {
+                self.left_out += 1;
+                continue;
+            }
+            let known = self.pulses.remove(&beat.worker);
+            let restarted = known.as_ref().is_some_and(|known| known.beat.started != beat.started);
+            let mut processed = known.and_then(|known| known.processed);
+            if let Some(raw) = beat.processed.map(|count| count as f64) {
+                match &mut processed {
+                    Some(counter) if restarted => counter.restart(span, raw),
+                    Some(counter) => {
+                        follow(counter, span, raw);
+                    }
+                    None => processed = Some(Counter::new(span, raw, false)),
+                }
+            }
+            let pulse = Pulse {
+                beat: beat.clone(),
+                age,
+                processed,
+            };
+            pulses.insert(beat.worker.clone(), pulse);
+        }
+        self.pulses = pulses;
+        self.heartbeats = Some(stamp);
+        self.off.remove(&Panel::Heartbeats);
+    }
+
+    /// Takes in whether a panel's relations can be read.
+    pub(super) fn panel(&mut self, reading: &PanelReading) {
+        match &reading.problem {
+            Some(problem) => {
+                self.off.insert(reading.panel, problem.clone());
+            }
+            None => {
+                self.off.remove(&reading.panel);
+            }
+        }
+    }
+
+    /// How long ago a worker was last heard of.
+    pub(super) fn silence(&self, pulse: &Pulse, now: Moment) -> Option<Duration> {
+        let read = self.heartbeats.as_ref()?.mono;
+        Some(pulse.age? + now.mono.saturating_sub(read))
+    }
+
+    /// Whether that is too long.
+    pub(super) fn is_silent(&self, pulse: &Pulse, now: Moment) -> bool {
+        self.silence(pulse, now).is_none_or(|silence| silence > SILENT)
+    }
+
+    /// When a worker was last heard of, by our clock.
+    pub(super) fn last_seen(&self, pulse: &Pulse, now: Moment) -> Option<Timestamp> {
+        now.at.checked_sub(self.silence(pulse, now)?).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::{ProviderCounters, SourceId, SourceKind};
+
+    fn stamp(seconds: u64) -> Stamp {
+        Stamp {
+            at: Timestamp::UNIX_EPOCH + Duration::from_secs(1_000 + seconds),
+            mono: Duration::from_secs(seconds),
+            source: SourceId::new(SourceKind::Postgres, "postgres"),
+        }
+    }
+
+    fn now(seconds: u64) -> Moment {
+        Moment {
+            at: stamp(seconds).at,
+            mono: stamp(seconds).mono,
+        }
+    }
+
+    fn beats(seconds: u64, seen: u64) -> HeartbeatReading {
+        HeartbeatReading {
+            workers: vec![Heartbeat {
+                worker: "w-1".into(),
+                last_seen: Some(stamp(seen).at),
+                started: None,
+                state: Some("running".into()),
+                version: None,
+                processed: Some(seconds * 10),
+            }],
+            now: Some(stamp(seconds).at),
+        }
+    }
+
+    #[test]
+    fn rows_are_summed_over_providers() {
+        let mut database = Database::default();
+        let mut providers = Providers::default();
+        for n in 1..4 {
+            let reading = CounterReading {
+                providers: vec![
+                    ProviderCounters {
+                        provider: "a".into(),
+                        rows_written: 100 * n,
+                        skipped: n,
+                    },
+                    ProviderCounters {
+                        provider: "b".into(),
+                        rows_written: 7,
+                        skipped: 0,
+                    },
+                ],
+                took: Duration::from_millis(2),
+            };
+            assert!(!database.count(stamp(n), &reading, &mut providers));
+        }
+        let rate = database.written.as_ref().and_then(Counter::rate).unwrap();
+        assert!((rate - 100.0).abs() < 1e-6);
+        let a = database.processed_by[&0].rate().unwrap();
+        assert!((a - 101.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_heartbeat_grows_old_while_nothing_is_read() {
+        let mut database = Database::default();
+        database.beat(stamp(100), &beats(100, 98));
+        let pulse = database.pulses["w-1"].clone();
+        assert_eq!(database.silence(&pulse, now(100)), Some(Duration::from_secs(2)));
+        assert!(!database.is_silent(&pulse, now(110)));
+        assert!(database.is_silent(&pulse, now(114)));
+    }
+
+    #[test]
+    fn a_worker_long_gone_is_no_row() {
+        let mut database = Database::default();
+        database.beat(stamp(5_000), &beats(5_000, 100));
+        assert!(database.pulses.is_empty());
+    }
+}

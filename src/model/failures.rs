@@ -1,0 +1,229 @@
+//! Providers: how much comes from each, how much of it fails, how fast it is answered.
+
+use std::sync::Arc;
+
+use super::counter::Counter;
+use super::database::Database;
+use super::histogram::Buckets;
+use super::metrics::{Distribution, Metrics, Tally, Target};
+use super::reading::Reading;
+use super::sources::{Sources, Stamp};
+use super::view::Provider;
+
+/// Signature checks are judged over this many seconds.
+const SIGNATURES: f64 = 30.0;
+
+/// What one provider's counters add up to over all targets that answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct ProviderFigures {
+    pub(super) name: Arc<str>,
+    pub(super) received_per_s: Option<f64>,
+    pub(super) processed_per_s: Option<f64>,
+    pub(super) minute: Minute,
+    /// Valid and invalid signatures of the last 30 s.
+    pub(super) signatures: (f64, f64),
+    response: Option<Buckets>,
+    gateway: Option<Stamp>,
+    worker: Option<Stamp>,
+}
+
+/// What happened in the last 60 s.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Minute {
+    pub(super) received: f64,
+    pub(super) refused: f64,
+    pub(super) unconfirmed: f64,
+    pub(super) processed: f64,
+    pub(super) failed: f64,
+}
+
+impl Minute {
+    /// Refused, unconfirmed and failed attempts.
+    pub(super) fn failures(self) -> f64 {
+        self.refused + self.unconfirmed + self.failed
+    }
+
+    /// What was tried: never less than what it became, so that retries of an old backlog do
+    /// not make a ratio above 1.
+    pub(super) fn attempts(self) -> f64 {
+        self.received.max(self.failures() + self.processed)
+    }
+
+    /// Failures over attempts; unknown without attempts.
+    pub(super) fn error_ratio(self) -> Option<f64> {
+        let attempts = self.attempts();
+        (attempts > 0.0).then(|| self.failures() / attempts)
+    }
+}
+
+fn add(sum: &mut Option<f64>, more: Option<f64>) {
+    if let Some(more) = more {
+        *sum.get_or_insert(0.0) += more;
+    }
+}
+
+/// The targets of a role that answer; all of the role when none does.
+fn speakers<'a>(all: &[&'a Target], sources: &Sources) -> Vec<&'a Target> {
+    let fresh: Vec<&Target> = all
+        .iter()
+        .copied()
+        .filter(|target| sources.is_fresh(&target.stamp))
+        .collect();
+    if fresh.is_empty() { all.to_vec() } else { fresh }
+}
+
+/// The figures of every provider, by id.
+pub(super) fn figures(metrics: &Metrics, database: &Database, sources: &Sources) -> Vec<ProviderFigures> {
+    let mut out: Vec<ProviderFigures> = metrics
+        .providers
+        .shown()
+        .iter()
+        .map(|name| ProviderFigures {
+            name: name.clone(),
+            ..ProviderFigures::default()
+        })
+        .collect();
+    let gateways: Vec<&Target> = metrics.gateways().map(|(_, target)| target).collect();
+    let workers: Vec<&Target> = metrics.workers().map(|(_, target)| target).collect();
+    for target in speakers(&gateways, sources) {
+        add_gateway(&mut out, target);
+    }
+    for target in speakers(&workers, sources) {
+        add_worker(&mut out, target);
+    }
+    if let Some(stamp) = &database.counters {
+        for (id, counter) in &database.processed_by {
+            let Some(figures) = out.get_mut(usize::from(*id)) else {
+                continue;
+            };
+            if figures.worker.is_none() {
+                figures.processed_per_s = counter.rate();
+                figures.worker = Some(stamp.clone());
+            }
+        }
+    }
+    out
+}
+
+fn add_gateway(out: &mut [ProviderFigures], target: &Target) {
+    for (slot, counter) in target.counters() {
+        let Some(figures) = slot.provider.and_then(|id| out.get_mut(usize::from(id))) else {
+            continue;
+        };
+        let minute = counter.last_minute().map_or(0.0, |growth| growth.delta);
+        match slot.tally {
+            Tally::Received => {
+                add(&mut figures.received_per_s, counter.rate());
+                figures.minute.received += minute;
+                keep_newest(&mut figures.gateway, &target.stamp);
+            }
+            Tally::Refused => figures.minute.refused += minute,
+            Tally::Unconfirmed => figures.minute.unconfirmed += minute,
+            Tally::SignatureValid => figures.signatures.0 += recent(counter),
+            Tally::SignatureInvalid => figures.signatures.1 += recent(counter),
+            _ => {}
+        }
+    }
+    for (key, histogram) in target.histograms() {
+        if key.of != Distribution::Response {
+            continue;
+        }
+        let Some(figures) = key.provider.and_then(|id| out.get_mut(usize::from(id))) else {
+            continue;
+        };
+        if let Some(window) = histogram.window() {
+            figures.response.get_or_insert_default().add(&window);
+        }
+    }
+}
+
+fn add_worker(out: &mut [ProviderFigures], target: &Target) {
+    for (slot, counter) in target.counters() {
+        let Some(figures) = slot.provider.and_then(|id| out.get_mut(usize::from(id))) else {
+            continue;
+        };
+        let minute = counter.last_minute().map_or(0.0, |growth| growth.delta);
+        match slot.tally {
+            Tally::Processed => {
+                add(&mut figures.processed_per_s, counter.rate());
+                figures.minute.processed += minute;
+                keep_newest(&mut figures.worker, &target.stamp);
+            }
+            Tally::Failed => figures.minute.failed += minute,
+            _ => {}
+        }
+    }
+}
+
+fn recent(counter: &Counter) -> f64 {
+    counter.growth(SIGNATURES).map_or(0.0, |growth| growth.delta)
+}
+
+fn keep_newest(kept: &mut Option<Stamp>, stamp: &Stamp) {
+    if kept.as_ref().is_none_or(|known| known.mono < stamp.mono) {
+        *kept = Some(stamp.clone());
+    }
+}
+
+/// The providers as they are shown: busiest first, then by name.
+pub(super) fn rows(figures: &[ProviderFigures], sources: &Sources) -> Vec<Provider> {
+    let mut rows: Vec<Provider> = figures.iter().map(|figures| row(figures, sources)).collect();
+    let busy = |reading: &Reading| reading.value.unwrap_or(0.0);
+    rows.sort_by(|a, b| {
+        busy(&b.received_per_s)
+            .total_cmp(&busy(&a.received_per_s))
+            .then_with(|| busy(&b.processed_per_s).total_cmp(&busy(&a.processed_per_s)))
+            .then_with(|| a.name.cmp(&b.name))
+    });
+    rows
+}
+
+fn row(figures: &ProviderFigures, sources: &Sources) -> Provider {
+    let gateway = figures.gateway.as_ref();
+    let worker = figures.worker.as_ref();
+    let quantile = |q: f64| {
+        let value = figures.response.as_ref().and_then(|response| response.quantile(q));
+        sources.reading(value, gateway)
+    };
+    Provider {
+        name: figures.name.clone(),
+        received_per_s: sources.reading(figures.received_per_s, gateway),
+        processed_per_s: sources.reading(figures.processed_per_s, worker),
+        error_ratio: sources.reading(figures.minute.error_ratio(), gateway.or(worker)),
+        response_p50_s: quantile(0.5),
+        response_p99_s: quantile(0.99),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ratio_without_attempts_is_unknown() {
+        assert_eq!(Minute::default().error_ratio(), None);
+    }
+
+    #[test]
+    fn retries_of_an_old_backlog_make_no_ratio_above_one() {
+        let minute = Minute {
+            received: 10.0,
+            failed: 300.0,
+            processed: 100.0,
+            ..Minute::default()
+        };
+        assert_eq!(minute.error_ratio(), Some(0.75));
+    }
+
+    #[test]
+    fn a_ratio_is_failures_over_arrivals() {
+        let minute = Minute {
+            received: 1_000.0,
+            refused: 30.0,
+            unconfirmed: 10.0,
+            failed: 10.0,
+            processed: 900.0,
+        };
+        assert_eq!(minute.error_ratio(), Some(0.05));
+    }
+}

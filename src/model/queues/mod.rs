@@ -1,0 +1,297 @@
+//! Streams and consumers: what waits, who holds it, where it is heading.
+
+mod consumer;
+mod limits;
+mod parked;
+mod rows;
+mod stream;
+mod subjects;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub(super) use consumer::{ConsumerSign, ConsumerTrack};
+pub(super) use limits::Limit;
+pub(super) use rows::{Followed, plain_state};
+pub(super) use stream::{StreamSign, StreamTrack, seconds};
+
+use parked::Parked;
+
+use super::sources::Stamp;
+use crate::config::Pipeline;
+use crate::sample::{
+    ConsumerReading, InventoryReading, OldestReading, QueueReading, ServerReading, StreamReading, SubjectsReading,
+};
+
+/// A stream's consumer by name.
+type Key = (Arc<str>, Arc<str>);
+
+/// What a reading revealed.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum QueueSign {
+    Stream(Arc<str>, StreamSign),
+    Consumer(Arc<str>, Arc<str>, ConsumerSign),
+    /// A consumer that should be there is not.
+    Missing(Arc<str>, Arc<str>),
+}
+
+/// A consumer that is gone.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Missing {
+    pub(super) stamp: Stamp,
+    pub(super) since: f64,
+}
+
+/// Every stream and consumer that was read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Queues {
+    pub(super) streams: BTreeMap<Arc<str>, StreamTrack>,
+    pub(super) consumers: BTreeMap<Key, ConsumerTrack>,
+    pub(super) missing: BTreeMap<Key, Missing>,
+    parked: BTreeMap<Arc<str>, Parked>,
+    /// Messages under no consumer's filter, where that is known.
+    unmatched: BTreeMap<Arc<str>, f64>,
+    /// When the stream was last read together with its consumers.
+    cycles: BTreeMap<Arc<str>, f64>,
+    pub(super) server: Option<ServerReading>,
+}
+
+impl Queues {
+    /// Takes one cycle over a stream in. `epoch`: session start, unix seconds.
+    pub(super) fn cycle(&mut self, stamp: &Stamp, reading: &QueueReading, epoch: f64) -> Vec<QueueSign> {
+        let mut signs = Vec::new();
+        let name = &reading.before.name;
+        self.stream(stamp, &reading.before, epoch, &mut signs);
+        let around = [&reading.before.state, &reading.after.state];
+        for consumer in &reading.consumers {
+            self.consumer(stamp, consumer, around, reading, epoch, &mut signs);
+        }
+        self.stream(stamp, &reading.after, epoch, &mut signs);
+        self.note_missing(stamp, name, reading, &mut signs);
+        self.note_parked(name, reading, &signs);
+        self.cycles.insert(name.clone(), stamp.mono.as_secs_f64());
+        signs
+    }
+
+    fn stream(&mut self, stamp: &Stamp, reading: &StreamReading, epoch: f64, signs: &mut Vec<QueueSign>) {
+        if let Some(track) = self.streams.get_mut(&reading.name) {
+            let found = track.observe(stamp.clone(), reading, epoch);
+            signs.extend(
+                found
+                    .into_iter()
+                    .map(|sign| QueueSign::Stream(reading.name.clone(), sign)),
+            );
+        } else {
+            self.streams
+                .insert(reading.name.clone(), StreamTrack::new(stamp.clone(), reading, epoch));
+        }
+    }
+
+    fn consumer(
+        &mut self,
+        stamp: &Stamp,
+        reading: &ConsumerReading,
+        around: [&crate::sample::StreamState; 2],
+        cycle: &QueueReading,
+        epoch: f64,
+        signs: &mut Vec<QueueSign>,
+    ) {
+        let key = (reading.stream.clone(), reading.name.clone());
+        let config = &cycle.before.config;
+        if let Some(track) = self.consumers.get_mut(&key) {
+            if let Some(sign) = track.observe(stamp.clone(), reading, around, config, epoch) {
+                signs.push(QueueSign::Consumer(key.0, key.1, sign));
+            }
+        } else {
+            let track = ConsumerTrack::new(stamp.clone(), reading, around, config, epoch);
+            self.consumers.insert(key, track);
+        }
+    }
+
+    fn note_missing(&mut self, stamp: &Stamp, stream: &Arc<str>, reading: &QueueReading, signs: &mut Vec<QueueSign>) {
+        let now = stamp.mono.as_secs_f64();
+        self.missing
+            .retain(|(of, name), _| of != stream || reading.missing.iter().any(|gone| **gone == **name));
+        for gone in &reading.missing {
+            let key: Key = (stream.clone(), Arc::from(gone.as_str()));
+            self.consumers.remove(&key);
+            let known = self.missing.entry(key.clone()).or_insert_with(|| {
+                signs.push(QueueSign::Missing(key.0, key.1));
+                Missing {
+                    stamp: stamp.clone(),
+                    since: now,
+                }
+            });
+            known.stamp = stamp.clone();
+        }
+        // What is neither read nor missing any more is known to be gone when all were read.
+        if reading.consumers.len() as u64 == reading.consumers_total {
+            self.consumers
+                .retain(|(of, name), _| of != stream || reading.consumers.iter().any(|read| read.name == *name));
+        }
+    }
+
+    fn note_parked(&mut self, stream: &Arc<str>, reading: &QueueReading, signs: &[QueueSign]) {
+        let parked = self.parked.entry(stream.clone()).or_default();
+        let delivered = reading.consumers.iter().map(|c| c.delivered.consumer_seq).sum();
+        if signs
+            .iter()
+            .any(|sign| matches!(sign, QueueSign::Consumer(_, _, ConsumerSign::FellBack)))
+        {
+            parked.server_restarted(delivered);
+        }
+        let unmatched = unmatched(self.streams.get(stream), reading);
+        match unmatched {
+            Some(unmatched) => self.unmatched.insert(stream.clone(), unmatched),
+            None => self.unmatched.remove(stream),
+        };
+        let work = reading.before.config.retention == crate::sample::Retention::Workqueue;
+        match unmatched.filter(|_| work && all_read(reading)) {
+            Some(unmatched) => {
+                let redelivered: u64 = reading.consumers.iter().map(|c| c.num_redelivered).sum();
+                parked.observe(parked::gap(reading, unmatched), redelivered as f64, delivered);
+            }
+            None => parked.forget(),
+        }
+    }
+
+    /// Takes a sweep over the whole account in.
+    pub(super) fn sweep(&mut self, stamp: &Stamp, reading: &InventoryReading, epoch: f64) -> Vec<QueueSign> {
+        let mut signs = Vec::new();
+        for stream in &reading.streams {
+            self.stream(stamp, stream, epoch, &mut signs);
+        }
+        for consumer in &reading.consumers {
+            let Some(stream) = self.streams.get(&consumer.stream) else {
+                continue;
+            };
+            let (state, config) = (stream.state.clone(), stream.config.clone());
+            let key = (consumer.stream.clone(), consumer.name.clone());
+            match self.consumers.get_mut(&key) {
+                Some(track) => {
+                    if let Some(sign) = track.observe(stamp.clone(), consumer, [&state, &state], &config, epoch) {
+                        signs.push(QueueSign::Consumer(key.0, key.1, sign));
+                    }
+                }
+                None => {
+                    let track = ConsumerTrack::new(stamp.clone(), consumer, [&state, &state], &config, epoch);
+                    self.consumers.insert(key, track);
+                }
+            }
+        }
+        let listed = |name: &Arc<str>| {
+            reading.streams.iter().any(|stream| stream.name == *name)
+                || reading
+                    .missing
+                    .iter()
+                    .chain(&reading.offline)
+                    .any(|gone| **gone == **name)
+        };
+        self.streams.retain(|name, _| listed(name));
+        self.consumers
+            .retain(|(stream, _), _| self.streams.contains_key(stream));
+        self.missing.retain(|(stream, _), _| self.streams.contains_key(stream));
+        self.parked.retain(|stream, _| self.streams.contains_key(stream));
+        self.unmatched.retain(|stream, _| self.streams.contains_key(stream));
+        self.cycles.retain(|stream, _| self.streams.contains_key(stream));
+        signs
+    }
+
+    /// Takes the oldest messages' ages in.
+    pub(super) fn oldest(&mut self, stamp: Stamp, reading: &OldestReading) {
+        let key = (reading.stream.clone(), reading.consumer.clone());
+        if let Some(track) = self.consumers.get_mut(&key) {
+            track.oldest = Some((stamp, reading.clone()));
+        }
+    }
+
+    /// Takes the counts per subject in.
+    pub(super) fn subjects(&mut self, stamp: &Stamp, reading: &SubjectsReading) {
+        if let Some(track) = self.streams.get_mut(&reading.stream) {
+            track.note_subjects(stamp.mono.as_secs_f64(), reading);
+        }
+    }
+
+    /// The stream that the profile follows.
+    pub(super) fn followed_stream(&self, pipeline: &Pipeline) -> Option<(&Arc<str>, &StreamTrack)> {
+        self.streams.get_key_value(pipeline.stream.as_ref()?)
+    }
+
+    /// The consumer that the profile follows: the named one, or the stream's only one.
+    pub(super) fn followed(&self, pipeline: &Pipeline) -> Option<(&Key, &ConsumerTrack)> {
+        let stream = pipeline.stream.as_ref()?;
+        match &pipeline.consumer {
+            Some(consumer) => self.consumers.get_key_value(&(stream.clone(), consumer.clone())),
+            None => {
+                let mut own = self
+                    .consumers
+                    .range((stream.clone(), Arc::from(""))..)
+                    .take_while(|((of, _), _)| of == stream);
+                let only = own.next()?;
+                own.next().is_none().then_some(only)
+            }
+        }
+    }
+
+    /// The dead letter stream.
+    pub(super) fn dead_letters(&self, pipeline: &Pipeline) -> Option<(&Arc<str>, &StreamTrack)> {
+        self.streams.get_key_value(pipeline.dlq.as_ref()?)
+    }
+
+    /// What of a stream is in no backlog, and whether that is from before a server restart.
+    pub(super) fn parked(&self, stream: &str) -> Option<(parked::Found, bool)> {
+        self.parked.get(stream)?.found()
+    }
+
+    /// A stream's limits.
+    pub(super) fn limits(&self, stream: &StreamTrack) -> Vec<Limit> {
+        limits::limits(stream, self.server.as_ref().and_then(|server| server.account.as_ref()))
+    }
+
+    /// How many consumers of a stream are known.
+    pub(super) fn consumers_of(&self, stream: &str) -> usize {
+        self.consumers
+            .range((Arc::from(stream), Arc::from(""))..)
+            .take_while(|((of, _), _)| &**of == stream)
+            .count()
+    }
+
+    /// When the stream was last read together with its consumers.
+    pub(super) fn cycled_at(&self, stream: &str) -> Option<f64> {
+        self.cycles.get(stream).copied()
+    }
+}
+
+/// Whether every consumer of the stream was read.
+fn all_read(reading: &QueueReading) -> bool {
+    reading.consumers.len() as u64 == reading.consumers_total && reading.consumers_total > 0
+}
+
+/// Messages that no consumer's filter takes: known without counting when the filters take all
+/// of the stream's subjects, else from the counts per subject.
+fn unmatched(stream: Option<&StreamTrack>, reading: &QueueReading) -> Option<f64> {
+    if !all_read(reading) {
+        return None;
+    }
+    let taken = |subject: &str| {
+        reading
+            .consumers
+            .iter()
+            .any(|consumer| subjects::takes(&consumer.config.filter_subjects, subject))
+    };
+    let config = &reading.before.config;
+    if reading.consumers.iter().any(|c| c.config.filter_subjects.is_empty())
+        || (!config.subjects.is_empty() && config.subjects.iter().all(|subject| taken(subject)))
+    {
+        return Some(0.0);
+    }
+    let sweep = stream?.subjects.as_ref()?;
+    let loose: u64 = sweep
+        .reading
+        .counts
+        .iter()
+        .filter(|(subject, _)| !taken(subject))
+        .map(|(_, count)| count)
+        .sum();
+    Some(loose as f64)
+}

@@ -1,0 +1,344 @@
+//! How the sources are: what their supervisors report, and `stale` when nothing arrives.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::reading::{Reading, ReadingState};
+use super::view::{Health, SourceView};
+use crate::base::time::{Moment, Timestamp};
+use crate::sample::{SourceId, SourceKind, SourceReport, SourceState};
+
+/// A source is not called stale before this, however short its period.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The period of a source that has not told it yet.
+const USUAL_PERIOD: Duration = Duration::from_secs(1);
+
+/// When and where a sample was taken.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Stamp {
+    pub(super) at: Timestamp,
+    pub(super) mono: Duration,
+    pub(super) source: SourceId,
+}
+
+impl Stamp {
+    /// Until when, counted from session start, a sample taken at `mono` every `period` is fresh.
+    fn limit(period: Duration) -> Duration {
+        (period * 3).max(PATIENCE)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Track {
+    report: Option<SourceReport>,
+    last_good: Option<Moment>,
+    health: Health,
+    since: Timestamp,
+    /// Failed and good reports in a row.
+    failures: u32,
+    goods: u32,
+    failing_from: Option<Duration>,
+    recovered: Duration,
+}
+
+impl Track {
+    fn period(&self) -> Duration {
+        self.report.as_ref().map_or(USUAL_PERIOD, |report| report.period)
+    }
+
+    fn judge(&self, now: Duration) -> Health {
+        let stale = || {
+            self.last_good
+                .is_none_or(|good| now.saturating_sub(good.mono) > Stamp::limit(self.period()))
+        };
+        match self.report.as_ref().map(|report| report.state) {
+            Some(SourceState::Connecting) if self.last_good.is_none() => Health::Connecting,
+            Some(SourceState::Off) => Health::Off,
+            Some(SourceState::Failing) => Health::Failing,
+            _ if stale() => Health::Stale,
+            _ => Health::Ok,
+        }
+    }
+}
+
+/// A source that changed its state.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Turn {
+    pub(super) id: SourceId,
+    pub(super) from: Health,
+    pub(super) to: Health,
+    pub(super) error: Option<String>,
+}
+
+/// Every source of the profile.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Sources {
+    tracks: BTreeMap<SourceId, Track>,
+    now: Duration,
+}
+
+impl Sources {
+    fn track(&mut self, id: &SourceId, moment: Moment) -> &mut Track {
+        self.tracks.entry(id.clone()).or_insert_with(|| Track {
+            report: None,
+            last_good: None,
+            health: Health::Connecting,
+            since: moment.at,
+            failures: 0,
+            goods: 0,
+            failing_from: None,
+            recovered: Duration::ZERO,
+        })
+    }
+
+    /// Takes a supervisor's report in.
+    pub(super) fn report(&mut self, id: &SourceId, moment: Moment, report: &SourceReport) {
+        let track = self.track(id, moment);
+        match report.state {
+            SourceState::Ok => {
+                if track.failures > 0 {
+                    track.recovered = moment.mono;
+                }
+                track.last_good = Some(moment);
+                track.failures = 0;
+                track.failing_from = None;
+                track.goods = track.goods.saturating_add(1);
+            }
+            SourceState::Failing => {
+                track.failures = track.failures.saturating_add(1);
+                track.goods = 0;
+                track.failing_from.get_or_insert(moment.mono);
+            }
+            SourceState::Connecting | SourceState::Off => {}
+        }
+        track.report = Some(report.clone());
+    }
+
+    /// Notes that a source delivered data.
+    pub(super) fn note(&mut self, id: &SourceId, moment: Moment) {
+        self.track(id, moment).last_good = Some(moment);
+    }
+
+    /// Judges every source as of `now`.
+    pub(super) fn advance(&mut self, now: Moment) -> Vec<Turn> {
+        self.now = now.mono;
+        let mut turns = Vec::new();
+        for (id, track) in &mut self.tracks {
+            let health = track.judge(now.mono);
+            if health != track.health {
+                turns.push(Turn {
+                    id: id.clone(),
+                    from: track.health,
+                    to: health,
+                    error: track.report.as_ref().and_then(|report| report.error.clone()),
+                });
+                if track.health == Health::Stale && health == Health::Ok {
+                    track.recovered = now.mono;
+                }
+                track.health = health;
+                track.since = now.at;
+            }
+        }
+        turns
+    }
+
+    /// The sources as they are shown.
+    pub(super) fn views(&self) -> Vec<SourceView> {
+        self.tracks
+            .iter()
+            .map(|(id, track)| SourceView {
+                id: id.clone(),
+                state: track.health,
+                since: track.since,
+                age: track.last_good.map(|good| self.now.saturating_sub(good.mono)),
+                latency: track.report.as_ref().and_then(|report| report.latency),
+                error: track.report.as_ref().and_then(|report| report.error.clone()),
+                retry_in: track.report.as_ref().and_then(|report| report.retry_in),
+            })
+            .collect()
+    }
+
+    /// How a source is; one that was never heard of is not configured.
+    pub(super) fn health(&self, id: &SourceId) -> Health {
+        self.tracks.get(id).map_or(Health::Off, |track| track.health)
+    }
+
+    /// The sources of a kind.
+    pub(super) fn of_kind(&self, kind: SourceKind) -> impl Iterator<Item = SourceStatus<'_>> {
+        self.tracks
+            .iter()
+            .filter(move |(id, _)| id.kind == kind)
+            .map(|(id, track)| SourceStatus { id, track })
+    }
+
+    /// Every source.
+    pub(super) fn all(&self) -> impl Iterator<Item = SourceStatus<'_>> {
+        self.tracks.iter().map(|(id, track)| SourceStatus { id, track })
+    }
+
+    /// Whether a sample taken then is still fresh: its source answers and the sample itself is
+    /// younger than three periods.
+    pub(super) fn is_fresh(&self, stamp: &Stamp) -> bool {
+        self.is_fresh_for(stamp, Duration::ZERO)
+    }
+
+    /// The same for samples that are taken only every `cadence`.
+    pub(super) fn is_fresh_for(&self, stamp: &Stamp, cadence: Duration) -> bool {
+        self.tracks.get(&stamp.source).is_some_and(|track| {
+            track.health == Health::Ok
+                && self.now.saturating_sub(stamp.mono) <= Stamp::limit(track.period().max(cadence))
+        })
+    }
+
+    /// A figure with its source and state.
+    pub(super) fn reading(&self, value: Option<f64>, stamp: Option<&Stamp>) -> Reading {
+        let (Some(value), Some(stamp)) = (value.filter(|value| value.is_finite()), stamp) else {
+            return Reading::unknown();
+        };
+        Reading {
+            value: Some(value),
+            at: Some(stamp.at),
+            source: Some(stamp.source.clone()),
+            state: if self.is_fresh(stamp) {
+                ReadingState::Fresh
+            } else {
+                ReadingState::Stale
+            },
+        }
+    }
+
+    /// When the last source came back, so that rate rules wait until it has said enough.
+    pub(super) fn last_recovery(&self) -> Duration {
+        self.tracks
+            .values()
+            .map(|track| track.recovered)
+            .max()
+            .unwrap_or_default()
+    }
+}
+
+/// A source and how it has been.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SourceStatus<'a> {
+    /// Which.
+    pub(super) id: &'a SourceId,
+    track: &'a Track,
+}
+
+impl<'a> SourceStatus<'a> {
+    pub(super) fn health(self) -> Health {
+        self.track.health
+    }
+
+    /// Failed reports in a row.
+    pub(super) fn failures(self) -> u32 {
+        self.track.failures
+    }
+
+    /// Good reports in a row.
+    pub(super) fn goods(self) -> u32 {
+        self.track.goods
+    }
+
+    pub(super) fn error(self) -> Option<&'a str> {
+        self.track.report.as_ref()?.error.as_deref()
+    }
+
+    /// Whether the last report says that nobody listens there: the process is not running.
+    pub(super) fn refuses(self) -> bool {
+        self.track.report.as_ref().is_some_and(refuses)
+    }
+
+    /// Whether it ever delivered anything.
+    pub(super) fn was_good(self) -> bool {
+        self.track.last_good.is_some()
+    }
+}
+
+/// Whether a report says that the connection was refused: nobody listens, so the process that
+/// would answer is not running (and counts nothing).
+pub(super) fn refuses(report: &SourceReport) -> bool {
+    report.state == SourceState::Failing
+        && report
+            .error
+            .as_deref()
+            .is_some_and(|error| error.to_ascii_lowercase().contains("refused"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moment(seconds: u64) -> Moment {
+        Moment {
+            at: Timestamp::UNIX_EPOCH + Duration::from_secs(seconds),
+            mono: Duration::from_secs(seconds),
+        }
+    }
+
+    fn report(state: SourceState, error: Option<&str>) -> SourceReport {
+        SourceReport {
+            state,
+            latency: None,
+            error: error.map(str::to_owned),
+            retry_in: None,
+            period: Duration::from_secs(2),
+        }
+    }
+
+    fn id() -> SourceId {
+        SourceId::new(SourceKind::Metrics, "w-1")
+    }
+
+    #[test]
+    fn silence_for_three_periods_is_stale_and_an_answer_ends_it() {
+        let mut sources = Sources::default();
+        sources.report(&id(), moment(0), &report(SourceState::Ok, None));
+        sources.advance(moment(6));
+        assert_eq!(sources.health(&id()), Health::Ok);
+        let turns = sources.advance(moment(7));
+        assert_eq!(turns[0].to, Health::Stale);
+        assert_eq!(sources.views()[0].age, Some(Duration::from_secs(7)));
+        sources.report(&id(), moment(8), &report(SourceState::Ok, None));
+        assert_eq!(sources.advance(moment(8))[0].to, Health::Ok);
+        assert_eq!(sources.last_recovery(), Duration::from_secs(8));
+    }
+
+    #[test]
+    fn a_failure_shows_at_once_with_its_reason() {
+        let mut sources = Sources::default();
+        sources.report(&id(), moment(0), &report(SourceState::Ok, None));
+        sources.report(
+            &id(),
+            moment(1),
+            &report(SourceState::Failing, Some("connection refused")),
+        );
+        sources.advance(moment(1));
+        let view = &sources.views()[0];
+        assert_eq!(view.state, Health::Failing);
+        assert_eq!(view.error.as_deref(), Some("connection refused"));
+        assert_eq!(view.age, Some(Duration::from_secs(1)));
+        assert!(sources.all().all(SourceStatus::refuses));
+    }
+
+    #[test]
+    fn a_figure_of_a_silent_source_keeps_its_value_and_is_marked() {
+        let mut sources = Sources::default();
+        sources.report(&id(), moment(0), &report(SourceState::Ok, None));
+        sources.advance(moment(1));
+        let stamp = Stamp {
+            at: moment(0).at,
+            mono: moment(0).mono,
+            source: id(),
+        };
+        assert_eq!(sources.reading(Some(7.0), Some(&stamp)).state, ReadingState::Fresh);
+        sources.report(&id(), moment(20), &report(SourceState::Ok, None));
+        sources.advance(moment(20));
+        // The source answers, but this figure was not in its answers for long.
+        let old = sources.reading(Some(7.0), Some(&stamp));
+        assert_eq!((old.value, old.state), (Some(7.0), ReadingState::Stale));
+        assert_eq!(sources.reading(None, Some(&stamp)), Reading::unknown());
+        assert_eq!(sources.reading(Some(f64::NAN), Some(&stamp)), Reading::unknown());
+    }
+}

@@ -1,0 +1,5 @@
+//! What the tests of this room share: hand-made envelopes, and a simulated pipeline.
+
+mod feed;
+
+pub(in crate::model) use feed::{Feed, QueueSpec, close, jetstream, metrics, near, postgres, settings};

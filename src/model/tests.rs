@@ -1,0 +1,310 @@
+//! The model as a whole, on hand-made envelopes: figures, their sources and their states.
+
+use std::time::Duration;
+
+use super::testing::{Feed, QueueSpec, close, jetstream, metrics, near, postgres, settings};
+use super::*;
+use crate::sample::SourceState;
+
+const GATEWAY: &str = "webhook_build_info{role=gateway,name=gateway}";
+const WORKER: &str = "webhook_build_info{role=worker,name=w-1}";
+
+/// A gateway's page after so many webhooks.
+fn gateway(feed: &mut Feed, received: f64, refused: f64) {
+    feed.scrape(
+        "gateway",
+        &[
+            (GATEWAY, 1.0),
+            ("process_start_time_seconds", 5.0),
+            ("webhook_received_total{provider=telnyx,status=valid}", received),
+            ("webhook_refused_total{provider=telnyx,reason=malformed}", refused),
+            ("webhook_queued_total{provider=telnyx}", received - refused),
+            ("webhook_in_flight", 0.0),
+            (
+                "webhook_response_duration_seconds_bucket{provider=telnyx,le=0.01}",
+                received * 0.5,
+            ),
+            (
+                "webhook_response_duration_seconds_bucket{provider=telnyx,le=0.02}",
+                received,
+            ),
+            (
+                "webhook_response_duration_seconds_bucket{provider=telnyx,le=+Inf}",
+                received,
+            ),
+            (
+                "webhook_response_duration_seconds_sum{provider=telnyx}",
+                received * 0.01,
+            ),
+            ("webhook_response_duration_seconds_count{provider=telnyx}", received),
+        ],
+    );
+}
+
+fn worker(feed: &mut Feed, endpoint: &str, name: &str, start: f64, done: f64) {
+    feed.scrape(
+        endpoint,
+        &[
+            (format!("webhook_build_info{{role=worker,name={name}}}").as_str(), 1.0),
+            ("process_start_time_seconds", start),
+            ("webhook_processed_total{provider=telnyx,status=success}", done),
+            ("webhook_acked_total", done),
+            ("webhook_circuit_breaker_state", 0.0),
+            ("process_cpu_seconds_total", done / 1_000.0),
+        ],
+    );
+}
+
+#[test]
+fn nothing_is_known_before_anything_is_said() {
+    let mut feed = Feed::default();
+    let view = feed.at(1.0).advance();
+    assert_eq!(view.flow, Flow::default());
+    assert!(view.queues.is_empty() && view.workers.is_empty() && view.providers.is_empty());
+    assert!(view.window_s.abs() < f64::EPSILON);
+}
+
+#[test]
+fn a_rate_needs_two_samples_and_is_exact_whatever_the_jitter() {
+    let mut feed = Feed::default();
+    feed.at(0.3);
+    gateway(&mut feed, 3_000.0, 0.0);
+    assert_eq!(feed.advance().flow.received_per_s, Reading::unknown());
+    for t in [0.8, 1.45, 2.9, 3.3, 5.7, 6.1, 9.2, 9.9, 11.3, 12.0, 13.7] {
+        feed.at(t);
+        gateway(&mut feed, t * 10_000.0, 0.0);
+        let flow = &feed.advance().flow;
+        assert!(close(&flow.received_per_s, 10_000.0), "{:?}", flow.received_per_s);
+        assert!(close(&flow.received_total, t * 10_000.0 - 3_000.0));
+    }
+    assert!((feed.view().window_s - 10.0).abs() < 1e-9);
+    assert_eq!(feed.view().flow.received_per_s.source, Some(metrics("gateway")));
+}
+
+#[test]
+fn every_hop_comes_from_the_source_that_knows_it() {
+    let mut feed = Feed::default();
+    for t in 0..15_u32 {
+        let n = u64::from(t) * 1_000;
+        feed.at(f64::from(t) + 0.5);
+        gateway(&mut feed, n as f64, 0.0);
+        worker(&mut feed, "w-1:9100", "w-1", 5.0, n as f64 * 0.9);
+        feed.queue(&QueueSpec::healthy(n, n / 10, 0));
+        feed.rows(n / 2, 0);
+        feed.queue(&QueueSpec::letters(u64::from(t)));
+        feed.oldest(Some(4), None);
+        feed.advance();
+    }
+    let flow = &feed.view().flow;
+    assert!(close(&flow.received_per_s, 1_000.0) && close(&flow.queued_per_s, 1_000.0));
+    assert!(near(&flow.stored_per_s, 1_000.0), "{:?}", flow.stored_per_s);
+    assert_eq!(flow.stored_per_s.source, Some(jetstream()));
+    assert!(close(&flow.processed_per_s, 900.0));
+    assert_eq!(flow.processed_per_s.source, Some(metrics("w-1:9100")));
+    assert!(close(&flow.written_per_s, 500.0));
+    assert_eq!(flow.written_per_s.source, Some(postgres()));
+    assert!(close(&flow.backlog, 1_400.0) && close(&flow.backlog_per_s, 100.0));
+    assert!(close(&flow.oldest_waiting_s, 4.0));
+    assert_eq!(flow.drain_eta_s.value, None, "a backlog that grows has no end");
+    assert!(close(&flow.dead, 14.0) && close(&flow.dead_per_min, 14.0));
+    assert!(close(&flow.response_p99_s, 0.0198), "{:?}", flow.response_p99_s);
+}
+
+#[test]
+fn without_workers_metrics_completions_are_a_bound() {
+    let mut feed = Feed::default();
+    for t in 0..12_u64 {
+        feed.at(t as f64 + 0.5).queue(&QueueSpec::healthy(500 + t * 100, 10, 0));
+        feed.advance();
+    }
+    let flow = &feed.view().flow;
+    assert_eq!(flow.processed_per_s.state, ReadingState::AtMost);
+    assert!(near(&flow.processed_per_s, 100.0), "{:?}", flow.processed_per_s);
+}
+
+#[test]
+fn a_silent_source_leaves_its_figures_marked_and_the_rest_moves() {
+    let mut feed = Feed::default();
+    for t in 0..20_u64 {
+        feed.at(t as f64 + 0.5);
+        if t < 8 {
+            gateway(&mut feed, t as f64 * 100.0, 0.0);
+        }
+        feed.queue(&QueueSpec::healthy(t * 100, 0, 0));
+        feed.advance();
+    }
+    let view = feed.view();
+    let gateway = view
+        .sources
+        .iter()
+        .find(|source| source.id == metrics("gateway"))
+        .unwrap();
+    assert_eq!(gateway.state, Health::Stale);
+    assert!(close(&view.flow.received_per_s, 100.0) && view.flow.received_per_s.is_stale());
+    assert!(near(&view.flow.stored_per_s, 100.0) && !view.flow.stored_per_s.is_stale());
+    // What is stale is no history.
+    let window =
+        feed.model
+            .histories()
+            .window(&SeriesKey::of(Field::ReceivedPerS), view.now, Duration::from_secs(4), 4);
+    assert_eq!(window, vec![None; 4]);
+}
+
+#[test]
+fn a_failing_source_is_marked_at_once_and_recovers() {
+    let mut feed = Feed::default();
+    for t in 0..5_u64 {
+        feed.at(t as f64).queue(&QueueSpec::healthy(t * 100, 0, 0));
+        feed.advance();
+    }
+    feed.at(5.0).fail(&jetstream(), "connect to nats: connection refused");
+    assert!(feed.advance().flow.stored_per_s.is_stale());
+    feed.at(6.0).queue(&QueueSpec::healthy(600, 0, 0));
+    assert!(!feed.advance().flow.stored_per_s.is_stale());
+}
+
+#[test]
+fn one_dead_worker_does_not_freeze_the_sum() {
+    let mut feed = Feed::default();
+    for t in 0..20_u32 {
+        feed.at(f64::from(t) + 0.5);
+        worker(&mut feed, "a", "w-1", 5.0, f64::from(t) * 100.0);
+        if t < 10 {
+            worker(&mut feed, "b", "w-2", 5.0, f64::from(t) * 300.0);
+        } else {
+            feed.fail(&metrics("b"), "scrape b: connection refused");
+        }
+        feed.advance();
+    }
+    let view = feed.view();
+    assert!(
+        close(&view.flow.processed_per_s, 100.0),
+        "{:?}",
+        view.flow.processed_per_s
+    );
+    assert_eq!(view.flow.processed_per_s.state, ReadingState::Fresh);
+    assert!(close(&view.flow.processed_total, 1_900.0 + 2_700.0));
+    assert_eq!(feed.worker("w-1").state, WorkerState::Up);
+    assert_eq!(feed.worker("w-2").state, WorkerState::Down);
+    assert!(feed.worker("w-2").rate_per_s.is_stale());
+    assert_eq!(feed.worker("w-1").recent.iter().flatten().count(), 19);
+}
+
+#[test]
+fn a_restarted_worker_goes_on_counting_and_its_rate_skips_the_gap() {
+    let mut feed = Feed::default();
+    for t in 0..10_u32 {
+        feed.at(f64::from(t) + 0.5);
+        worker(&mut feed, "a", "w-1", 5.0, f64::from(t) * 100.0);
+        feed.advance();
+    }
+    feed.at(10.5);
+    worker(&mut feed, "a", "w-1", 1_800_000_010.0, 40.0);
+    let view = feed.advance();
+    assert!(close(&view.flow.processed_total, 940.0));
+    assert!(
+        close(&view.flow.processed_per_s, 100.0),
+        "{:?}",
+        view.flow.processed_per_s
+    );
+}
+
+#[test]
+fn an_unknown_value_is_never_zero() {
+    let mut feed = Feed::default();
+    for t in 0..4_u32 {
+        feed.at(f64::from(t) + 0.5);
+        feed.scrape(
+            "w",
+            &[
+                (WORKER, 1.0),
+                ("webhook_processed_total{provider=a,status=success}", f64::NAN),
+                ("webhook_circuit_breaker_state", f64::NAN),
+            ],
+        );
+        feed.advance();
+    }
+    assert_eq!(feed.view().flow.processed_per_s, Reading::unknown());
+    assert_eq!(feed.worker("w-1").breaker, Reading::unknown());
+}
+
+#[test]
+fn a_heartbeat_and_an_endpoint_of_the_same_name_are_one_worker() {
+    let mut feed = Feed::default();
+    feed.at(1.0);
+    worker(&mut feed, "10.0.0.1:9100", "w-1", 5.0, 10.0);
+    feed.beats(&[("w-1", "running", 1), ("w-2", "stopped", 5), ("w-3", "running", 40)]);
+    feed.advance();
+    let names: Vec<_> = feed
+        .view()
+        .workers
+        .iter()
+        .map(|worker| worker.name.to_string())
+        .collect();
+    assert_eq!(names, ["w-1", "w-2", "w-3"]);
+    assert_eq!(feed.worker("w-1").seen_by.len(), 2);
+    assert_eq!(feed.worker("w-2").state, WorkerState::Down);
+    assert_eq!(feed.worker("w-3").state, WorkerState::Stale);
+    assert!(close(&feed.worker("w-3").last_seen_s, 40.0));
+}
+
+#[test]
+fn a_gateway_that_exports_a_workers_families_at_zero_is_no_worker() {
+    let mut feed = Feed::default();
+    feed.at(1.0).scrape(
+        "api",
+        &[
+            ("webhooks_received_total{provider=a}", 10.0),
+            ("webhook_processed_total{provider=a,status=success}", 0.0),
+        ],
+    );
+    assert!(feed.advance().workers.is_empty());
+}
+
+#[test]
+fn a_backlog_that_shrinks_has_an_end() {
+    let mut feed = Feed::default();
+    for t in 0..30_u64 {
+        feed.at(t as f64 + 0.5)
+            .queue(&QueueSpec::healthy(10_000, 10_000 - t * 100, 0));
+        feed.advance();
+    }
+    assert!(
+        close(&feed.row("webhooks").drain_eta_s, 71.0),
+        "{:?}",
+        feed.row("webhooks").drain_eta_s
+    );
+    assert_eq!(feed.row("webhooks").state, QueueState::Draining);
+}
+
+#[test]
+fn hundreds_of_thousands_of_provider_names_stay_bounded() {
+    let mut feed = Feed::default();
+    let page: Vec<(String, f64)> = (0..20_000)
+        .map(|n| (format!("webhook_received_total{{provider=p{n}}}"), 1.0))
+        .collect();
+    feed.at(1.0).scrape_taking("gateway", &page, Duration::from_millis(40));
+    feed.at(2.0).scrape_taking("gateway", &page, Duration::from_millis(40));
+    let view = feed.advance();
+    assert_eq!(view.providers.len(), 200);
+    assert_eq!(view.left_out, 19_800);
+    assert!(close(&view.flow.received_per_s, 0.0));
+}
+
+#[test]
+fn another_profiles_samples_are_not_ours() {
+    let mut other = settings();
+    other.profile = "other".into();
+    let mut feed = Feed::with(other);
+    feed.at(1.0).ok(&jetstream());
+    assert!(feed.advance().sources.is_empty());
+}
+
+#[test]
+fn a_source_that_connects_is_not_failing() {
+    let mut feed = Feed::default();
+    feed.at(0.1).report(&postgres(), SourceState::Connecting, None);
+    assert_eq!(feed.advance().sources[0].state, Health::Connecting);
+    feed.at(0.2).report(&postgres(), SourceState::Off, None);
+    assert_eq!(feed.advance().sources[0].state, Health::Off);
+}
