@@ -1,5 +1,6 @@
 //! Sources: each reads one system, read-only, and emits raw samples.
 
+pub mod jetstream;
 mod source;
 
 pub use source::{Outlet, Source, SourceError, supervise};

@@ -352,4 +352,13 @@ pub struct Advisory {
     pub deliveries: Option<u64>,
     /// Reason given, or the new leader's name. A stranger's text.
     pub reason: Option<String>,
+    /// How many alike it stands for, at least 1: in a storm only the first are passed on one
+    /// by one, the rest of the same kind, stream and consumer arrive as one of these, then
+    /// without a sequence.
+    #[serde(default = "one")]
+    pub count: u64,
+}
+
+fn one() -> u64 {
+    1
 }

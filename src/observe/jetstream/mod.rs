@@ -1,0 +1,3 @@
+//! The JetStream source.
+
+mod wire;
