@@ -22,7 +22,8 @@ pub struct ServerReading {
     pub version: String,
     /// The cluster's name.
     pub cluster: Option<String>,
-    /// Round-trip time of a PING.
+    /// Round-trip time of the smallest request (`$JS.API.INFO`; where that is not allowed, of
+    /// the quickest answer of the cycle).
     pub rtt: Duration,
     /// The server's clock minus ours, where the server tells its time.
     pub skew_s: Option<f64>,
@@ -320,7 +321,7 @@ pub struct SubjectsReading {
 }
 
 /// What an advisory is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AdvisoryKind {
     /// A message reached its last delivery. No proof of death: it may still be acked.

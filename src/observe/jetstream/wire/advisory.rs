@@ -34,7 +34,7 @@ struct Body {
 }
 
 /// What an advisory's subject is about.
-pub(crate) fn kind_of(subject: &str) -> Option<AdvisoryKind> {
+fn kind_of(subject: &str) -> Option<AdvisoryKind> {
     let rest = subject.strip_prefix("$JS.EVENT.ADVISORY.")?;
     let mut tokens = rest.split('.');
     Some(match (tokens.next()?, tokens.next()?) {

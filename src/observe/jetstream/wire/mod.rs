@@ -9,7 +9,7 @@ mod consumer;
 pub(crate) mod scalar;
 mod stream;
 
-pub(crate) use advisory::{AdvisoryEvent, kind_of, parse};
+pub(crate) use advisory::{AdvisoryEvent, parse};
 pub(crate) use consumer::ConsumerInfo;
 pub(crate) use stream::StreamInfo;
 
