@@ -85,7 +85,7 @@ impl Program<'_> {
         let mut library = Library::embedded().map_err(|error| Failure::Failed(error.to_string()))?;
         let folder = self.surroundings.config_folder();
         let refused = folder.map_or_else(Vec::new, |folder| {
-            library.add_folder(&folder.join("hookwatch").join("themes"))
+            run::add_user_themes(&mut library, &folder.join("hookwatch").join("themes"))
         });
         Ok((library, refused.iter().map(ToString::to_string).collect()))
     }

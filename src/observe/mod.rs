@@ -1,5 +1,6 @@
 //! Sources: each reads one system, read-only, and emits raw samples.
 
+pub mod jetstream;
 pub mod metrics;
 pub mod postgres;
 mod source;

@@ -5,10 +5,15 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::base::text;
 use crate::base::time::{Moment, SharedClock};
 use crate::config::Profile;
 use crate::model::Settings;
-use crate::sample::{Envelope, Interest, SourceId, SourceKind};
+use crate::observe::jetstream::JetStream;
+use crate::observe::metrics::Fleet;
+use crate::observe::postgres::Postgres;
+use crate::observe::{Outlet, Source, SourceError, supervise};
+use crate::sample::{Envelope, Interest, Sample, SourceId, SourceKind, SourceReport, SourceState};
 
 /// Envelopes that may wait for the model. A source waits when it is full; the screen never does.
 const QUEUE: usize = 4_096;
@@ -36,17 +41,88 @@ pub struct Session {
 }
 
 impl Session {
-    /// Starts the sources of `profile`.
+    /// Starts the sources of `profile`. Waits for none of them; one that cannot even be started
+    /// is a failing source, which says why, and the others work.
     #[must_use]
     pub fn live(profile: &Profile, clock: &SharedClock) -> Self {
-        let (_sender, envelopes) = mpsc::channel(QUEUE);
+        let (sender, envelopes) = mpsc::channel(QUEUE);
+        let interest = watch::Sender::new(Interest::default());
+        let stop = CancellationToken::new();
+        let crew = Crew {
+            profile,
+            sender,
+            clock,
+            stop: &stop,
+        };
+        if let Some(link) = &profile.nats {
+            crew.start(JetStream::new(
+                link.clone(),
+                profile.pipeline.clone(),
+                interest.subscribe(),
+            ));
+        }
+        let mut fleet = Fleet::new(&profile.families);
+        for target in &profile.targets {
+            match fleet.source(target) {
+                Ok(source) => crew.start(source),
+                Err(error) => crew.refuse(
+                    &SourceId::new(SourceKind::Metrics, &target.name),
+                    &error,
+                    target.interval,
+                ),
+            }
+        }
+        if let Some(link) = &profile.postgres {
+            crew.start(Postgres::new(link));
+        }
         Self {
             settings: settings(profile),
             started: clock.now(),
             envelopes,
-            interest: watch::Sender::new(Interest::default()),
-            stop: CancellationToken::new().drop_guard(),
+            interest,
+            stop: stop.drop_guard(),
         }
+    }
+}
+
+/// What every source of a session shares.
+struct Crew<'a> {
+    profile: &'a Profile,
+    sender: mpsc::Sender<Envelope>,
+    clock: &'a SharedClock,
+    stop: &'a CancellationToken,
+}
+
+impl Crew<'_> {
+    fn outlet(&self, source: SourceId) -> Outlet {
+        Outlet::new(
+            self.sender.clone(),
+            self.profile.name.clone(),
+            source,
+            self.clock.clone(),
+            self.profile.redactor.clone(),
+        )
+    }
+
+    fn start<S: Source>(&self, source: S) {
+        let outlet = self.outlet(source.id());
+        tokio::spawn(supervise(source, outlet, self.stop.clone()));
+    }
+
+    /// A source that could not be made: it fails for good, and says why.
+    fn refuse(&self, source: &SourceId, error: &SourceError, period: Duration) {
+        let mut outlet = self.outlet(source.clone());
+        let error = self.profile.redactor.clean(&error.to_string()).into_owned();
+        tokio::spawn(async move {
+            let report = SourceReport {
+                state: SourceState::Failing,
+                latency: None,
+                error: Some(text::safe(&error).into_owned()),
+                retry_in: None,
+                period,
+            };
+            outlet.send(Sample::Report(report)).await;
+        });
     }
 }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use sqlx::error::DatabaseError;
 
+use super::reading::Panel;
 use super::reading::{Relations, columns};
 use super::session::Failure;
 use crate::base::text;
-use crate::sample::Panel;
 
 /// A reason and the next step.
 pub(super) type Fault = (String, String);

@@ -12,12 +12,13 @@ mod session;
 use std::time::Duration;
 
 use self::reading::PANELS;
+use self::reading::Panel;
 use self::session::{ANSWER, Access, CONNECT, Failure, Session};
 use crate::base::text;
 use crate::base::time::SharedClock;
 use crate::config::PostgresLink;
 use crate::observe::{Outlet, Source, SourceError};
-use crate::sample::{Panel, PanelReading, Sample, SourceId, SourceKind};
+use crate::sample::{PanelReading, Sample, SourceId, SourceKind};
 
 /// How often it is read.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -195,7 +196,10 @@ impl Postgres {
         {
             if !state.told || state.problem != problem {
                 let problem = problem.clone();
-                cycle.samples.push(Sample::Panel(PanelReading { panel, problem }));
+                cycle.samples.push(Sample::Panel(PanelReading {
+                    panel: panel.shown(),
+                    problem,
+                }));
             }
             *state = PanelState {
                 told: true,

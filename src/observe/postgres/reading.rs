@@ -8,10 +8,34 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::base::time::Timestamp;
-use crate::sample::{Blocked, CounterReading, DatabaseReading, Heartbeat, HeartbeatReading, Panel, ProviderCounters};
+use crate::sample::{self, Blocked, CounterReading, DatabaseReading, Heartbeat, HeartbeatReading, ProviderCounters};
 
 /// Providers beyond which the counters are not taken: a sum of some would be wrong.
 const PROVIDERS: usize = 10_000;
+
+/// The panels that Postgres feeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Panel {
+    Counters,
+    Heartbeats,
+    Health,
+}
+
+impl Panel {
+    /// The same among the panels of every source.
+    pub(super) fn shown(self) -> sample::Panel {
+        match self {
+            Self::Counters => sample::Panel::Counters,
+            Self::Heartbeats => sample::Panel::Heartbeats,
+            Self::Health => sample::Panel::Health,
+        }
+    }
+
+    /// The relation that is read for it.
+    pub(super) fn relation(self) -> &'static str {
+        self.shown().relation()
+    }
+}
 
 /// Every panel, in the order in which they are asked.
 pub(super) const PANELS: [Panel; 3] = [Panel::Counters, Panel::Heartbeats, Panel::Health];

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::cluster::{Cluster, link, run};
 use super::*;
+use crate::sample::Panel;
 use crate::base::secret::Redactor;
 use crate::base::time::{ManualClock, SystemClock, Timestamp};
 use crate::observe::supervise;
