@@ -82,6 +82,8 @@ pub(super) struct Counter {
     raw: f64,
     total: f64,
     origin: f64,
+    /// When it was first read.
+    since: f64,
     points: VecDeque<Point>,
     /// How many points at the front are older than [`RECENT`].
     old: usize,
@@ -104,6 +106,7 @@ impl Counter {
             raw,
             total: raw,
             origin: if from_zero { 0.0 } else { raw },
+            since: span.ended,
             points,
             old: 0,
             recent: None,
@@ -157,6 +160,12 @@ impl Counter {
         if raw > self.raw {
             self.total += raw - self.raw;
         }
+        self.push(span, raw, false);
+    }
+
+    /// Takes a reading of what can also fall, as a whole: its total falls with it.
+    pub(super) fn follow(&mut self, span: Span, raw: f64) {
+        self.total += raw - self.raw;
         self.push(span, raw, false);
     }
 
@@ -228,6 +237,11 @@ impl Counter {
         self.recent.map(Growth::per_second)
     }
 
+    /// Its growth over the last [`WINDOW`].
+    pub(super) fn lately(&self) -> Option<Growth> {
+        self.recent
+    }
+
     /// Its growth over the last minute.
     pub(super) fn last_minute(&self) -> Option<Growth> {
         self.minute
@@ -265,9 +279,14 @@ impl Counter {
         Interval::new(lo, above.map_or(f64::INFINITY, |total| total - self.origin).max(lo))
     }
 
-    /// What it had counted when it was first read and may have counted before the session.
+    /// What it had counted when it was first read: in the session or before it.
     pub(super) fn origin(&self) -> f64 {
         self.origin
+    }
+
+    /// When it was first read.
+    pub(super) fn first_read(&self) -> f64 {
+        self.since
     }
 }
 

@@ -160,11 +160,6 @@ impl Database {
     pub(super) fn is_silent(&self, pulse: &Pulse, now: Moment) -> bool {
         self.silence(pulse, now).is_none_or(|silence| silence > SILENT)
     }
-
-    /// When a worker was last heard of, by our clock.
-    pub(super) fn last_seen(&self, pulse: &Pulse, now: Moment) -> Option<Timestamp> {
-        now.at.checked_sub(self.silence(pulse, now)?).ok()
-    }
 }
 
 #[cfg(test)]

@@ -19,7 +19,9 @@ pub(super) struct ProviderFigures {
     pub(super) name: Arc<str>,
     pub(super) received_per_s: Option<f64>,
     pub(super) processed_per_s: Option<f64>,
-    pub(super) minute: Minute,
+    pub(super) minute: Tried,
+    /// The same of the last 10 s.
+    pub(super) lately: Tried,
     /// Valid and invalid signatures of the last 30 s.
     pub(super) signatures: (f64, f64),
     response: Option<Buckets>,
@@ -27,9 +29,9 @@ pub(super) struct ProviderFigures {
     worker: Option<Stamp>,
 }
 
-/// What happened in the last 60 s.
+/// What was tried within a window, and what became of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Minute {
+pub(super) struct Tried {
     pub(super) received: f64,
     pub(super) refused: f64,
     pub(super) unconfirmed: f64,
@@ -37,7 +39,15 @@ pub(super) struct Minute {
     pub(super) failed: f64,
 }
 
-impl Minute {
+impl ProviderFigures {
+    /// Adds a counter's growth to both windows.
+    fn tried(&mut self, counter: &Counter, pick: impl Fn(&mut Tried) -> &mut f64) {
+        *pick(&mut self.minute) += counter.last_minute().map_or(0.0, |growth| growth.delta);
+        *pick(&mut self.lately) += counter.lately().map_or(0.0, |growth| growth.delta);
+    }
+}
+
+impl Tried {
     /// Refused, unconfirmed and failed attempts.
     pub(super) fn failures(self) -> f64 {
         self.refused + self.unconfirmed + self.failed
@@ -110,15 +120,14 @@ fn add_gateway(out: &mut [ProviderFigures], target: &Target) {
         let Some(figures) = slot.provider.and_then(|id| out.get_mut(usize::from(id))) else {
             continue;
         };
-        let minute = counter.last_minute().map_or(0.0, |growth| growth.delta);
         match slot.tally {
             Tally::Received => {
                 add(&mut figures.received_per_s, counter.rate());
-                figures.minute.received += minute;
+                figures.tried(counter, |tried| &mut tried.received);
                 keep_newest(&mut figures.gateway, &target.stamp);
             }
-            Tally::Refused => figures.minute.refused += minute,
-            Tally::Unconfirmed => figures.minute.unconfirmed += minute,
+            Tally::Refused => figures.tried(counter, |tried| &mut tried.refused),
+            Tally::Unconfirmed => figures.tried(counter, |tried| &mut tried.unconfirmed),
             Tally::SignatureValid => figures.signatures.0 += recent(counter),
             Tally::SignatureInvalid => figures.signatures.1 += recent(counter),
             _ => {}
@@ -142,14 +151,13 @@ fn add_worker(out: &mut [ProviderFigures], target: &Target) {
         let Some(figures) = slot.provider.and_then(|id| out.get_mut(usize::from(id))) else {
             continue;
         };
-        let minute = counter.last_minute().map_or(0.0, |growth| growth.delta);
         match slot.tally {
             Tally::Processed => {
                 add(&mut figures.processed_per_s, counter.rate());
-                figures.minute.processed += minute;
+                figures.tried(counter, |tried| &mut tried.processed);
                 keep_newest(&mut figures.worker, &target.stamp);
             }
-            Tally::Failed => figures.minute.failed += minute,
+            Tally::Failed => figures.tried(counter, |tried| &mut tried.failed),
             _ => {}
         }
     }
@@ -201,23 +209,23 @@ mod tests {
 
     #[test]
     fn a_ratio_without_attempts_is_unknown() {
-        assert_eq!(Minute::default().error_ratio(), None);
+        assert_eq!(Tried::default().error_ratio(), None);
     }
 
     #[test]
     fn retries_of_an_old_backlog_make_no_ratio_above_one() {
-        let minute = Minute {
+        let minute = Tried {
             received: 10.0,
             failed: 300.0,
             processed: 100.0,
-            ..Minute::default()
+            ..Tried::default()
         };
         assert_eq!(minute.error_ratio(), Some(0.75));
     }
 
     #[test]
     fn a_ratio_is_failures_over_arrivals() {
-        let minute = Minute {
+        let minute = Tried {
             received: 1_000.0,
             refused: 30.0,
             unconfirmed: 10.0,

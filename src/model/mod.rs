@@ -8,7 +8,9 @@ pub mod field;
 mod flow;
 mod histogram;
 mod interval;
+mod ledger;
 mod metrics;
+mod news;
 mod queues;
 mod reading;
 mod series;
@@ -17,7 +19,9 @@ mod sources;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod verdicts;
 mod view;
+pub mod whatif;
 mod workers;
 
 pub use reading::{Reading, ReadingState};
@@ -32,13 +36,17 @@ use std::time::Duration;
 
 use self::counter::WINDOW;
 use self::database::Database;
+use self::events::{Happening, Merger};
+use self::failures::ProviderFigures;
 use self::field::Field;
+use self::ledger::{Books, Context, Ledger as Accounts};
 use self::metrics::{Metrics, Tally};
 use self::queues::{Queues, seconds};
 use self::sources::{Sources, Stamp};
+use self::verdicts::{Facts, Memory, Sight, Verdicts};
 use crate::base::time::Moment;
 use crate::config::{Families, Pipeline, Thresholds};
-use crate::sample::{Envelope, Sample, SourceKind};
+use crate::sample::{Envelope, QueueReading, Sample, SourceKind, SourceState};
 
 /// What the model needs to know of the profile.
 #[derive(Clone, Debug)]
@@ -65,6 +73,12 @@ pub struct Model {
     metrics: Metrics,
     database: Database,
     queues: Queues,
+    ledger: Accounts,
+    verdicts: Verdicts,
+    memory: Memory,
+    merger: Merger,
+    /// When the followed stream was last read before its source failed, while it is not read again.
+    outage: Option<f64>,
     view: View,
     histories: Histories,
 }
@@ -73,7 +87,7 @@ impl Model {
     /// A model that has seen nothing.
     #[must_use]
     pub fn new(settings: Settings, start: Moment) -> Self {
-        Self {
+        let mut model = Self {
             epoch: seconds(start.at) - start.mono.as_secs_f64(),
             start,
             first_data: None,
@@ -81,10 +95,19 @@ impl Model {
             metrics: Metrics::default(),
             database: Database::default(),
             queues: Queues::default(),
+            ledger: Accounts::default(),
+            verdicts: Verdicts::default(),
+            memory: Memory::default(),
+            merger: Merger::default(),
+            outage: None,
             view: View::empty(&settings.profile, start),
             histories: Histories::default(),
             settings,
-        }
+        };
+        let profile = crate::base::text::safe(&model.settings.profile).into_owned();
+        let begun = Happening::new("console", EventKind::Console, Severity::Info, "console started");
+        model.tell(start, &begun.detail(format!("profile {profile}")));
+        model
     }
 
     /// The same with a byte budget for the histories other than 4 MiB.
@@ -116,28 +139,48 @@ impl Model {
         match sample {
             Sample::Report(report) => {
                 self.sources.report(&stamp.source, moment, report);
-                if stamp.source.kind == SourceKind::Metrics && sources::refuses(report) {
-                    self.metrics.refuse(&stamp.source, moment.mono.as_secs_f64());
+                match stamp.source.kind {
+                    SourceKind::Metrics if sources::refuses(report) => {
+                        let sign = self.metrics.refuse(&stamp.source, moment.mono.as_secs_f64());
+                        self.hear_target(&stamp.source.name, sign.into_iter().collect(), moment);
+                    }
+                    SourceKind::Jetstream if report.state == SourceState::Failing && self.outage.is_none() => {
+                        self.outage = self.last_read();
+                    }
+                    _ => {}
                 }
             }
             Sample::Scrape(scrape) => {
-                self.metrics.apply(stamp, scrape, &self.settings.families, self.epoch);
+                let name = stamp.source.name.clone();
+                let new = !self.metrics.targets.contains_key(&name);
+                let signs = self.metrics.apply(stamp, scrape, &self.settings.families, self.epoch);
+                if new {
+                    self.target_joined(&name, moment);
+                }
+                self.hear_target(&name, signs, moment);
             }
             Sample::Server(server) => {
+                self.hear_server(server, moment);
                 self.queues.server = Some((**server).clone());
                 self.view.server = Some((**server).clone());
             }
-            Sample::Queue(reading) => {
-                self.queues.cycle(&stamp, reading, self.epoch);
-            }
+            Sample::Queue(reading) => self.take_cycle(&stamp, moment, reading),
             Sample::Inventory(reading) => {
-                self.queues.sweep(&stamp, reading, self.epoch);
+                let before = self.last_read();
+                let signs = self.queues.sweep(&stamp, reading, self.epoch);
+                self.hear_queues(signs, before, moment);
             }
             Sample::Oldest(reading) => self.queues.oldest(stamp, reading),
             Sample::Subjects(reading) => self.queues.subjects(&stamp, reading),
-            Sample::Advisory(_) => {}
+            Sample::Advisory(advisory) => self.hear_advisory(advisory, moment),
             Sample::Counters(reading) => {
-                self.database.count(stamp, reading, &mut self.metrics.providers);
+                if self.database.count(stamp, reading, &mut self.metrics.providers) {
+                    self.ledger.rows_fell();
+                    self.memory.reset = moment.mono;
+                    self.memory
+                        .falls
+                        .insert("postgres".into(), (moment.mono.as_secs_f64(), "rows written"));
+                }
             }
             Sample::Heartbeats(reading) => self.database.beat(stamp, reading),
             Sample::Database(reading) => self.view.database = Some((**reading).clone()),
@@ -145,29 +188,102 @@ impl Model {
         }
     }
 
+    fn take_cycle(&mut self, stamp: &Stamp, moment: Moment, reading: &QueueReading) {
+        let before = self.last_read();
+        let letters = self.settings.pipeline.dlq.as_ref() == Some(&reading.before.name);
+        let dead = |queues: &Queues| {
+            let track = queues.streams.get(&reading.before.name)?;
+            Some(track.stored.since_start())
+        };
+        let then = dead(&self.queues);
+        let signs = self.queues.cycle(stamp, reading, self.epoch);
+        self.hear_queues(signs, before, moment);
+        if self.settings.pipeline.stream.as_ref() == Some(&reading.before.name) {
+            self.close_outage(moment);
+        }
+        if letters && let (Some(then), Some(now)) = (then, dead(&self.queues)) {
+            self.hear_letters(now - then, reading.after.state.last_seq, moment);
+        }
+    }
+
+    /// When the followed stream was last read: the beginning of that reading.
+    fn last_read(&self) -> Option<f64> {
+        let (_, stream) = self.queues.followed_stream(&self.settings.pipeline)?;
+        Some(stream.span.begun)
+    }
+
     /// Works out every figure as of `now`, evaluates the verdicts and records the histories.
     /// Called once a second, and 4 times a second in the first 2 s.
     pub fn advance(&mut self, now: Moment) {
-        self.sources.advance(now);
-        let followed = queues::Followed {
-            acks: self.metrics.rate(&self.sources, Tally::Acked),
-            retries: self.metrics.rate(&self.sources, Tally::Naked),
-            state: None,
-        };
-        let rows = self
-            .queues
-            .rows(&self.sources, &self.settings.pipeline, &followed, |consumer, stream| {
-                queues::plain_state(consumer, stream.stored.rate())
-            });
+        let turns = self.sources.advance(now);
+        self.hear_sources(turns, now);
         let figures = failures::figures(&self.metrics, &self.database, &self.sources);
         let known = workers::known(&self.metrics, &self.database, &self.sources);
+        let ledger = self.ledger.evaluate(&Context {
+            books: Books {
+                sources: &self.sources,
+                metrics: &self.metrics,
+                database: &self.database,
+                stream: self
+                    .queues
+                    .followed_stream(&self.settings.pipeline)
+                    .map(|(_, stream)| stream),
+                letters: self
+                    .queues
+                    .dead_letters(&self.settings.pipeline)
+                    .map(|(_, stream)| stream),
+                unread_workers: workers::some_unread(&known, &self.database, now),
+            },
+            consumer: self
+                .queues
+                .followed(&self.settings.pipeline)
+                .map(|(_, consumer)| consumer),
+            now,
+        });
+        let facts = self.memory.gather(&Sight {
+            now,
+            started: self.start.mono,
+            thresholds: &self.settings.thresholds,
+            pipeline: &self.settings.pipeline,
+            sources: &self.sources,
+            metrics: &self.metrics,
+            database: &self.database,
+            queues: &self.queues,
+            ledger: &self.ledger,
+            figures: &figures,
+            workers: &known,
+        });
         for (name, worker) in &known {
             let rate = workers::rate(worker, &self.database, &self.sources);
             let value = rate.value.filter(|_| !rate.is_stale());
             let key = SeriesKey::about(Field::WorkerRate, name.clone());
             self.histories.record(&key, now, value);
         }
-        let workers = workers::rows(&known, &self.database, &self.sources, &self.histories, now);
+        self.view.workers = workers::rows(&known, &self.database, &self.sources, &self.histories, now);
+        self.view.ledger = ledger;
+        self.fill(now, &facts, &figures);
+        self.record(now);
+        let changes = self.verdicts.evaluate(&facts);
+        self.view.verdicts = self.verdicts.view();
+        self.hear_verdicts(changes, now);
+    }
+
+    /// Fills in what does not need the workers' rows.
+    fn fill(&mut self, now: Moment, facts: &Facts, figures: &[ProviderFigures]) {
+        let followed = queues::Followed {
+            acks: self.metrics.rate(&self.sources, Tally::Acked),
+            retries: self.metrics.rate(&self.sources, Tally::Naked),
+        };
+        let states = facts.states();
+        let rows = self.queues.rows(
+            &self.sources,
+            &self.settings.pipeline,
+            &followed,
+            |key, consumer, stream| {
+                let judged = states.get(&*format!("{}/{}", key.0, key.1)).copied();
+                judged.unwrap_or_else(|| queues::plain_state(consumer, stream.stored.rate()))
+            },
+        );
         self.view.flow = flow::flow(&flow::Inputs {
             sources: &self.sources,
             metrics: &self.metrics,
@@ -176,9 +292,8 @@ impl Model {
             pipeline: &self.settings.pipeline,
             rows: &rows,
         });
-        self.view.providers = failures::rows(&figures, &self.sources);
         self.view.queues = rows;
-        self.view.workers = workers;
+        self.view.providers = failures::rows(figures, &self.sources);
         self.view.sources = self.sources.views();
         self.view.panels_off = self
             .database
@@ -191,7 +306,6 @@ impl Model {
         self.view.window_s = self
             .first_data
             .map_or(0.0, |first| now.mono.saturating_sub(first).as_secs_f64().min(WINDOW));
-        self.record(now);
     }
 
     /// Records the figures that are charted.

@@ -40,6 +40,8 @@ struct Track {
     goods: u32,
     failing_from: Option<Duration>,
     recovered: Duration,
+    /// When it last reported.
+    reported: Duration,
 }
 
 impl Track {
@@ -89,6 +91,7 @@ impl Sources {
             goods: 0,
             failing_from: None,
             recovered: Duration::ZERO,
+            reported: moment.mono,
         })
     }
 
@@ -112,6 +115,7 @@ impl Sources {
             }
             SourceState::Connecting | SourceState::Off => {}
         }
+        track.reported = moment.mono;
         track.report = Some(report.clone());
     }
 
@@ -159,11 +163,6 @@ impl Sources {
             .collect()
     }
 
-    /// How a source is; one that was never heard of is not configured.
-    pub(super) fn health(&self, id: &SourceId) -> Health {
-        self.tracks.get(id).map_or(Health::Off, |track| track.health)
-    }
-
     /// The sources of a kind.
     pub(super) fn of_kind(&self, kind: SourceKind) -> impl Iterator<Item = SourceStatus<'_>> {
         self.tracks
@@ -197,7 +196,8 @@ impl Sources {
             return Reading::unknown();
         };
         Reading {
-            value: Some(value),
+            // Sums of nothing are -0.
+            value: Some(value + 0.0),
             at: Some(stamp.at),
             source: Some(stamp.source.clone()),
             state: if self.is_fresh(stamp) {
@@ -250,9 +250,14 @@ impl<'a> SourceStatus<'a> {
         self.track.report.as_ref().is_some_and(refuses)
     }
 
-    /// Whether it ever delivered anything.
-    pub(super) fn was_good(self) -> bool {
-        self.track.last_good.is_some()
+    /// When it last reported, since session start.
+    pub(super) fn reported(self) -> Duration {
+        self.track.reported
+    }
+
+    /// When it began to fail, since session start.
+    pub(super) fn failing_from(self) -> Option<Duration> {
+        self.track.failing_from
     }
 }
 
@@ -263,7 +268,7 @@ pub(super) fn refuses(report: &SourceReport) -> bool {
         && report
             .error
             .as_deref()
-            .is_some_and(|error| error.to_ascii_lowercase().contains("refused"))
+            .is_some_and(|error| error.to_ascii_lowercase().contains("connection refused"))
 }
 
 #[cfg(test)]
@@ -296,7 +301,7 @@ mod tests {
         let mut sources = Sources::default();
         sources.report(&id(), moment(0), &report(SourceState::Ok, None));
         sources.advance(moment(6));
-        assert_eq!(sources.health(&id()), Health::Ok);
+        assert_eq!(sources.views()[0].state, Health::Ok);
         let turns = sources.advance(moment(7));
         assert_eq!(turns[0].to, Health::Stale);
         assert_eq!(sources.views()[0].age, Some(Duration::from_secs(7)));

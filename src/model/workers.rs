@@ -78,6 +78,16 @@ impl Known<'_> {
     }
 }
 
+/// Whether a worker says in Postgres that it runs, and nobody reads its counters.
+pub(super) fn some_unread(known: &BTreeMap<Arc<str>, Known<'_>>, database: &Database, now: Moment) -> bool {
+    known.values().any(|worker| {
+        worker.target.is_none()
+            && worker
+                .pulse
+                .is_some_and(|pulse| !pulse.stopped() && !database.is_silent(pulse, now))
+    })
+}
+
 /// The workers as they are shown.
 pub(super) fn rows(
     known: &BTreeMap<Arc<str>, Known<'_>>,

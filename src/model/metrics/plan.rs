@@ -112,7 +112,8 @@ impl Plan {
         families: &Families,
         providers: &mut Providers,
     ) -> Self {
-        let meanings = meanings(layout, families);
+        let mut meanings = meanings(layout, families);
+        keep_updates(layout, &mut meanings);
         admit(layout, values, &meanings, providers);
         let mut plan = Self::default();
         let mut slots = BTreeMap::new();
@@ -175,6 +176,22 @@ fn meanings(layout: &Layout, families: &Families) -> Vec<(u32, Family)> {
         }
     }
     out
+}
+
+/// Of the database operations, those that update in bulk, where they can be told apart:
+/// counters and commits are faster and would hide them.
+fn keep_updates(layout: &Layout, meanings: &mut Vec<(u32, Family)>) {
+    let updates = |at: u32| {
+        layout.series[at as usize]
+            .label("operation")
+            .is_some_and(|operation| operation.contains("update") && !operation.contains("counter"))
+    };
+    if meanings
+        .iter()
+        .any(|(at, family)| *family == Family::Update && updates(*at))
+    {
+        meanings.retain(|(at, family)| *family != Family::Update || updates(*at));
+    }
 }
 
 fn base_name(series: &SeriesId) -> &str {

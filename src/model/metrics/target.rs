@@ -362,11 +362,6 @@ impl Target {
         self.dead
             .map_or(self.span.begun, |dead| dead.until.max(self.span.begun))
     }
-
-    /// Its process's start, unix time.
-    pub(in crate::model) fn start(&self) -> Option<f64> {
-        self.start
-    }
 }
 
 fn start_time(plan: &Plan, values: &[f64]) -> Option<f64> {

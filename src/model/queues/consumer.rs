@@ -16,6 +16,8 @@ use crate::sample::{ConsumerConfig, ConsumerReading, OldestReading, SequencePair
 const MINUTE: f64 = 61.0;
 /// A window may be longer by this share.
 const SLACK: f64 = 0.05;
+/// What was held is asked for over this many seconds: as long as sources may be read apart.
+const LATELY: f64 = 3.0;
 /// The drain estimate follows the pace with this time constant, seconds.
 const SMOOTH: f64 = 5.0;
 
@@ -37,6 +39,17 @@ pub(super) struct Level {
     pub(super) redelivered: f64,
     pub(super) attempts: f64,
     pub(super) last_seq: Interval,
+}
+
+/// How a backlog rose, second by second.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(in crate::model) struct Rise {
+    /// Seconds looked at, and in how many it rose.
+    pub(in crate::model) steps: usize,
+    pub(in crate::model) rises: usize,
+    /// By how much in all, within.
+    pub(in crate::model) grown: f64,
+    pub(in crate::model) seconds: f64,
 }
 
 impl Level {
@@ -66,6 +79,8 @@ pub(in crate::model) struct ConsumerTrack {
     pub(in crate::model) delivered_at: f64,
     pub(in crate::model) completed_at: f64,
     pub(in crate::model) changed_at: f64,
+    /// Since when there has been a backlog.
+    pub(in crate::model) backlog_since: f64,
     /// When its counters last began again.
     pub(in crate::model) reset_at: Option<f64>,
     pub(in crate::model) recreated_at: Option<f64>,
@@ -112,6 +127,7 @@ impl ConsumerTrack {
             delivered_at: span.ended,
             completed_at: span.ended,
             changed_at: span.ended,
+            backlog_since: span.ended,
             reset_at: None,
             recreated_at: None,
             levels: VecDeque::new(),
@@ -201,6 +217,9 @@ impl ConsumerTrack {
         if gave || reset || floor || held {
             self.changed_at = now;
         }
+        if self.backlog() == 0 {
+            self.backlog_since = now;
+        }
         // Deliveries that are no longer held were completed, unless some came again: then only
         // what left the stream or the floor tells.
         let done = |delivered: u64, held: u64| delivered as f64 - held as f64;
@@ -269,6 +288,15 @@ impl ConsumerTrack {
     /// Waiting and held.
     pub(in crate::model) fn backlog(&self) -> u64 {
         self.pending + self.ack_pending
+    }
+
+    /// The most that was held in the last seconds.
+    pub(in crate::model) fn most_held(&self) -> f64 {
+        self.levels
+            .iter()
+            .filter(|level| level.clock >= self.span.clock - LATELY)
+            .map(|level| level.ack_pending)
+            .fold(0.0, f64::max)
     }
 
     /// By how much the backlog grows per second, last 10 s.
@@ -343,6 +371,41 @@ impl ConsumerTrack {
         super::limits::slope(&points)
     }
 
+    /// How the backlog rose in the last 6 s.
+    pub(in crate::model) fn rise(&self) -> Rise {
+        let Some(to) = self.levels.back() else {
+            return Rise::default();
+        };
+        let mut rise = Rise::default();
+        let mut later = to;
+        for level in self.levels.iter().rev().skip(1) {
+            // Readings closer together than a second are one step.
+            if later.clock - level.clock < 0.8 {
+                continue;
+            }
+            if to.clock - level.clock > 6.6 {
+                break;
+            }
+            rise.steps += 1;
+            rise.rises += usize::from(later.backlog() > level.backlog());
+            rise.grown = to.backlog() - level.backlog();
+            rise.seconds = to.clock - level.clock;
+            later = level;
+        }
+        rise
+    }
+
+    /// Least and most backlog of the last 10 s.
+    pub(in crate::model) fn backlog_range(&self) -> (f64, f64) {
+        self.levels
+            .iter()
+            .filter(|level| level.clock >= self.span.clock - WINDOW)
+            .map(Level::backlog)
+            .fold((f64::INFINITY, 0.0), |(lo, hi), backlog| {
+                (lo.min(backlog), hi.max(backlog))
+            })
+    }
+
     /// Age of the oldest message that was never delivered, when it was asked for.
     pub(in crate::model) fn oldest_waiting(&self) -> Option<(Duration, &Stamp)> {
         let (stamp, oldest) = self.oldest.as_ref()?;
@@ -365,7 +428,7 @@ impl ConsumerTrack {
         }
     }
 
-    /// Whether at least 98 % of `max_ack_pending` is held.
+    /// What is held over `max_ack_pending`; `None` without such a limit.
     pub(in crate::model) fn fill(&self) -> Option<f64> {
         let most = self.config.max_ack_pending.filter(|most| *most > 0)?;
         Some(self.ack_pending as f64 / most as f64)

@@ -10,7 +10,7 @@ mod subjects;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub(super) use consumer::{ConsumerSign, ConsumerTrack};
+pub(super) use consumer::{ConsumerSign, ConsumerTrack, Rise};
 pub(super) use limits::Limit;
 pub(super) use rows::{Followed, plain_state};
 pub(super) use stream::{StreamSign, StreamTrack, seconds};
@@ -51,8 +51,6 @@ pub(super) struct Queues {
     parked: BTreeMap<Arc<str>, Parked>,
     /// Messages under no consumer's filter, where that is known.
     unmatched: BTreeMap<Arc<str>, f64>,
-    /// When the stream was last read together with its consumers.
-    cycles: BTreeMap<Arc<str>, f64>,
     pub(super) server: Option<ServerReading>,
 }
 
@@ -69,7 +67,6 @@ impl Queues {
         self.stream(stamp, &reading.after, epoch, &mut signs);
         self.note_missing(stamp, name, reading, &mut signs);
         self.note_parked(name, reading, &signs);
-        self.cycles.insert(name.clone(), stamp.mono.as_secs_f64());
         signs
     }
 
@@ -193,7 +190,6 @@ impl Queues {
         self.missing.retain(|(stream, _), _| self.streams.contains_key(stream));
         self.parked.retain(|stream, _| self.streams.contains_key(stream));
         self.unmatched.retain(|stream, _| self.streams.contains_key(stream));
-        self.cycles.retain(|stream, _| self.streams.contains_key(stream));
         signs
     }
 
@@ -254,11 +250,6 @@ impl Queues {
             .range((Arc::from(stream), Arc::from(""))..)
             .take_while(|((of, _), _)| &**of == stream)
             .count()
-    }
-
-    /// When the stream was last read together with its consumers.
-    pub(super) fn cycled_at(&self, stream: &str) -> Option<f64> {
-        self.cycles.get(stream).copied()
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::consumer::ConsumerTrack;
 use super::stream::StreamTrack;
-use super::{Queues, limits};
+use super::{Key, Queues, limits};
 use crate::config::Pipeline;
 use crate::model::metrics::Sum;
 use crate::model::reading::{Reading, ReadingState};
@@ -25,8 +25,6 @@ pub(in crate::model) struct Followed {
     pub(in crate::model) acks: Sum,
     /// Retries per second, as the workers count them.
     pub(in crate::model) retries: Sum,
-    /// The state that only the verdicts' rules can tell.
-    pub(in crate::model) state: Option<QueueState>,
 }
 
 impl Queues {
@@ -36,7 +34,7 @@ impl Queues {
         sources: &Sources,
         pipeline: &Pipeline,
         followed: &Followed,
-        state_of: impl Fn(&ConsumerTrack, &StreamTrack) -> QueueState,
+        state_of: impl Fn(&Key, &ConsumerTrack, &StreamTrack) -> QueueState,
     ) -> Vec<Queue> {
         let own = self.followed(pipeline).map(|(key, _)| key.clone());
         let mut rows = Vec::new();
@@ -48,7 +46,7 @@ impl Queues {
                 let mut row = self.stream_row(sources, name, stream);
                 self.fill(&mut row, sources, stream, consumer);
                 row.consumer = Some(key.1.clone());
-                row.state = state_of(consumer, stream);
+                row.state = state_of(key, consumer, stream);
                 if own.as_ref() == Some(key) {
                     prefer_workers(&mut row, sources, followed);
                 }
@@ -176,9 +174,6 @@ fn prefer_workers(row: &mut Queue, sources: &Sources, followed: &Followed) {
     }
     if row.retries_per_s.value.is_none() {
         row.retries_per_s = sources.reading(followed.retries.value, followed.retries.stamp.as_ref());
-    }
-    if let Some(state) = followed.state {
-        row.state = state;
     }
 }
 

@@ -53,6 +53,8 @@ pub(in crate::model) struct StreamTrack {
     pub(in crate::model) stored: Counter,
     /// `last_seq - messages`: what left.
     pub(in crate::model) removed: Counter,
+    /// The same, less what came back: what is stored is this and what the stream holds.
+    pub(in crate::model) net: Counter,
     /// The part of it that a limit may have evicted.
     pub(in crate::model) evictable: Counter,
     pub(in crate::model) reappeared: u64,
@@ -88,6 +90,7 @@ impl StreamTrack {
             clustered: reading.cluster.is_some(),
             stored: Counter::new(span, reading.state.last_seq as f64, false),
             removed: Counter::new(span, left(&reading.state), false),
+            net: Counter::new(span, left(&reading.state), false),
             evictable: Counter::new(span, 0.0, true),
             reappeared: 0,
             levels: VecDeque::new(),
@@ -119,11 +122,13 @@ impl StreamTrack {
             signs.push(StreamSign::Recreated);
             self.stored.restart(span, state.last_seq as f64);
             self.removed.restart(span, left(state));
+            self.net.restart(span, left(state));
             self.levels.clear();
         } else if state.last_seq < self.state.last_seq {
             signs.push(StreamSign::SequenceBack(self.state.last_seq - state.last_seq));
             self.stored.rejoin(span, state.last_seq as f64);
             self.removed.rejoin(span, left(state));
+            self.net.follow(span, left(state));
         } else {
             let gone = left(state);
             let back = self.removed.raw() - gone;
@@ -142,6 +147,7 @@ impl StreamTrack {
                 self.reappeared += count;
                 signs.push(StreamSign::Reappeared(count));
             }
+            self.net.follow(span, gone);
             if back > 0.0 || turned || !clocked {
                 self.removed.rejoin(span, gone);
             } else {

@@ -179,7 +179,7 @@ impl QueueSpec {
         }
     }
 
-    fn reading(&self, now: Duration, at: Timestamp) -> QueueReading {
+    pub(super) fn reading(&self, now: Duration, at: Timestamp) -> QueueReading {
         let before = StreamState {
             messages: self.messages,
             bytes: self.bytes,

@@ -1,0 +1,243 @@
+//! What a line of the ledger is made of: counters, each with what it was at a moment.
+
+use crate::model::counter::Counter;
+use crate::model::database::Database;
+use crate::model::interval::Interval;
+use crate::model::metrics::{Metrics, Tally, Target};
+use crate::model::queues::StreamTrack;
+use crate::model::sources::{SourceStatus, Sources, Stamp};
+use crate::model::view::Health;
+use crate::sample::SourceKind;
+
+/// One counter of one source.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part<'a> {
+    counter: &'a Counter,
+    /// The last moment of which it is known what it had counted.
+    known_until: f64,
+}
+
+impl<'a> Part<'a> {
+    fn new(counter: &'a Counter) -> Self {
+        Self {
+            counter,
+            known_until: counter.newest().begun,
+        }
+    }
+
+    fn of(target: &Target, counter: &'a Counter) -> Self {
+        Self {
+            counter,
+            known_until: target.known_until(),
+        }
+    }
+
+    /// What it counted since its first reading, or since its process began, at `t`.
+    fn at(&self, t: f64) -> Interval {
+        let at = self.counter.at(t);
+        // A process that is gone counts nothing more.
+        let hi = if at.hi.is_infinite() && t <= self.known_until {
+            self.counter.since_start()
+        } else {
+            at.hi
+        };
+        Interval::new(at.lo, hi.max(at.lo))
+    }
+}
+
+/// One term of a line: the sum of a counter over its sources.
+#[derive(Clone, Debug)]
+pub(super) struct Term<'a> {
+    pub(super) name: &'static str,
+    /// `None`: it has no source now. Empty: it is known to be 0.
+    pub(super) parts: Option<Vec<Part<'a>>>,
+}
+
+impl<'a> Term<'a> {
+    pub(super) fn new(name: &'static str, parts: Option<Vec<Part<'a>>>) -> Self {
+        Self { name, parts }
+    }
+
+    /// A term that is known to be 0.
+    pub(super) fn zero(name: &'static str) -> Self {
+        Self::new(name, Some(Vec::new()))
+    }
+
+    /// Its newest value.
+    pub(super) fn value(&self) -> Option<f64> {
+        let parts = self.parts.as_ref()?;
+        Some(parts.iter().fold(0.0, |sum, part| sum + part.counter.since_start()))
+    }
+
+    /// Its value at `t`.
+    pub(super) fn at(&self, t: f64) -> Option<Interval> {
+        Some(self.parts.as_ref()?.iter().map(|part| part.at(t)).sum())
+    }
+
+    /// The last moment of which all its parts are known.
+    pub(super) fn known_until(&self) -> f64 {
+        self.parts
+            .iter()
+            .flatten()
+            .map(|part| part.known_until)
+            .fold(f64::INFINITY, f64::min)
+    }
+
+    /// When the last of its counters that may have counted before was first read.
+    pub(super) fn complete_from(&self) -> f64 {
+        self.parts
+            .iter()
+            .flatten()
+            .filter(|part| part.counter.origin() > 0.0)
+            .map(|part| part.counter.first_read())
+            .fold(0.0, f64::max)
+    }
+
+    /// What counters had counted that were first read after `t`: some of it, it may be, in the session.
+    pub(super) fn latecomers(&self, t: f64) -> f64 {
+        self.parts
+            .iter()
+            .flatten()
+            .filter(|part| part.counter.first_read() > t)
+            .map(|part| part.counter.origin())
+            .sum()
+    }
+
+    /// How much it can have grown between two moments.
+    pub(super) fn growth(&self, from: f64, to: f64) -> f64 {
+        match (self.at(from), self.at(to)) {
+            (Some(from), Some(to)) => (to.hi - from.lo).max(0.0),
+            _ => f64::INFINITY,
+        }
+    }
+}
+
+/// Where the terms come from.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::model) struct Books<'a> {
+    pub(in crate::model) sources: &'a Sources,
+    pub(in crate::model) metrics: &'a Metrics,
+    pub(in crate::model) database: &'a Database,
+    pub(in crate::model) stream: Option<&'a StreamTrack>,
+    pub(in crate::model) letters: Option<&'a StreamTrack>,
+    /// Workers that say in Postgres that they run and whose counters nobody reads.
+    pub(in crate::model) unread_workers: bool,
+}
+
+/// Which targets have a counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Gateways,
+    Workers,
+}
+
+impl<'a> Books<'a> {
+    /// A counter summed over the gateways or the workers. No source: when there is none, when
+    /// one of them does not export it, or when one of them (or an endpoint that may be one)
+    /// does not answer; one that is not running is known to count nothing.
+    pub(super) fn tally(&self, side: Side, tally: Tally) -> Option<Vec<Part<'a>>> {
+        if side == Side::Workers && self.unread_workers {
+            return None;
+        }
+        let mine = |target: &Target| match side {
+            Side::Gateways => target.is_gateway(),
+            Side::Workers => target.is_worker(),
+        };
+        let mut parts = Vec::new();
+        let mut any = false;
+        for target in self.metrics.targets.values().filter(|target| mine(target)) {
+            any = true;
+            if !target.counts(tally) || !(self.sources.is_fresh(&target.stamp) || target.dead.is_some()) {
+                return None;
+            }
+            if let Some(counter) = target.total(tally) {
+                parts.push(Part::of(target, counter));
+            }
+        }
+        (any && !self
+            .sources
+            .of_kind(SourceKind::Metrics)
+            .any(|source| self.is_riddle(source)))
+        .then_some(parts)
+    }
+
+    /// Whether an endpoint was never read and may well be running.
+    fn is_riddle(&self, source: SourceStatus<'_>) -> bool {
+        let read = self.metrics.targets.contains_key(&source.id.name);
+        !read && source.health() != Health::Off && !source.refuses()
+    }
+
+    /// The last moment at which every endpoint that was never read was known not to run.
+    pub(super) fn quiet_until(&self) -> f64 {
+        self.sources
+            .of_kind(SourceKind::Metrics)
+            .filter(|source| !self.metrics.targets.contains_key(&source.id.name) && source.refuses())
+            .map(|source| source.reported().as_secs_f64())
+            .fold(f64::INFINITY, f64::min)
+    }
+
+    /// A counter that anybody may export; nobody does: known to be 0.
+    pub(super) fn others(&self, tally: Tally) -> Option<Vec<Part<'a>>> {
+        let mut parts = Vec::new();
+        for target in self.metrics.targets.values() {
+            let Some(counter) = target.total(tally) else { continue };
+            if !(self.sources.is_fresh(&target.stamp) || target.dead.is_some()) {
+                return None;
+            }
+            parts.push(Part::of(target, counter));
+        }
+        Some(parts)
+    }
+
+    fn fresh(&self, stamp: &Stamp) -> bool {
+        self.sources.is_fresh(stamp)
+    }
+
+    /// What the stream stored.
+    pub(super) fn stored(&self) -> Option<Vec<Part<'a>>> {
+        let stream = self.stream.filter(|stream| self.fresh(&stream.stamp))?;
+        Some(vec![Part::new(&stream.stored)])
+    }
+
+    /// What left the stream; where acks do not remove messages it means nothing.
+    pub(super) fn removed(&self) -> Option<Vec<Part<'a>>> {
+        let stream = self
+            .stream
+            .filter(|stream| self.fresh(&stream.stamp) && stream.acks_remove())?;
+        Some(vec![Part::new(&stream.removed)])
+    }
+
+    /// What left the stream and did not come back.
+    pub(super) fn gone(&self) -> Option<Vec<Part<'a>>> {
+        let stream = self
+            .stream
+            .filter(|stream| self.fresh(&stream.stamp) && stream.acks_remove())?;
+        Some(vec![Part::new(&stream.net)])
+    }
+
+    /// What of it a limit may have evicted.
+    pub(super) fn evictable(&self) -> Option<Vec<Part<'a>>> {
+        Some(vec![Part::new(&self.stream?.evictable)])
+    }
+
+    /// Copies in the dead letter stream.
+    pub(super) fn copies(&self) -> Option<Vec<Part<'a>>> {
+        let letters = self.letters.filter(|letters| self.fresh(&letters.stamp))?;
+        Some(vec![Part::new(&letters.stored)])
+    }
+
+    fn row(&self, counter: Option<&'a Counter>) -> Option<Vec<Part<'a>>> {
+        let stamp = self.database.counters.as_ref()?;
+        Some(vec![Part::new(counter.filter(|_| self.fresh(stamp))?)])
+    }
+
+    /// Rows that Postgres has taken.
+    pub(super) fn rows(&self) -> Option<Vec<Part<'a>>> {
+        self.row(self.database.written.as_ref())
+    }
+
+    /// Webhooks that it had already.
+    pub(super) fn skips(&self) -> Option<Vec<Part<'a>>> {
+        self.row(self.database.skipped.as_ref())
+    }
+}

@@ -1,0 +1,243 @@
+//! Verdicts: rules that turn evidence into one sentence, a cause and a next step.
+//!
+//! A rule is a pure function of the facts (`facts`); the table of rules stands in `rules`.
+//! What is common to all of them is here: a trigger must hold for a while, a clear condition
+//! too; rules about rates wait after a start, a reset or a stale source; a root cause hides
+//! its symptoms; there is one verdict per rule and subject.
+
+mod facts;
+mod rules;
+mod words;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) use facts::{Facts, Memory, Sight};
+pub(super) use words::Words;
+
+use super::view::Verdict;
+use crate::base::time::Timestamp;
+use rules::{RULES, SYMPTOMS};
+
+/// Rules are evaluated this often.
+const EVERY: Duration = Duration::from_millis(900);
+
+/// A symptom stays hidden for this long after its cause is gone: windows still hold it.
+const LINGER: Duration = Duration::from_secs(12);
+
+/// How a rule sees its subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// The trigger condition holds.
+    Trigger,
+    /// Neither: what was said before stands.
+    Between,
+    /// The clear condition holds.
+    Clear,
+}
+
+/// What a rule finds about one subject.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Finding {
+    pub(super) subject: Option<Arc<str>>,
+    pub(super) stage: Stage,
+    /// What to say; needed with a trigger only.
+    pub(super) words: Option<Words>,
+}
+
+/// One rule. Its subjects that it does not find any more count as clear.
+pub(super) struct Rule {
+    /// Its stable id.
+    pub(super) id: &'static str,
+    /// How long the trigger must hold.
+    pub(super) hold: Duration,
+    /// How long the clear condition must hold.
+    pub(super) clear_after: Duration,
+    /// Whether it judges rates, and so waits after starts, resets and stale sources.
+    pub(super) rates: bool,
+    /// Whether it stays until somebody has acknowledged it.
+    pub(super) lasting: bool,
+    pub(super) find: fn(&Facts) -> Vec<Finding>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+struct State {
+    triggered: Option<(Duration, Timestamp)>,
+    clearing: Option<Duration>,
+    active: Option<Active>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Active {
+    since: Timestamp,
+    words: Words,
+    /// Whether it was shown: raising and clearing of what was hidden is no event.
+    announced: bool,
+}
+
+/// A verdict that came or went.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Change {
+    pub(super) verdict: Verdict,
+    pub(super) raised: bool,
+}
+
+type Key = (usize, Option<Arc<str>>);
+
+/// Every verdict's state.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Verdicts {
+    states: BTreeMap<Key, State>,
+    evaluated: Option<Duration>,
+    /// When a rule last had an active verdict, by rule and subject.
+    causes: BTreeMap<Key, Duration>,
+}
+
+impl Verdicts {
+    /// Evaluates every rule, unless that was done less than a second ago.
+    pub(super) fn evaluate(&mut self, facts: &Facts) -> Vec<Change> {
+        let now = facts.now.mono;
+        if self.evaluated.is_some_and(|last| now.saturating_sub(last) < EVERY) {
+            return Vec::new();
+        }
+        self.evaluated = Some(now);
+        let mut changes = Vec::new();
+        for (index, rule) in RULES.iter().enumerate() {
+            let mut findings: BTreeMap<Option<Arc<str>>, Finding> = (rule.find)(facts)
+                .into_iter()
+                .map(|finding| (finding.subject.clone(), finding))
+                .collect();
+            for (_, subject) in self.states.keys().filter(|(of, _)| *of == index) {
+                findings.entry(subject.clone()).or_insert_with(|| Finding {
+                    subject: subject.clone(),
+                    stage: Stage::Clear,
+                    words: None,
+                });
+            }
+            for (subject, finding) in findings {
+                self.settle((index, subject), rule, finding, facts, &mut changes);
+            }
+        }
+        self.states
+            .retain(|_, state| state.active.is_some() || state.triggered.is_some());
+        for (key, state) in &self.states {
+            if state.active.is_some() {
+                self.causes.insert(key.clone(), now);
+            }
+        }
+        self.causes.retain(|_, last| now.saturating_sub(*last) <= LINGER);
+        self.announce(&mut changes);
+        changes
+    }
+
+    fn settle(&mut self, key: Key, rule: &Rule, finding: Finding, facts: &Facts, changes: &mut Vec<Change>) {
+        let now = facts.now.mono;
+        let hidden = self.is_hidden(&key);
+        if finding.stage == Stage::Clear && !self.states.contains_key(&key) {
+            return;
+        }
+        let state = self.states.entry(key.clone()).or_default();
+        if rule.rates && facts.muted {
+            // Neither raised nor cleared on what is not known well enough yet.
+            state.triggered = None;
+            state.clearing = None;
+            return;
+        }
+        match finding.stage {
+            Stage::Trigger => {
+                state.clearing = None;
+                let (from, at) = *state.triggered.get_or_insert((now, facts.now.at));
+                let Some(words) = finding.words else { return };
+                match &mut state.active {
+                    Some(active) => active.words = words,
+                    None if !hidden && now.saturating_sub(from) >= rule.hold => {
+                        state.active = Some(Active {
+                            since: at,
+                            words,
+                            announced: false,
+                        });
+                    }
+                    None => {}
+                }
+            }
+            Stage::Clear if rule.lasting => state.triggered = None,
+            Stage::Between => {
+                state.triggered = None;
+                state.clearing = None;
+            }
+            Stage::Clear => {
+                state.triggered = None;
+                let from = *state.clearing.get_or_insert(now);
+                if now.saturating_sub(from) >= rule.clear_after
+                    && let Some(active) = state.active.take()
+                    && active.announced
+                {
+                    changes.push(Change {
+                        verdict: verdict(&key, &active),
+                        raised: false,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Whether a root cause of the same trouble is known, or was a moment ago.
+    fn is_hidden(&self, (index, subject): &Key) -> bool {
+        let id = RULES[*index].id;
+        SYMPTOMS.iter().filter(|link| link.symptom == id).any(|link| {
+            self.causes
+                .keys()
+                .any(|(cause, of)| RULES[*cause].id == link.cause && (!link.same_subject || of == subject))
+        })
+    }
+
+    /// Tells of the verdicts that are shown for the first time.
+    fn announce(&mut self, changes: &mut Vec<Change>) {
+        let visible: Vec<Key> = self
+            .states
+            .iter()
+            .filter(|(key, state)| {
+                state.active.as_ref().is_some_and(|active| !active.announced) && !self.is_hidden(key)
+            })
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in visible {
+            if let Some(active) = self.states.get_mut(&key).and_then(|state| state.active.as_mut()) {
+                active.announced = true;
+                changes.push(Change {
+                    verdict: verdict(&key, active),
+                    raised: true,
+                });
+            }
+        }
+    }
+
+    /// The verdicts as they are shown: most severe first, causes before symptoms.
+    pub(super) fn view(&self) -> Vec<Verdict> {
+        let mut out: Vec<Verdict> = self
+            .states
+            .iter()
+            .filter(|(key, _)| !self.is_hidden(key))
+            .filter_map(|(key, state)| Some(verdict(key, state.active.as_ref()?)))
+            .collect();
+        // The states are in the order of the table, causes first; the sort keeps it.
+        out.sort_by_key(|verdict| std::cmp::Reverse(verdict.severity));
+        out
+    }
+}
+
+fn verdict((index, subject): &Key, active: &Active) -> Verdict {
+    Verdict {
+        id: RULES[*index].id.into(),
+        subject: subject.clone(),
+        severity: active.words.severity,
+        since: active.since,
+        text: active.words.text.clone(),
+        evidence: active.words.evidence.clone(),
+        next: active.words.next.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,236 @@
+//! The table of rules. Ids are part of the JSON contract. Root causes stand before symptoms:
+//! among verdicts equally severe, that is the order on screen.
+
+mod ledger;
+mod process;
+mod queue;
+mod stream;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) use queue::{is_stalled, nobody_pulls};
+
+use super::facts::Facts;
+use super::words::Words;
+use super::{Finding, Rule, Stage};
+
+/// A cause whose verdict hides another.
+pub(super) struct Link {
+    pub(super) cause: &'static str,
+    pub(super) symptom: &'static str,
+    /// Only where both are about the same subject.
+    pub(super) same_subject: bool,
+}
+
+const fn link(cause: &'static str, symptom: &'static str) -> Link {
+    Link {
+        cause,
+        symptom,
+        same_subject: false,
+    }
+}
+
+/// Which verdict hides which.
+pub(super) const SYMPTOMS: &[Link] = &[
+    link("leader_lost", "storage_full"),
+    link("leader_lost", "error_rate"),
+    link("leader_lost", "no_workers"),
+    link("leader_lost", "stalled"),
+    link("leader_lost", "backlog_growing"),
+    link("database_down", "breaker_open"),
+    link("database_down", "no_workers"),
+    link("database_down", "stalled"),
+    link("database_down", "backlog_growing"),
+    link("breaker_open", "no_workers"),
+    link("breaker_open", "stalled"),
+    link("breaker_open", "backlog_growing"),
+    link("consumer_missing", "no_workers"),
+    link("consumer_missing", "stalled"),
+    link("consumer_missing", "backlog_growing"),
+    link("no_workers", "stalled"),
+    link("no_workers", "backlog_growing"),
+    link("stalled", "backlog_growing"),
+    link("storage_full", "error_rate"),
+    link("storage_full", "limit_eviction"),
+    link("loss", "sources_disagree"),
+    Link {
+        cause: "signature_failures",
+        symptom: "error_rate",
+        same_subject: true,
+    },
+];
+
+const fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+/// Every rule.
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "loss",
+        hold: seconds(0),
+        clear_after: seconds(0),
+        rates: true,
+        lasting: true,
+        find: ledger::loss,
+    },
+    Rule {
+        id: "leader_lost",
+        hold: seconds(2),
+        clear_after: seconds(3),
+        rates: false,
+        lasting: false,
+        find: stream::leader_lost,
+    },
+    Rule {
+        id: "database_down",
+        hold: seconds(0),
+        clear_after: seconds(0),
+        rates: false,
+        lasting: false,
+        find: process::database_down,
+    },
+    Rule {
+        id: "breaker_open",
+        hold: seconds(0),
+        clear_after: seconds(0),
+        rates: false,
+        lasting: false,
+        find: process::breaker_open,
+    },
+    Rule {
+        id: "consumer_missing",
+        hold: seconds(0),
+        clear_after: seconds(0),
+        rates: false,
+        lasting: false,
+        find: queue::consumer_missing,
+    },
+    Rule {
+        id: "no_workers",
+        hold: seconds(0),
+        clear_after: seconds(0),
+        rates: false,
+        lasting: false,
+        find: queue::no_workers,
+    },
+    Rule {
+        id: "storage_full",
+        hold: seconds(0),
+        clear_after: seconds(3),
+        rates: false,
+        lasting: false,
+        find: stream::storage_full,
+    },
+    Rule {
+        id: "limit_eviction",
+        hold: seconds(5),
+        clear_after: seconds(5),
+        rates: true,
+        lasting: false,
+        find: stream::limit_eviction,
+    },
+    Rule {
+        id: "saturated",
+        hold: seconds(5),
+        clear_after: seconds(0),
+        rates: false,
+        lasting: false,
+        find: queue::saturated,
+    },
+    Rule {
+        id: "stalled",
+        hold: seconds(0),
+        clear_after: seconds(0),
+        rates: true,
+        lasting: false,
+        find: queue::stalled,
+    },
+    Rule {
+        id: "backlog_growing",
+        hold: seconds(0),
+        clear_after: seconds(15),
+        rates: true,
+        lasting: false,
+        find: queue::backlog_growing,
+    },
+    Rule {
+        id: "parked_messages",
+        hold: seconds(0),
+        clear_after: seconds(0),
+        rates: false,
+        lasting: false,
+        find: queue::parked_messages,
+    },
+    Rule {
+        id: "signature_failures",
+        hold: seconds(0),
+        clear_after: seconds(60),
+        rates: true,
+        lasting: false,
+        find: process::signature_failures,
+    },
+    Rule {
+        id: "error_rate",
+        hold: seconds(0),
+        clear_after: seconds(30),
+        rates: true,
+        lasting: false,
+        find: process::error_rate,
+    },
+    Rule {
+        id: "scrape_failing",
+        hold: seconds(0),
+        clear_after: seconds(0),
+        rates: false,
+        lasting: false,
+        find: process::scrape_failing,
+    },
+    Rule {
+        id: "sources_disagree",
+        hold: seconds(0),
+        clear_after: seconds(0),
+        rates: true,
+        lasting: false,
+        find: ledger::sources_disagree,
+    },
+    Rule {
+        id: "counter_reset",
+        hold: seconds(0),
+        clear_after: seconds(0),
+        rates: false,
+        lasting: false,
+        find: process::counter_reset,
+    },
+];
+
+impl Finding {
+    fn new(subject: Option<Arc<str>>, stage: Stage, words: impl FnOnce() -> Words) -> Self {
+        Self {
+            subject,
+            stage,
+            words: (stage == Stage::Trigger).then(words),
+        }
+    }
+
+    /// Nothing new is known: what was said before stands.
+    fn between(subject: Option<Arc<str>>) -> Self {
+        Self {
+            subject,
+            stage: Stage::Between,
+            words: None,
+        }
+    }
+}
+
+/// The stage of a rule with one condition to trigger and one to clear.
+fn stage(triggers: bool, clears: bool) -> Stage {
+    if triggers {
+        Stage::Trigger
+    } else if clears {
+        Stage::Clear
+    } else {
+        Stage::Between
+    }
+}

@@ -1,0 +1,197 @@
+//! Rules about processes: the database, breakers, failures, endpoints.
+
+use super::{Facts, Finding, Stage, Words, stage};
+use crate::base::text;
+use crate::model::verdicts::facts::{ProviderFacts, SourceFacts, is};
+use crate::model::verdicts::words::{about, count, counted, names};
+use crate::model::view::{Health, Severity};
+use crate::sample::SourceKind;
+
+/// Failed connects in a row, and good ones that clear.
+const CONNECTS: (u32, u32) = (3, 3);
+/// Failed scrapes in a row, and good ones that clear.
+const SCRAPES: (u32, u32) = (2, 2);
+/// Attempts that a failure ratio needs, and the ratio that clears, as a share of the one that alarms.
+const ATTEMPTS: f64 = 50.0;
+const CALM: f64 = 0.6;
+/// Invalid signatures, their share that alarms and the one that clears.
+const SIGNATURES: (f64, f64, f64) = (5.0, 0.2, 0.05);
+
+pub(super) fn database_down(facts: &Facts) -> Vec<Finding> {
+    facts
+        .sources
+        .iter()
+        .filter(|source| is(source, SourceKind::Postgres))
+        .map(|source| {
+            let failing = source.health == Health::Failing;
+            let breakers = !facts.crew.breaker_open.is_empty();
+            // While the workers write, it is our own way to it that is closed.
+            let down = failing && !facts.crew.working && (source.failures >= CONNECTS.0 || breakers);
+            let clears = source.goods >= CONNECTS.1 || (failing && facts.crew.working);
+            Finding::new(None, stage(down, clears), || {
+                let breaker = breakers.then(|| {
+                    format!(
+                        "breaker open on {} of {} workers",
+                        facts.crew.breaker_open.len(),
+                        facts.crew.breaker_known
+                    )
+                });
+                Words::new(Severity::Critical, "Postgres does not answer")
+                    .because_of(source.error.clone())
+                    .because(format!(
+                        "{} failed in a row",
+                        counted(f64::from(source.failures), "attempt", "attempts")
+                    ))
+                    .because_of(breaker)
+                    .next("start the server or the way to it; webhooks wait in the stream meanwhile")
+            })
+        })
+        .collect()
+}
+
+pub(super) fn breaker_open(facts: &Facts) -> Vec<Finding> {
+    let crew = &facts.crew;
+    if crew.breaker_known == 0 {
+        return Vec::new();
+    }
+    let half = !crew.breaker_half_open.is_empty();
+    let stage = stage(!crew.breaker_open.is_empty(), !half);
+    vec![Finding::new(None, stage, || {
+        Words::new(
+            Severity::Critical,
+            format!(
+                "Circuit breaker open on {} of {} workers",
+                crew.breaker_open.len(),
+                crew.breaker_known
+            ),
+        )
+        .because(format!("says {}", names(crew.breaker_open.iter().map(|name| &**name))))
+        .next("look at the database: the breaker closes by itself when it answers again")
+    })]
+}
+
+pub(super) fn error_rate(facts: &Facts) -> Vec<Finding> {
+    let most = facts.thresholds.error_ratio;
+    facts
+        .providers
+        .iter()
+        .filter_map(|provider| {
+            let ratio = provider.minute.error_ratio()?;
+            let enough = provider.minute.attempts() >= ATTEMPTS;
+            // A burst that is over needs nobody: it must still go on.
+            let still = provider.lately.error_ratio().is_some_and(|lately| lately > most);
+            let stage = stage(enough && ratio > most && still, ratio < most * CALM);
+            Some(Finding::new(Some(provider.name.clone()), stage, || {
+                failing(provider, ratio)
+            }))
+        })
+        .collect()
+}
+
+fn failing(provider: &ProviderFacts, ratio: f64) -> Words {
+    let tried = &provider.minute;
+    let parts: Vec<String> = [
+        (tried.refused, "refused with 4xx"),
+        (tried.unconfirmed, "not confirmed by the stream"),
+        (tried.failed, "failed in a worker"),
+    ]
+    .into_iter()
+    .filter(|(number, _)| *number > 0.0)
+    .map(|(number, what)| format!("{} {what}", count(number)))
+    .collect();
+    let next = if tried.failed >= tried.refused.max(tried.unconfirmed) {
+        "read the workers' errors, and the newest dead letters"
+    } else if tried.refused >= tried.unconfirmed {
+        "compare with the provider: signature, form or size is not what the gateway takes"
+    } else {
+        "look at the stream: the gateway gets no PubAck"
+    };
+    Words::new(
+        Severity::Warning,
+        format!("{} of {}'s webhooks fail", text::percent(ratio), provider.name),
+    )
+    .because(format!(
+        "{} of {} in the last 60 s",
+        count(tried.failures()),
+        count(tried.attempts())
+    ))
+    .because(parts.join(", "))
+    .next(next)
+}
+
+pub(super) fn signature_failures(facts: &Facts) -> Vec<Finding> {
+    facts
+        .providers
+        .iter()
+        .filter_map(|provider| {
+            let (valid, invalid) = provider.signatures;
+            let checked = valid + invalid;
+            if checked <= 0.0 {
+                return None;
+            }
+            let ratio = invalid / checked;
+            let stage = stage(invalid >= SIGNATURES.0 && ratio > SIGNATURES.1, ratio < SIGNATURES.2);
+            Some(Finding::new(Some(provider.name.clone()), stage, || {
+                Words::new(
+                    Severity::Warning,
+                    format!("{} of {}'s signatures are wrong", text::percent(ratio), provider.name),
+                )
+                .because(format!("{} of {} in the last 30 s", count(invalid), count(checked)))
+                .next("compare the signing secret with the provider's; if it is right, somebody forges webhooks")
+            }))
+        })
+        .collect()
+}
+
+/// All metrics endpoints together: one that is gone should not fill the screen.
+pub(super) fn scrape_failing(facts: &Facts) -> Vec<Finding> {
+    let targets: Vec<&SourceFacts> = facts
+        .sources
+        .iter()
+        .filter(|source| is(source, SourceKind::Metrics) && source.health != Health::Off)
+        .collect();
+    if targets.is_empty() {
+        return Vec::new();
+    }
+    let bad = |source: &&&SourceFacts| source.failures >= SCRAPES.0 || source.health == Health::Stale;
+    let failing: Vec<&&SourceFacts> = targets.iter().filter(bad).collect();
+    let well = targets
+        .iter()
+        .all(|source| source.failures == 0 && source.goods >= SCRAPES.1 && source.health == Health::Ok);
+    vec![Finding::new(None, stage(!failing.is_empty(), well), || {
+        let text = match failing.as_slice() {
+            [only] => format!("{} does not answer", only.id.name),
+            several => format!("{} of {} metrics endpoints do not answer", several.len(), targets.len()),
+        };
+        let mut words = Words::new(Severity::Warning, text);
+        for source in failing.iter().take(3) {
+            let why = source
+                .error
+                .clone()
+                .unwrap_or_else(|| "silent for more than three periods".to_owned());
+            words = words.because(format!("{}: {why}", source.id.name));
+        }
+        if failing.len() > 3 {
+            words = words.because(format!("and {} more", failing.len() - 3));
+        }
+        let longest = failing.iter().map(|source| source.failing_s).fold(0.0, f64::max);
+        if longest > 0.0 {
+            words = words.because(format!("for {}", about(longest)));
+        }
+        words.next("look whether the process runs; sums leave it out meanwhile")
+    })]
+}
+
+pub(super) fn counter_reset(facts: &Facts) -> Vec<Finding> {
+    facts
+        .falls
+        .iter()
+        .map(|(target, family)| {
+            Finding::new(Some(target.clone()), Stage::Trigger, || {
+                Words::new(Severity::Info, format!("A counter of {target} fell"))
+                    .because(format!("{family}, in the same process"))
+                    .next("its totals begin anew; look whether the process cleared its registry")
+            })
+        })
+        .collect()
+}
