@@ -14,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 
 use self::cluster::{Cluster, link, run};
 use super::*;
-use crate::sample::Panel;
 use crate::base::secret::Redactor;
 use crate::base::time::{ManualClock, SystemClock, Timestamp};
 use crate::observe::supervise;
+use crate::sample::Panel;
 use crate::sample::{CounterReading, DatabaseReading, Envelope, HeartbeatReading, SourceState};
 
 /// A source with somewhere to put its samples, on a clock that moves when told.
