@@ -124,9 +124,8 @@ async fn up(options: UpOptions, host: Host, out: Out<'_>) -> Result<(), LabError
         Some(scenario) => Options::scenario(host.program, host.environment, scenario),
         None => Options::servers(host.program, host.environment),
     };
-    let lab = tokio::select! {
-        lab = Lab::up(plan) => lab?,
-        () = stop.cancelled() => return Ok(()),
+    let Some(lab) = Lab::up_unless(plan, &stop).await? else {
+        return Ok(());
     };
     let mut voice = Voice {
         out,

@@ -8,9 +8,10 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use secrecy::ExposeSecret as _;
 use sqlx::{Connection as _, Executor as _, PgConnection};
+use tokio_util::sync::CancellationToken;
 
 use super::LabError;
-use super::guard::Guard;
+use super::guard::{Guard, GuardError};
 use super::options::{Options, PipelineOptions};
 use super::part::{Part, Role};
 use super::servers::nats::Nats;
@@ -52,6 +53,16 @@ impl Lab {
     /// # Errors
     /// When a program is missing or does not start. Whatever had been started is gone then.
     pub async fn up(options: Options) -> Result<Self, LabError> {
+        let never = CancellationToken::new();
+        let gone = || LabError::Guard(GuardError::Gone(None));
+        Self::up_unless(options, &never).await?.ok_or_else(gone)
+    }
+
+    /// The same, unless `stop` is cancelled before: then there is none, and nothing is left of it.
+    ///
+    /// # Errors
+    /// As [`Lab::up`].
+    pub async fn up_unless(options: Options, stop: &CancellationToken) -> Result<Option<Self>, LabError> {
         let locator = Locator::new(&options.environment);
         let programs = (
             options.nats.as_ref().map(|_| locator.nats_server()).transpose()?,
@@ -65,14 +76,18 @@ impl Lab {
             pipeline: None,
             guard: Guard::open(&options.program, base).await?,
         };
-        match Box::pin(lab.build(options, programs)).await {
-            Ok(()) => Ok(lab),
-            Err(error) => {
-                // The first error is the one to tell.
-                let _ = lab.guard.down().await;
-                Err(error)
-            }
+        let built = tokio::select! {
+            built = Box::pin(lab.build(options, programs)) => built.map(|()| true),
+            () = stop.cancelled() => Ok(false),
+        };
+        if let Ok(true) = built {
+            return Ok(Some(lab));
         }
+        let down = lab.guard.down().await;
+        // The first error is the one to tell.
+        built?;
+        down?;
+        Ok(None)
     }
 
     /// The servers, all at once, then the pipeline.

@@ -94,6 +94,19 @@ async fn ctrl_c_and_a_closed_terminal_take_the_lab_down() {
     }
 }
 
+#[tokio::test]
+async fn ctrl_c_while_the_lab_comes_up_leaves_nothing() {
+    for moment in ["lab guard", "initdb", "postgres -D data"] {
+        let folder = folder();
+        let mut parent = lab_up(Path::new(PROGRAM), folder.path(), None);
+        appears(folder.path(), moment).await;
+        kill(&mut parent, rustix::process::Signal::INT);
+        assert_eq!(parent.wait().unwrap().code(), Some(0));
+        assert!(is_empty(folder.path()), "it waits for the end");
+        assert_eq!(support::processes_with(folder.path()), []);
+    }
+}
+
 /// Root's labs drop to another user for Postgres; this one has no rights from the start.
 #[tokio::test]
 async fn an_ordinary_user_brings_a_lab_up_and_down() {
@@ -224,4 +237,18 @@ fn a_scenario_that_does_not_exist_is_refused() {
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("did you mean spike?"), "{said}");
+}
+
+#[test]
+fn a_demo_without_a_screen_prints_one_reading_and_leaves_nothing() {
+    let folder = folder();
+    let output = Command::new(PROGRAM)
+        .args(["demo", "--headless", "500ms"])
+        .env("TMPDIR", folder.path())
+        .output()
+        .unwrap();
+    let reading: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(reading["profile"], "demo", "{output:?}");
+    assert!(is_empty(folder.path()), "it waits for the end");
+    assert_eq!(support::processes_with(folder.path()), []);
 }
