@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::counter::{Counter, Span};
 use super::metrics::{ProviderId, Providers};
 use super::sources::Stamp;
-use crate::base::time::{self, Moment, Timestamp};
+use crate::base::time::{self, Moment};
 use crate::sample::{CounterReading, Heartbeat, HeartbeatReading, Panel, PanelReading};
 
 /// A heartbeat older than this is stale; workers write one a second, or every few.
@@ -165,6 +165,7 @@ impl Database {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::time::Timestamp;
     use crate::sample::{ProviderCounters, SourceId, SourceKind};
 
     fn stamp(seconds: u64) -> Stamp {

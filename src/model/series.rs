@@ -135,6 +135,7 @@ impl Tier {
 
     /// The mean of the slots that begin within `from..to`, or the slot that covers their
     /// middle when that is finer than a slot. `None`: outside of this tier.
+    #[expect(clippy::option_option, reason = "outside of the tier, a gap, a value")]
     fn read(&self, step: u64, from: f64, to: f64) -> Option<Option<f32>> {
         let (start, end) = ((self.first * step) as f64, (self.end() * step) as f64);
         let middle = f64::midpoint(from, to);

@@ -7,6 +7,8 @@
 )]
 
 mod cli;
+mod console;
 mod lab;
 mod layering;
 mod support;
+mod terminal;

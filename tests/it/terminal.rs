@@ -26,8 +26,6 @@ struct Shared {
 struct State {
     parser: vt100::Parser,
     ended: bool,
-    /// Everything that was written, to look for what must never be written.
-    raw: Vec<u8>,
 }
 
 impl Terminal {
@@ -64,7 +62,6 @@ impl Terminal {
             state: Mutex::new(State {
                 parser: vt100::Parser::new(number(rows), number(columns), 0),
                 ended: false,
-                raw: Vec::new(),
             }),
             changed: Condvar::new(),
         });
@@ -80,7 +77,6 @@ impl Terminal {
                         state.ended = true;
                     } else {
                         state.parser.process(&bytes[..read]);
-                        state.raw.extend_from_slice(&bytes[..read]);
                     }
                     drop(state);
                     shared.changed.notify_all();
@@ -97,11 +93,6 @@ impl Terminal {
             shared,
             reader: Some(reader),
         }
-    }
-
-    /// The process id of the program.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.process_id().unwrap()
     }
 
     /// Types.
@@ -124,11 +115,6 @@ impl Terminal {
     /// The text on screen, a line per row.
     pub(crate) fn text(&self) -> String {
         self.shared.state.lock().unwrap().parser.screen().contents()
-    }
-
-    /// Everything the program has written so far.
-    pub(crate) fn raw(&self) -> Vec<u8> {
-        self.shared.state.lock().unwrap().raw.clone()
     }
 
     /// Whether the program is on the alternate screen, and whether the cursor is hidden.

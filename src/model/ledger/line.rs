@@ -205,13 +205,13 @@ impl<'a> Line<'a> {
             LineId::Received => Drift::default(),
             // What was not confirmed may have been stored all the same.
             LineId::Stored => Drift {
-                down: self.high(self.books.tally(Side::Gateways, Tally::Unconfirmed), t),
+                down: Self::high(self.books.tally(Side::Gateways, Tally::Unconfirmed), t),
                 up: 0.0,
             },
             // A message that two workers had was acked twice and left once.
             LineId::Left => Drift {
                 down: self.repeats(),
-                up: self.high(self.books.evictable(), t),
+                up: Self::high(self.books.evictable(), t),
             },
             LineId::Acked | LineId::Written => Drift {
                 down: self.repeats(),
@@ -225,7 +225,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    fn high(&self, parts: Option<Vec<super::term::Part<'a>>>, t: f64) -> f64 {
+    fn high(parts: Option<Vec<super::term::Part<'a>>>, t: f64) -> f64 {
         Term::new("", parts).at(t).map_or(f64::INFINITY, |at| at.hi)
     }
 
@@ -249,13 +249,16 @@ impl<'a> Line<'a> {
             .filter(|(_, target)| target.dead.is_none())
         {
             let known = target.gauge(Gauge::InFlight).and_then(|_| target.most_in_flight());
-            sum += known.unwrap_or_else(|| match self.is_still(t) {
-                true => 0.0,
-                false => target
-                    .total(Tally::Received)
-                    .and_then(Counter::rate)
-                    .unwrap_or(0.0)
-                    .ceil(),
+            sum += known.unwrap_or_else(|| {
+                if self.is_still(t) {
+                    0.0
+                } else {
+                    target
+                        .total(Tally::Received)
+                        .and_then(Counter::rate)
+                        .unwrap_or(0.0)
+                        .ceil()
+                }
             });
         }
         sum
@@ -276,7 +279,9 @@ impl<'a> Line<'a> {
             .workers()
             .filter(|(_, target)| target.dead.is_none())
             .map(|(_, target)| {
-                let window = target.histogram(Distribution::Batch).and_then(|batch| batch.window());
+                let window = target
+                    .histogram(Distribution::Batch)
+                    .and_then(super::super::histogram::Histogram::window);
                 window
                     .and_then(|window| window.quantile(1.0))
                     .map_or(BATCH, |largest| largest.max(1.0).ceil())
@@ -286,7 +291,7 @@ impl<'a> Line<'a> {
 
     /// Delivered and not acked: written, it may be, and still in the stream.
     fn held(&self) -> f64 {
-        self.consumer.map_or(0.0, |consumer| consumer.most_held())
+        self.consumer.map_or(0.0, ConsumerTrack::most_held)
     }
 
     /// How much a bound grew between two moments.

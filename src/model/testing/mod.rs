@@ -4,4 +4,4 @@ mod feed;
 mod simulator;
 
 pub(in crate::model) use feed::{Feed, QueueSpec, close, jetstream, metrics, near, postgres, settings};
-pub(in crate::model) use simulator::{Dice, Fault, Setup, Simulator};
+pub(in crate::model) use simulator::{Fault, Setup, Simulator};

@@ -38,7 +38,7 @@ impl Dice {
 }
 
 /// What goes wrong.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(in crate::model) enum Fault {
     Load(f64),
     KillWorker(usize),
@@ -156,6 +156,7 @@ struct Message {
 }
 
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_field_names, reason = "the server's own names")]
 struct Stream {
     up: bool,
     last_seq: u64,
@@ -673,11 +674,15 @@ impl Simulator {
         let what: Box<dyn FnOnce(&mut Feed)> = match poll {
             Poll::Gateway if self.gateway.alive => {
                 let page = self.gateway_page();
-                Box::new(move |feed| drop(feed.scrape_taking("gateway", &page, took)))
+                Box::new(move |feed| {
+                    feed.scrape_taking("gateway", &page, took);
+                })
             }
             Poll::Worker(worker) if self.workers[worker].alive => {
                 let page = self.worker_page(worker);
-                Box::new(move |feed| drop(feed.scrape_taking(&format!("w-{worker}"), &page, took)))
+                Box::new(move |feed| {
+                    feed.scrape_taking(&format!("w-{worker}"), &page, took);
+                })
             }
             Poll::Gateway => Box::new(|feed| {
                 feed.fail(&metrics("gateway"), "scrape gateway: connection refused");

@@ -27,6 +27,7 @@ const CONTRADICTED: f64 = 5.0;
 
 /// A consumer.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(in crate::model) struct ConsumerFacts {
     /// `stream/consumer`.
     pub(super) subject: Arc<str>,
@@ -67,6 +68,7 @@ impl ConsumerFacts {
 
 /// A stream.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(in crate::model) struct StreamFacts {
     pub(super) name: Arc<str>,
     pub(super) fresh: bool,
@@ -178,27 +180,6 @@ pub(in crate::model) struct Facts {
 }
 
 impl Facts {
-    /// Facts that say nothing.
-    pub(in crate::model) fn none(now: Moment) -> Self {
-        Self {
-            now,
-            muted: false,
-            thresholds: Thresholds::default(),
-            consumers: Vec::new(),
-            missing: Vec::new(),
-            streams: Vec::new(),
-            sources: Vec::new(),
-            providers: Vec::new(),
-            crew: Crew::default(),
-            gate: Gate::default(),
-            lines: Vec::new(),
-            depths: Vec::new(),
-            falls: Vec::new(),
-            replaced: Vec::new(),
-            next_limit: None,
-        }
-    }
-
     /// What consumers are doing (`stream/consumer`), where their own numbers do not say it all.
     pub(in crate::model) fn states(&self) -> BTreeMap<Arc<str>, QueueState> {
         let judge = |consumer: &ConsumerFacts| {

@@ -116,7 +116,7 @@ impl Verdicts {
                 });
             }
             for (subject, finding) in findings {
-                self.settle((index, subject), rule, finding, facts, &mut changes);
+                self.settle(&(index, subject), rule, finding, facts, &mut changes);
             }
         }
         self.states
@@ -131,10 +131,10 @@ impl Verdicts {
         changes
     }
 
-    fn settle(&mut self, key: Key, rule: &Rule, finding: Finding, facts: &Facts, changes: &mut Vec<Change>) {
+    fn settle(&mut self, key: &Key, rule: &Rule, finding: Finding, facts: &Facts, changes: &mut Vec<Change>) {
         let now = facts.now.mono;
-        let hidden = self.is_hidden(&key);
-        if finding.stage == Stage::Clear && !self.states.contains_key(&key) {
+        let hidden = self.is_hidden(key);
+        if finding.stage == Stage::Clear && !self.states.contains_key(key) {
             return;
         }
         let state = self.states.entry(key.clone()).or_default();
@@ -174,7 +174,7 @@ impl Verdicts {
                     && active.announced
                 {
                     changes.push(Change {
-                        verdict: verdict(&key, &active),
+                        verdict: verdict(key, &active),
                         raised: false,
                     });
                 }

@@ -27,7 +27,7 @@ const ALL: usize = 50;
 const KEYS: usize = 256;
 
 /// How long the clock comparison of an advisory is kept.
-const SKEW_FOR: Duration = Duration::from_secs(60);
+const SKEW_FOR: Duration = Duration::from_mins(1);
 
 /// Whether a subject is an advisory's.
 pub(crate) fn is_advisory(subject: &str) -> bool {

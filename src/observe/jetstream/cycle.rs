@@ -408,9 +408,8 @@ impl<'a> Cycle<'a> {
         self.send_server().await;
         let rtt = self.rtt.or(self.quickest);
         match (self.grave, self.minor, rtt) {
-            (Some(error), _, _) => Err(error),
+            (Some(error), _, _) | (None, Some(error), None) => Err(error),
             (None, _, Some(rtt)) => Ok(rtt),
-            (None, Some(error), None) => Err(error),
             (None, None, None) => Err(trouble::explain(
                 "read",
                 &self.api.link().server,

@@ -33,10 +33,13 @@ pub(crate) struct Swept {
     pub(crate) problem: Option<ApiError>,
 }
 
+/// A sweep under way: where its result comes, and its task.
+type Running = (oneshot::Receiver<Result<Swept, ApiError>>, AbortOnDropHandle<()>);
+
 /// Begins sweeps and hands their results over.
 #[derive(Debug, Default)]
 pub(crate) struct Sweeper {
-    running: Option<(oneshot::Receiver<Result<Swept, ApiError>>, AbortOnDropHandle<()>)>,
+    running: Option<Running>,
     next: Duration,
 }
 

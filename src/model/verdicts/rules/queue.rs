@@ -1,6 +1,5 @@
 //! Rules about consumers: who pulls, who holds, what waits.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Facts, Finding, Stage, Words, stage};
@@ -30,14 +29,10 @@ fn each(facts: &Facts, find: impl Fn(&ConsumerFacts) -> Option<Finding>) -> Vec<
                 find(consumer)
             } else {
                 // Nothing is concluded from old numbers.
-                Some(Finding::between(subject(consumer)))
+                Some(Finding::between(Some(consumer.subject.clone())))
             }
         })
         .collect()
-}
-
-fn subject(consumer: &ConsumerFacts) -> Option<Arc<str>> {
-    Some(consumer.subject.clone())
 }
 
 /// Whether nobody pulls from a consumer.
@@ -55,7 +50,7 @@ pub(super) fn no_workers(facts: &Facts) -> Vec<Finding> {
     each(facts, |consumer| {
         // A delivery clears it.
         let stage = stage(nobody_pulls(consumer, &facts.crew), consumer.still_s < STILL);
-        Some(Finding::new(subject(consumer), stage, || {
+        Some(Finding::new(Some(consumer.subject.clone()), stage, || {
             let crew = &facts.crew;
             let text = format!(
                 "No worker pulls: {} wait",
@@ -87,7 +82,7 @@ pub(super) fn consumer_missing(facts: &Facts) -> Vec<Finding> {
     });
     let anew = facts.consumers.iter().filter_map(|consumer| {
         let ago = consumer.recreated_s?;
-        Some(Finding::new(subject(consumer), Stage::Trigger, || {
+        Some(Finding::new(Some(consumer.subject.clone()), Stage::Trigger, || {
             Words::new(
                 Severity::Warning,
                 format!("Consumer {} was created anew", consumer.subject),
@@ -103,7 +98,7 @@ pub(super) fn saturated(facts: &Facts) -> Vec<Finding> {
     each(facts, |consumer| {
         let fill = consumer.fill?;
         let stage = stage(fill >= FULL.0 && consumer.pending > 0.0, fill < FULL.1);
-        Some(Finding::new(subject(consumer), stage, || {
+        Some(Finding::new(Some(consumer.subject.clone()), stage, || {
             let most = consumer.max_ack_pending.unwrap_or_default();
             Words::new(
                 Severity::Warning,
@@ -139,7 +134,7 @@ pub(super) fn stalled(facts: &Facts) -> Vec<Finding> {
             is_stalled(consumer, &facts.crew),
             consumer.idle_s < STILL || consumer.backlog() <= 0.0,
         );
-        Some(Finding::new(subject(consumer), stage, || {
+        Some(Finding::new(Some(consumer.subject.clone()), stage, || {
             let crew = &facts.crew;
             Words::new(
                 Severity::Critical,
@@ -165,7 +160,7 @@ pub(super) fn backlog_growing(facts: &Facts) -> Vec<Finding> {
     each(facts, |consumer| {
         let rise = consumer.rise;
         if rise.steps < 5 || rise.seconds <= 0.0 {
-            return Some(Finding::between(subject(consumer)));
+            return Some(Finding::between(Some(consumer.subject.clone())));
         }
         let slope = rise.grown / rise.seconds;
         let batch = facts.crew.batch.unwrap_or(BATCH).max(1.0);
@@ -176,7 +171,7 @@ pub(super) fn backlog_growing(facts: &Facts) -> Vec<Finding> {
             && slope > GROWTH * consumer.ingest.unwrap_or(0.0)
             && rise.grown > 2.0 * batch
             && waits.is_none_or(|age| age > 1.0);
-        Some(Finding::new(subject(consumer), stage(grows, true), || {
+        Some(Finding::new(Some(consumer.subject.clone()), stage(grows, true), || {
             falling_behind(facts, consumer, slope, waits)
         }))
     })
@@ -265,7 +260,7 @@ pub(super) fn parked_messages(facts: &Facts) -> Vec<Finding> {
     each(facts, |consumer| {
         let (parked, kept) = consumer.parked?;
         let stage = stage(parked > 0.0 && !kept, parked <= 0.0);
-        Some(Finding::new(subject(consumer), stage, || {
+        Some(Finding::new(Some(consumer.subject.clone()), stage, || {
             Words::new(
                 Severity::Warning,
                 format!(

@@ -23,7 +23,7 @@ fn forecast(limit: &Limit) -> bool {
 }
 
 /// The limit that is most pressing, where one is.
-fn pressing<'a>(stream: &'a StreamFacts, headroom: f64) -> Option<&'a Limit> {
+fn pressing(stream: &StreamFacts, headroom: f64) -> Option<&Limit> {
     stream
         .limits
         .iter()

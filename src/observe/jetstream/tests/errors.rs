@@ -364,3 +364,25 @@ async fn a_frozen_server_is_reported_and_its_return_is_seen() {
     server.signal(Signal::CONT);
     reader.read_ok().await;
 }
+
+#[tokio::test]
+async fn a_server_that_stops_fails_the_reading_and_one_that_is_back_is_read_again() {
+    let mut server = Server::start(JETSTREAM).await;
+    let stream = async_nats::jetstream::stream::Config {
+        name: "webhooks".to_owned(),
+        subjects: vec!["webhook.*.*".to_owned()],
+        ..Default::default()
+    };
+    server.admin().await.create_stream(stream).await.unwrap();
+    let mut reader = Reader::new(server.link(), pipeline(Some("webhooks"), None, None));
+    assert!(reader.read().await.0.is_ok());
+    server.stop();
+    assert!(reader.read().await.0.is_err());
+    server.start_again().await;
+    // The first reading may still find the old connection's end.
+    let again = match reader.read().await {
+        (Ok(rtt), _) => Ok(rtt),
+        (Err(_), _) => reader.read().await.0,
+    };
+    assert!(again.is_ok(), "{again:?}");
+}

@@ -28,7 +28,8 @@ struct Reader {
     source: JetStream,
     outlet: Outlet,
     samples: mpsc::Receiver<Envelope>,
-    interest: watch::Sender<Interest>,
+    /// Held, or the source would see its interest end.
+    _interest: watch::Sender<Interest>,
 }
 
 impl Reader {
@@ -47,7 +48,7 @@ impl Reader {
             source,
             outlet,
             samples,
-            interest,
+            _interest: interest,
         }
     }
 

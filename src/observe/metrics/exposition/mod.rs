@@ -5,7 +5,7 @@
 //! by their name. A wanted line whose head (name and labels) stood at the same place on the
 //! last page is known: only its value is read, and the page shares the last page's layout. Any
 //! other head goes through prometheus-parse once, in the form that it reads exactly
-//! ([`swap`]), and is remembered.
+//! (`swap`), and is remembered.
 //!
 //! Where a page says something twice, the first counts, as in Prometheus: a series, a label, a type.
 
