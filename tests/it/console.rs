@@ -23,7 +23,8 @@ fn the_demo_shows_moving_numbers_resizes_and_gives_the_terminal_back() {
     terminal.see("Flow");
     terminal.press("?");
     terminal.see("quit");
-    terminal.press("\x1b");
+    terminal.press("?");
+    terminal.wait("the help closed", LIMIT, |screen| !screen.contains("esc closes"));
     terminal.press("q");
     assert_eq!(terminal.end(LIMIT), 0);
     let left: Vec<_> = std::fs::read_dir(folder.path())

@@ -112,11 +112,6 @@ impl Terminal {
         self.master.resize(size(columns, rows)).unwrap();
     }
 
-    /// The text on screen, a line per row.
-    pub(crate) fn text(&self) -> String {
-        self.shared.state.lock().unwrap().parser.screen().contents()
-    }
-
     /// Whether the program is on the alternate screen, and whether the cursor is hidden.
     pub(crate) fn modes(&self) -> (bool, bool) {
         let state = self.shared.state.lock().unwrap();
