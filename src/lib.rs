@@ -19,7 +19,7 @@
 //! | [`export`] | screens and series as files | model, console |
 //! | [`signature`] | webhook signatures, both directions | base |
 //! | [`pipeline`] | the reference pipeline | config, signature |
-//! | [`lab`] | private servers, scenarios, load, faults | pipeline, config, act |
+//! | [`lab`] | private servers, scenarios, load, faults | pipeline, config, act, signature |
 //!
 //! `sample`, `model` and `console` (its terminal and loop apart) know no runtime and no client
 //! crate, read no clock and iterate no hash map: the same samples draw the same cells.

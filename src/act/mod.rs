@@ -1,1 +1,4 @@
 //! Everything that changes something: plans, permits, replay, test webhooks.
+
+pub mod fire;
+pub mod pace;

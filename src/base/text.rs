@@ -143,7 +143,8 @@ pub fn percent(ratio: f64) -> String {
 }
 
 /// Whether a character may reach a terminal as it is.
-fn is_harmless(c: char) -> bool {
+#[must_use]
+pub fn is_harmless(c: char) -> bool {
     !(c.is_control()
         || matches!(c,
             // Bidirectional controls, zero-width and other invisible formatting characters.

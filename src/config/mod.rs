@@ -1,8 +1,27 @@
 //! Profiles: what to connect to, how, and with which limits. The environment is handed in as a map.
+//!
+//! [`resolve`] goes from flags, environment, `hookwatch.toml` and contexts of the NATS CLI to a
+//! [`Profile`] in which every file is read and every variable looked up. [`EXAMPLE`] explains
+//! every key of the file.
 
+mod context;
+mod document;
+mod duration;
+mod endpoint;
+mod paths;
+mod problem;
 mod profile;
+mod resolve;
+mod schema;
 
+pub use duration::{format_duration, parse_duration};
+pub use paths::Surroundings;
+pub use problem::{Origin, Problem, Problems};
 pub use profile::{
     Environment, Families, Family, HttpAuth, NatsAuth, NatsLink, Pipeline, PostgresLink, Profile, Target, Thresholds,
     Tls,
 };
+pub use resolve::{ConsoleOptions, Overrides, Resolved, Shown, console_options, redactor_of, resolve};
+
+/// A configuration file with every key explained.
+pub const EXAMPLE: &str = include_str!("example.toml");

@@ -17,8 +17,12 @@ pub type Environment = BTreeMap<String, String>;
 pub struct Profile {
     /// Its name.
     pub name: Arc<str>,
+    /// A badge to show beside the name (`PROD`).
+    pub label: Option<Arc<str>>,
     /// Whether actions need its name typed, and load is refused.
     pub protected: bool,
+    /// Whether every action is refused.
+    pub read_only: bool,
     /// Where NATS is.
     pub nats: Option<NatsLink>,
     /// Metrics endpoints.
@@ -35,8 +39,34 @@ pub struct Profile {
     pub redactor: Redactor,
 }
 
+impl Profile {
+    /// A profile that watches nothing, with every default: a base for those who know what to watch.
+    #[must_use]
+    pub fn empty(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            label: None,
+            protected: false,
+            read_only: false,
+            nats: None,
+            targets: Vec::new(),
+            postgres: None,
+            pipeline: Pipeline::default(),
+            families: Families::default(),
+            thresholds: Thresholds::default(),
+            redactor: Redactor::default(),
+        }
+    }
+
+    /// Whether there is nothing to connect to.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.nats.is_none() && self.targets.is_empty() && self.postgres.is_none()
+    }
+}
+
 /// The names of a pipeline's parts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pipeline {
     /// The stream that webhooks wait in; `None`: every stream is shown, none is followed.
     pub stream: Option<Arc<str>>,
@@ -187,6 +217,71 @@ pub enum Family {
     ProcessMemory,
     /// Gauge, always 1: `version`, `role` = `gateway` or `worker`, `name`.
     BuildInfo,
+}
+
+impl Family {
+    /// Every family.
+    pub const ALL: &[Self] = &[
+        Self::Received,
+        Self::Refused,
+        Self::Unconfirmed,
+        Self::Queued,
+        Self::Duplicate,
+        Self::OtherPublished,
+        Self::Signature,
+        Self::Response,
+        Self::InFlight,
+        Self::Processed,
+        Self::Acked,
+        Self::Terminated,
+        Self::Naked,
+        Self::DeadLettered,
+        Self::Written,
+        Self::Skipped,
+        Self::BatchSize,
+        Self::Processing,
+        Self::Update,
+        Self::Depth,
+        Self::Lag,
+        Self::Breaker,
+        Self::ProcessStart,
+        Self::ProcessCpu,
+        Self::ProcessMemory,
+        Self::BuildInfo,
+    ];
+
+    /// Its key in `[metrics.names]`.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::Refused => "refused",
+            Self::Unconfirmed => "unconfirmed",
+            Self::Queued => "queued",
+            Self::Duplicate => "duplicate",
+            Self::OtherPublished => "other_published",
+            Self::Signature => "signature",
+            Self::Response => "response",
+            Self::InFlight => "in_flight",
+            Self::Processed => "processed",
+            Self::Acked => "acked",
+            Self::Terminated => "terminated",
+            Self::Naked => "naked",
+            Self::DeadLettered => "dead_lettered",
+            Self::Written => "written",
+            Self::Skipped => "skipped",
+            Self::BatchSize => "batch_size",
+            Self::Processing => "processing",
+            Self::Update => "update",
+            Self::Depth => "depth",
+            Self::Lag => "lag",
+            Self::Breaker => "breaker",
+            Self::ProcessStart => "process_start",
+            Self::ProcessCpu => "process_cpu",
+            Self::ProcessMemory => "process_memory",
+            Self::BuildInfo => "build_info",
+        }
+    }
 }
 
 /// Which names a pipeline's metrics have. Several names may mean the same family.

@@ -1,1 +1,28 @@
 //! The screen: state, update, draw.
+//!
+//! ```text
+//! Msg ─▶ app::update(&mut App, Msg, &Hits) -> Vec<Effect>      changes the App, nothing else does
+//!        app::draw(&App, &Theme, Rect, &mut Buffer) -> Drawn   changes nothing
+//! ```
+//!
+//! [`command`] is the table of what can be done; [`theme`] is the only place that names colours;
+//! [`widget`] is the only way onto the screen. All of that is plain data in, cells out:
+//! [`run`](run::run) and [`terminal`] alone know a runtime, a terminal and a clock.
+
+pub mod app;
+pub mod command;
+pub mod glyph;
+pub mod keymap;
+pub mod run;
+pub mod screen;
+pub mod terminal;
+pub mod theme;
+pub mod ui;
+pub mod widget;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+use crate as hookwatch;
+#[cfg(test)]
+mod tests;

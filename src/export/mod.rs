@@ -1,1 +1,4 @@
 //! Screens and series as files.
+
+mod shape;
+pub mod svg;

@@ -1,5 +1,8 @@
 //! Sources: each reads one system, read-only, and emits raw samples.
 
+pub mod jetstream;
+pub mod metrics;
+pub mod postgres;
 mod source;
 
 pub use source::{Outlet, Source, SourceError, supervise};

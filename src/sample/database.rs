@@ -107,7 +107,7 @@ pub struct DatabaseReading {
     pub hidden: u64,
 }
 
-/// A group of relations that feed one panel.
+/// A group of relations, or of JetStream subjects, that feed one panel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Panel {
@@ -117,21 +117,36 @@ pub enum Panel {
     Heartbeats,
     /// `pg_stat_activity`, `pg_stat_database`.
     Health,
+    /// `$JS.API.INFO`: the account's usage and limits.
+    Account,
+    /// `$JS.API.STREAM.NAMES`, `STREAM.LIST`, `CONSUMER.NAMES`, `CONSUMER.LIST`: what there is besides the profile's own.
+    Inventory,
+    /// `$JS.API.STREAM.MSG.GET`: ages of the oldest messages.
+    Oldest,
+    /// `$JS.EVENT.ADVISORY`: what the server tells unasked.
+    Advisories,
+    /// The profile's dead letter stream.
+    DeadLetters,
 }
 
 impl Panel {
-    /// The relation that is read for it.
+    /// The relation, or the subject, that is read for it.
     #[must_use]
     pub fn relation(self) -> &'static str {
         match self {
             Self::Counters => "webhook_counters",
             Self::Heartbeats => "webhook_workers",
             Self::Health => "pg_stat_activity",
+            Self::Account => "$JS.API.INFO",
+            Self::Inventory => "$JS.API.STREAM.LIST",
+            Self::Oldest => "$JS.API.STREAM.MSG.GET",
+            Self::Advisories => "$JS.EVENT.ADVISORY",
+            Self::DeadLetters => "$JS.API.STREAM.INFO",
         }
     }
 }
 
-/// Whether a panel's relations can be read.
+/// Whether what feeds a panel can be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PanelReading {
     /// Which.

@@ -22,7 +22,8 @@ pub struct ServerReading {
     pub version: String,
     /// The cluster's name.
     pub cluster: Option<String>,
-    /// Round-trip time of a PING.
+    /// Round-trip time of the smallest request (`$JS.API.INFO`; where that is not allowed, of
+    /// the quickest answer of the cycle).
     pub rtt: Duration,
     /// The server's clock minus ours, where the server tells its time.
     pub skew_s: Option<f64>,
@@ -320,7 +321,7 @@ pub struct SubjectsReading {
 }
 
 /// What an advisory is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AdvisoryKind {
     /// A message reached its last delivery. No proof of death: it may still be acked.
@@ -352,4 +353,13 @@ pub struct Advisory {
     pub deliveries: Option<u64>,
     /// Reason given, or the new leader's name. A stranger's text.
     pub reason: Option<String>,
+    /// How many alike it stands for, at least 1: in a storm only the first are passed on one
+    /// by one, the rest of the same kind, stream and consumer arrive as one of these, then
+    /// without a sequence.
+    #[serde(default = "one")]
+    pub count: u64,
+}
+
+fn one() -> u64 {
+    1
 }

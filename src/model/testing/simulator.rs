@@ -36,7 +36,7 @@ impl Dice {
 }
 
 /// What goes wrong.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(in crate::model) enum Fault {
     Load(f64),
     KillWorker(usize),

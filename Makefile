@@ -1,0 +1,36 @@
+# make demo   the console on a live private pipeline
+# make test   every test
+# make lint   formatting, lints, documentation, licences
+# make bench  the budgets, measured
+# make soak   the long runs
+
+CARGO ?= cargo
+
+.PHONY: demo test lint bench soak servers deny clean
+
+demo: servers
+	$(CARGO) run --release --locked --quiet -- demo
+
+test: servers
+	$(CARGO) test --locked
+
+lint: deny
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
+	$(CARGO) deny --locked check bans licenses sources
+
+bench: servers
+	$(CARGO) bench --locked
+
+soak: servers
+	HOOKWATCH_SOAK=1 $(CARGO) test --locked --release --test it -- soak --nocapture
+
+servers:
+	@.ci/install-servers
+
+deny:
+	@command -v cargo-deny >/dev/null 2>&1 || $(CARGO) install cargo-deny --locked
+
+clean:
+	$(CARGO) clean

@@ -1,0 +1,181 @@
+//! What to fire, where, how often and how long: checked before the first request.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::Method;
+use tokio::sync::watch;
+
+use super::mix::Mix;
+use crate::act::pace::Shape;
+use crate::base::secret::Redactor;
+use crate::config::Tls;
+
+/// Connections at most.
+pub const MAX_CONCURRENCY: usize = 10_000;
+
+/// When a run ends by itself. Without either limit it goes on until it is stopped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limit {
+    /// After so many requests.
+    pub count: Option<u64>,
+    /// After so long. What was due and not sent by then stays unsent, and is counted.
+    pub duration: Option<Duration>,
+}
+
+/// Which version of HTTP is spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HttpVersion {
+    /// One request at a time on each connection, kept alive.
+    #[default]
+    Http1,
+    /// Many requests on a few connections; without TLS by prior knowledge.
+    Http2,
+}
+
+/// What may change while a run goes on.
+#[derive(Clone, Debug)]
+pub struct Steering {
+    /// How shots are spread over time.
+    pub shape: Shape,
+    /// What they are.
+    pub mix: Arc<Mix>,
+}
+
+/// A run to be.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// `http://` or `https://`, host, port, path and query. A user and password in it become an
+    /// `Authorization` header.
+    pub url: String,
+    /// The method.
+    pub method: Method,
+    /// When it ends.
+    pub limit: Limit,
+    /// How shots are spread over time.
+    pub shape: Shape,
+    /// Requests in flight at most.
+    pub concurrency: NonZeroUsize,
+    /// How long one request may take, connecting included.
+    pub timeout: Duration,
+    /// Which HTTP.
+    pub version: HttpVersion,
+    /// Authorities and a certificate of our own.
+    pub tls: Tls,
+    /// What is fired.
+    pub mix: Arc<Mix>,
+    /// So many webhooks in one request, as a JSON array.
+    pub batch: Option<NonZeroUsize>,
+    /// Size of an [`Oversized`](super::Variant::Oversized) body, bytes.
+    pub oversize: usize,
+    /// Age of a [`StaleTimestamp`](super::Variant::StaleTimestamp).
+    pub stale_by: Duration,
+    /// The same seed gives the same webhooks, times apart.
+    pub seed: u64,
+    /// Knows what must not be shown of an error's body.
+    pub redactor: Redactor,
+    /// Changes to shape and mix while the run goes on.
+    pub steering: Option<watch::Receiver<Steering>>,
+}
+
+impl Plan {
+    /// One shot of `mix` at `url`; set the other fields as needed.
+    #[must_use]
+    pub fn new(url: impl Into<String>, mix: Mix, seed: u64) -> Self {
+        Self {
+            url: url.into(),
+            method: Method::POST,
+            limit: Limit {
+                count: Some(1),
+                duration: None,
+            },
+            shape: Shape::Unpaced,
+            concurrency: NonZeroUsize::MIN,
+            timeout: Duration::from_secs(10),
+            version: HttpVersion::Http1,
+            tls: Tls::default(),
+            mix: Arc::new(mix),
+            batch: None,
+            oversize: 4 << 20,
+            stale_by: Duration::from_hours(1),
+            seed,
+            redactor: Redactor::default(),
+            steering: None,
+        }
+    }
+
+    /// Whether it can be run at all; where it goes is for the network to say.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&self) -> Result<(), PlanError> {
+        if self.concurrency.get() > MAX_CONCURRENCY {
+            return Err(PlanError::Concurrency(self.concurrency.get()));
+        }
+        if self.timeout.is_zero() {
+            return Err(PlanError::Timeout);
+        }
+        if self.limit.count == Some(0) || self.limit.duration == Some(Duration::ZERO) {
+            return Err(PlanError::NothingToFire);
+        }
+        if self.batch.is_some() {
+            self.mix.check_batch()?;
+        }
+        Ok(())
+    }
+}
+
+/// A plan that cannot be run.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum PlanError {
+    /// No entries, no weight, no shots.
+    #[error("there is nothing to fire → name a template with a weight above 0 and at least one shot")]
+    NothingToFire,
+    /// A weight that is none.
+    #[error("weight {weight} of {template}: it is no number from 0 up → correct it")]
+    Weight {
+        /// Of which template.
+        template: Arc<str>,
+        /// As given.
+        weight: f64,
+    },
+    /// A share that is none.
+    #[error("share of {what}: {share} is not between 0 and 1 → correct it")]
+    Share {
+        /// Of what.
+        what: &'static str,
+        /// As given.
+        share: f64,
+    },
+    /// Poison without a cause.
+    #[error("poison: no cause is named → name at least one")]
+    NoPoisonCause,
+    /// A template cannot be sent like that.
+    #[error("{what} of {template}: {reason} → leave out the one or the other")]
+    Unfit {
+        /// Which template.
+        template: Arc<str>,
+        /// What was asked of it.
+        what: &'static str,
+        /// Why it cannot be.
+        reason: String,
+    },
+    /// A key that does not fit.
+    #[error("{0}")]
+    Key(String),
+    /// Too many connections.
+    #[error("concurrency {0}: more than {MAX_CONCURRENCY} connections → give fewer")]
+    Concurrency(usize),
+    /// No time for an answer.
+    #[error("timeout 0: no answer is that fast → give a duration above 0")]
+    Timeout,
+    /// A URL that cannot be requested.
+    #[error("target {url}: {reason} → give http:// or https://, a host and a path")]
+    Url {
+        /// The URL, without credentials.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}

@@ -1,0 +1,566 @@
+//! Counting: what was sent, what came back, how long it took.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use super::compose::Kind;
+use super::connection::{Answer, KEPT};
+use crate::base::secret::Redactor;
+use crate::base::text;
+
+/// Bodies of refused requests that are kept: one for each status.
+const SAMPLES: usize = 8;
+
+/// Characters of such a body that are kept.
+const SAMPLE_WIDTH: usize = 400;
+
+/// Bytes at the end of a cut body that might be part of a secret.
+const LONGEST_SECRET: usize = 512;
+
+/// The longest latency that is told from longer ones.
+const LONGEST: Duration = Duration::from_hours(1);
+
+/// Why a request has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FailureKind {
+    /// No connection. Nothing was sent.
+    Connect,
+    /// A connection, but no TLS. Nothing was sent.
+    Tls,
+    /// Connections were closed before a request could be put on one. Nothing was sent.
+    Refused,
+    /// No answer in time.
+    Timeout,
+    /// The connection was closed or reset before the answer was complete.
+    Closed,
+    /// What came back is no HTTP.
+    Protocol,
+}
+
+impl FailureKind {
+    /// Whether the receiver may have seen the request.
+    #[must_use]
+    pub fn was_sent(self) -> bool {
+        matches!(self, Self::Timeout | Self::Closed | Self::Protocol)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Refused => "refused",
+            Self::Timeout => "timeout",
+            Self::Closed => "closed",
+            Self::Protocol => "protocol",
+        }
+    }
+}
+
+/// A request without an answer.
+#[derive(Clone, Debug)]
+pub(super) struct Failure {
+    pub(super) kind: FailureKind,
+    pub(super) reason: String,
+}
+
+impl Failure {
+    pub(super) fn new(kind: FailureKind, reason: impl fmt::Display) -> Self {
+        Self {
+            kind,
+            reason: reason.to_string(),
+        }
+    }
+
+    /// hyper's own errors.
+    pub(super) fn of(error: &hyper::Error) -> Self {
+        let kind = if error.is_timeout() {
+            FailureKind::Timeout
+        } else if error.is_parse() || error.is_parse_too_large() || error.is_user() {
+            FailureKind::Protocol
+        } else {
+            FailureKind::Closed
+        };
+        let mut reason = error.to_string();
+        let mut source = std::error::Error::source(error);
+        while let Some(inner) = source {
+            let inner_text = inner.to_string();
+            if !reason.contains(&inner_text) {
+                reason.push_str(": ");
+                reason.push_str(&inner_text);
+            }
+            source = inner.source();
+        }
+        Self { kind, reason }
+    }
+}
+
+/// Percentiles in seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Latency {
+    /// How many were measured.
+    pub count: u64,
+    /// Arithmetic mean; `None` where nothing was measured.
+    pub mean: Option<f64>,
+    /// Median.
+    pub p50: Option<f64>,
+    /// 90th percentile.
+    pub p90: Option<f64>,
+    /// 99th percentile.
+    pub p99: Option<f64>,
+    /// 99.9th percentile.
+    pub p999: Option<f64>,
+    /// The longest.
+    pub max: Option<f64>,
+}
+
+impl Latency {
+    fn of(histogram: &Histogram<u64>) -> Self {
+        if histogram.is_empty() {
+            return Self::default();
+        }
+        let seconds = |micros: u64| Some(micros as f64 / 1e6);
+        Self {
+            count: histogram.len(),
+            mean: Some(histogram.mean() / 1e6),
+            p50: seconds(histogram.value_at_quantile(0.5)),
+            p90: seconds(histogram.value_at_quantile(0.9)),
+            p99: seconds(histogram.value_at_quantile(0.99)),
+            p999: seconds(histogram.value_at_quantile(0.999)),
+            max: seconds(histogram.max()),
+        }
+    }
+}
+
+/// What became of one kind of shot.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Outcomes {
+    /// Taken up: sent, or tried to.
+    pub fired: u64,
+    /// Answers by status.
+    pub statuses: BTreeMap<u16, u64>,
+    /// No answer, by kind.
+    pub failures: BTreeMap<FailureKind, u64>,
+}
+
+impl Outcomes {
+    /// Answers of any status.
+    #[must_use]
+    pub fn answered(&self) -> u64 {
+        self.statuses.values().sum()
+    }
+
+    /// Requests that failed.
+    #[must_use]
+    pub fn failed(&self) -> u64 {
+        self.failures.values().sum()
+    }
+
+    /// Requests that never reached a connection.
+    #[must_use]
+    pub fn not_sent(&self) -> u64 {
+        let unsent = self.failures.iter().filter(|(kind, _)| !kind.was_sent());
+        unsent.map(|(_, count)| count).sum()
+    }
+
+    /// Without an answer when the run was ended; the receiver may have them or not.
+    #[must_use]
+    pub fn unfinished(&self) -> u64 {
+        self.fired.saturating_sub(self.answered() + self.failed())
+    }
+
+    /// Put on a connection: answered + failed there + unfinished.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.fired.saturating_sub(self.not_sent())
+    }
+
+    /// Answers from 200 to 299.
+    #[must_use]
+    pub fn accepted(&self) -> u64 {
+        self.statuses.range(200..300).map(|(_, count)| count).sum()
+    }
+}
+
+/// The body of a request's refusal, or the reason of a failure: the first of its kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Sample {
+    /// The status; `None`: no answer.
+    pub status: Option<u16>,
+    /// The kind of failure; `None`: there was an answer.
+    pub failure: Option<FailureKind>,
+    /// The template.
+    pub template: String,
+    /// Safe text, cut.
+    pub text: String,
+}
+
+/// What became of the shots of one template and variant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Part {
+    /// The template's name.
+    pub template: String,
+    /// The variant's name.
+    pub variant: &'static str,
+    /// The cause with which they were poisoned.
+    pub poison: Option<String>,
+    /// What became of them.
+    #[serde(flatten)]
+    pub outcomes: Outcomes,
+}
+
+/// Everything counted so far.
+pub(super) struct Tally {
+    parts: BTreeMap<Kind, Outcomes>,
+    samples: Vec<Sample>,
+    /// From the intended time to the answer.
+    latency: Histogram<u64>,
+    /// From the sending to the answer.
+    service: Histogram<u64>,
+    /// From the intended time to the sending.
+    lateness: Histogram<u64>,
+    /// Latency since the last look.
+    recent: Histogram<u64>,
+}
+
+/// When what happened to a shot, since the start of the run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Times {
+    pub(super) intended: Duration,
+    /// `None`: it was never put on a connection.
+    pub(super) sent: Option<Duration>,
+    pub(super) done: Duration,
+}
+
+impl Tally {
+    pub(super) fn new() -> Self {
+        Self {
+            parts: BTreeMap::new(),
+            samples: Vec::new(),
+            latency: histogram(),
+            service: histogram(),
+            lateness: histogram(),
+            recent: histogram(),
+        }
+    }
+
+    fn part(&mut self, kind: &Kind) -> &mut Outcomes {
+        if !self.parts.contains_key(kind) {
+            self.parts.insert(kind.clone(), Outcomes::default());
+        }
+        #[expect(clippy::expect_used, reason = "put there just before")]
+        self.parts.get_mut(kind).expect("invariant: the part was put there")
+    }
+
+    pub(super) fn fired(&mut self, kind: &Kind) {
+        self.part(kind).fired += 1;
+    }
+
+    pub(super) fn done(&mut self, kind: &Kind, times: Times, outcome: &Result<Answer, Failure>, redactor: &Redactor) {
+        if let Some(sent) = times.sent {
+            record(&mut self.lateness, sent.saturating_sub(times.intended));
+        }
+        match outcome {
+            Ok(answer) => {
+                *self.part(kind).statuses.entry(answer.status).or_default() += 1;
+                let latency = times.done.saturating_sub(times.intended);
+                record(&mut self.latency, latency);
+                record(&mut self.recent, latency);
+                if let Some(sent) = times.sent {
+                    record(&mut self.service, times.done.saturating_sub(sent));
+                }
+                if answer.status >= 300 {
+                    self.sample(kind, Some(answer.status), None, redactor, || {
+                        String::from_utf8_lossy(&answer.body).into_owned()
+                    });
+                }
+            }
+            Err(failure) => {
+                *self.part(kind).failures.entry(failure.kind).or_default() += 1;
+                self.sample(kind, None, Some(failure.kind), redactor, || failure.reason.clone());
+            }
+        }
+    }
+
+    fn sample(
+        &mut self,
+        kind: &Kind,
+        status: Option<u16>,
+        failure: Option<FailureKind>,
+        redactor: &Redactor,
+        text: impl FnOnce() -> String,
+    ) {
+        let known = |sample: &Sample| sample.status == status && sample.failure == failure;
+        if self.samples.len() >= SAMPLES || self.samples.iter().any(known) {
+            return;
+        }
+        // Secrets first: a cut could leave half of one, which nothing would recognise. The end of
+        // a body that was not kept whole may be such a half.
+        let text = text();
+        let is_cut = text.len() >= KEPT;
+        let text = redactor.clean(&text);
+        let text = text::safe(&text);
+        let text = if is_cut {
+            &text[..text.floor_char_boundary(text.len().saturating_sub(LONGEST_SECRET))]
+        } else {
+            &text
+        };
+        self.samples.push(Sample {
+            status,
+            failure,
+            template: kind.template.to_string(),
+            text: text::cut(text, SAMPLE_WIDTH).into_owned(),
+        });
+    }
+
+    fn together(&self) -> Outcomes {
+        let mut all = Outcomes::default();
+        for part in self.parts.values() {
+            all.fired += part.fired;
+            for (status, count) in &part.statuses {
+                *all.statuses.entry(*status).or_default() += count;
+            }
+            for (kind, count) in &part.failures {
+                *all.failures.entry(*kind).or_default() += count;
+            }
+        }
+        all
+    }
+
+    /// Where the run stands; `due` is what the schedule asks for by now.
+    pub(super) fn progress(&mut self, elapsed: Duration, due: u64) -> Progress {
+        let outcomes = self.together();
+        let progress = Progress {
+            elapsed,
+            due,
+            latency: Latency::of(&self.latency),
+            recent: Latency::of(&self.recent),
+            outcomes,
+        };
+        self.recent.reset();
+        progress
+    }
+
+    pub(super) fn summary(&self, elapsed: Duration, due: u64, stopped: bool) -> Summary {
+        let outcomes = self.together();
+        // A shot that was let go while the end was being noticed counts as due.
+        let due = due.max(outcomes.fired);
+        Summary {
+            elapsed_s: elapsed.as_secs_f64(),
+            due,
+            unsent: due - outcomes.fired,
+            sent: outcomes.sent(),
+            answered: outcomes.answered(),
+            accepted: outcomes.accepted(),
+            failed: outcomes.failed(),
+            unfinished: outcomes.unfinished(),
+            stopped,
+            sent_per_s: per_second(outcomes.sent(), elapsed),
+            latency_s: Latency::of(&self.latency),
+            service_s: Latency::of(&self.service),
+            lateness_s: Latency::of(&self.lateness),
+            statuses: outcomes.statuses,
+            failures: outcomes.failures,
+            parts: self
+                .parts
+                .iter()
+                .map(|(kind, outcomes)| Part {
+                    template: kind.template.to_string(),
+                    variant: kind.variant.name(),
+                    poison: kind.poison.as_deref().map(ToOwned::to_owned),
+                    outcomes: outcomes.clone(),
+                })
+                .collect(),
+            samples: self.samples.clone(),
+        }
+    }
+}
+
+fn per_second(count: u64, elapsed: Duration) -> Option<f64> {
+    (!elapsed.is_zero()).then(|| count as f64 / elapsed.as_secs_f64())
+}
+
+fn histogram() -> Histogram<u64> {
+    let micros = u64::try_from(LONGEST.as_micros()).unwrap_or(u64::MAX);
+    #[expect(clippy::expect_used, reason = "the bounds are constants")]
+    Histogram::new_with_bounds(1, micros, 3).expect("invariant: 1 µs to 1 h at 3 digits is a valid range")
+}
+
+fn record(histogram: &mut Histogram<u64>, value: Duration) {
+    histogram.saturating_record(u64::try_from(value.as_micros()).unwrap_or(u64::MAX).max(1));
+}
+
+/// Where a run stands.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Progress {
+    /// Since its start.
+    pub elapsed: Duration,
+    /// What the schedule asks for by now.
+    pub due: u64,
+    /// What became of the shots so far.
+    pub outcomes: Outcomes,
+    /// From the intended time to the answer, since the start.
+    pub latency: Latency,
+    /// The same since the progress before.
+    pub recent: Latency,
+}
+
+/// What a run came to. `sent = answered + failed on a connection + unfinished`, exactly.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// From the start to the last answer.
+    pub elapsed_s: f64,
+    /// Shots that the schedule asked for.
+    pub due: u64,
+    /// Of those, never taken up: the target was slower than the schedule, or the run was stopped.
+    pub unsent: u64,
+    /// Requests put on a connection.
+    pub sent: u64,
+    /// Answers of any status.
+    pub answered: u64,
+    /// Answers from 200 to 299.
+    pub accepted: u64,
+    /// Requests without an answer for a reason that is known; those that found no connection included.
+    pub failed: u64,
+    /// Requests without an answer when the run was ended.
+    pub unfinished: u64,
+    /// Whether it was stopped before its limit.
+    pub stopped: bool,
+    /// Sent over elapsed.
+    pub sent_per_s: Option<f64>,
+    /// Answers by status.
+    pub statuses: BTreeMap<u16, u64>,
+    /// Failures by kind.
+    pub failures: BTreeMap<FailureKind, u64>,
+    /// From the intended time to the answer: what a provider would have seen.
+    pub latency_s: Latency,
+    /// From the sending to the answer: what the target alone took.
+    pub service_s: Latency,
+    /// From the intended time to the sending: how far the schedule was missed.
+    pub lateness_s: Latency,
+    /// By template, variant and poison.
+    pub parts: Vec<Part>,
+    /// The first answer of each status that is no success, and the first failure of each kind.
+    pub samples: Vec<Sample>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::act::fire::Variant;
+
+    fn kind() -> Kind {
+        Kind {
+            template: "t".into(),
+            variant: Variant::Valid,
+            poison: None,
+        }
+    }
+
+    fn times(intended: u64, sent: u64, done: u64) -> Times {
+        Times {
+            intended: Duration::from_millis(intended),
+            sent: Some(Duration::from_millis(sent)),
+            done: Duration::from_millis(done),
+        }
+    }
+
+    fn answer(status: u16, body: &str) -> Answer {
+        Answer {
+            status,
+            body: body.as_bytes().to_vec(),
+        }
+    }
+
+    #[test]
+    fn every_shot_is_in_exactly_one_count() {
+        let mut tally = Tally::new();
+        let redactor = Redactor::default();
+        for _ in 0..6 {
+            tally.fired(&kind());
+        }
+        tally.done(&kind(), times(0, 0, 5), &Ok(answer(200, "")), &redactor);
+        tally.done(&kind(), times(0, 0, 5), &Ok(answer(503, "later")), &redactor);
+        for failure in [FailureKind::Connect, FailureKind::Timeout, FailureKind::Closed] {
+            tally.done(&kind(), times(0, 0, 5), &Err(Failure::new(failure, "why")), &redactor);
+        }
+        let summary = tally.summary(Duration::from_secs(2), 10, true);
+        assert_eq!((summary.due, summary.unsent, summary.sent), (10, 4, 5));
+        assert_eq!((summary.answered, summary.accepted), (2, 1));
+        assert_eq!((summary.failed, summary.unfinished), (3, 1));
+        let failed_there = summary.failures[&FailureKind::Timeout] + summary.failures[&FailureKind::Closed];
+        assert_eq!(summary.sent, summary.answered + failed_there + summary.unfinished);
+        assert_eq!(summary.sent_per_s, Some(2.5));
+    }
+
+    #[test]
+    fn latency_counts_from_the_intended_time_and_service_from_the_sending() {
+        let mut tally = Tally::new();
+        tally.fired(&kind());
+        tally.done(
+            &kind(),
+            times(100, 1_100, 1_105),
+            &Ok(answer(200, "")),
+            &Redactor::default(),
+        );
+        let summary = tally.summary(Duration::from_secs(2), 1, false);
+        let near = |value: Option<f64>, expected: f64| (value.unwrap() - expected).abs() < expected * 0.002;
+        assert!(near(summary.latency_s.p99, 1.005), "{:?}", summary.latency_s);
+        assert!(near(summary.service_s.max, 0.005), "{:?}", summary.service_s);
+        assert!(near(summary.lateness_s.p50, 1.0), "{:?}", summary.lateness_s);
+    }
+
+    #[test]
+    fn nothing_measured_is_unknown_and_not_zero() {
+        let summary = Tally::new().summary(Duration::ZERO, 0, false);
+        assert_eq!(summary.latency_s.p99, None);
+        assert_eq!(summary.sent_per_s, None);
+        assert!(serde_json::to_string(&summary).unwrap().contains("\"p99\":null"));
+    }
+
+    #[test]
+    fn a_sample_is_safe_and_holds_no_secret() {
+        let mut redactor = Redactor::default();
+        redactor.learn("s3cr3t-key");
+        let mut tally = Tally::new();
+        let body = format!("\x1b[31mexpected s3cr3t-key{}", "x".repeat(2_000));
+        tally.done(&kind(), times(0, 0, 1), &Ok(answer(401, &body)), &redactor);
+        tally.done(&kind(), times(0, 0, 1), &Ok(answer(401, "second")), &redactor);
+        let samples = tally.summary(Duration::ZERO, 0, false).samples;
+        assert_eq!(samples.len(), 1);
+        assert!(
+            samples[0].text.starts_with("\\x1b[31mexpected •••x"),
+            "{}",
+            samples[0].text
+        );
+        assert_eq!(text::width(&samples[0].text), SAMPLE_WIDTH);
+        // Half a secret at the end of what was kept of a long body.
+        let mut tally = Tally::new();
+        let body = format!("{}s3cr3t", "s3cr3t-key".repeat(300));
+        tally.done(
+            &kind(),
+            times(0, 0, 1),
+            &Ok(answer(401, &body[body.len() - KEPT..])),
+            &redactor,
+        );
+        let samples = tally.summary(Duration::ZERO, 0, false).samples;
+        assert!(!samples[0].text.contains("s3cr3t"), "{}", samples[0].text);
+    }
+
+    #[test]
+    fn recent_latency_starts_afresh_at_every_look() {
+        let mut tally = Tally::new();
+        tally.done(&kind(), times(0, 0, 10), &Ok(answer(200, "")), &Redactor::default());
+        let second = Duration::from_secs(1);
+        let first = tally.progress(second, 1);
+        assert_eq!((first.latency.count, first.recent.count), (1, 1));
+        let next = tally.progress(second, 1);
+        assert_eq!((next.latency.count, next.recent.count), (1, 0));
+    }
+}

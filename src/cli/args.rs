@@ -1,0 +1,393 @@
+//! The command line's grammar.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::styling::{AnsiColor, Style, Styles};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
+
+use super::lab::{DemoArgs, LabCommand};
+use crate::config::{Overrides, parse_duration};
+
+const ABOUT: &str = "\
+A terminal console for webhook pipelines: do webhooks arrive, wait, get processed or die, and why. \
+Watching changes nothing on any system.";
+
+/// One line a paragraph: the width of the terminal decides where it breaks.
+const AFTER_HELP: &str = "\
+Examples:
+  hookwatch --nats nats://127.0.0.1:4222 --stream webhooks
+  hookwatch --context production --metrics gw=http://10.0.0.7:9100/metrics
+  hookwatch snapshot --json --wait 10s | jq .flow
+
+Flags come before the environment (HOOKWATCH_*, NATS_URL, DATABASE_URL, PG*), then hookwatch.toml, then defaults. \
+`hookwatch config` shows what holds and where it is from.
+
+Exit codes: 0 done, 1 ran and failed or partial, 2 refused or unreadable, 130 interrupted. \
+Of check: 0 ok, 1 warning, 2 critical, 3 unknown.";
+
+const STYLES: Styles = Styles::styled()
+    .header(Style::new().bold())
+    .usage(Style::new().bold())
+    .literal(Style::new().bold())
+    .placeholder(Style::new())
+    .error(AnsiColor::Red.on_default().bold());
+
+/// What the command line says.
+#[derive(Debug, Parser)]
+#[command(name = "hookwatch", version, about = ABOUT, after_help = AFTER_HELP, styles = STYLES, max_term_width = 100)]
+pub struct Cli {
+    /// What to do; nothing means `watch`.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// What to connect to, when it stands before the command.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    /// How the console looks, when there is no command.
+    #[command(flatten)]
+    pub console: ConsoleArgs,
+    /// Write a log to FILE, without secrets; `HOOKWATCH_LOG` filters it
+    #[arg(long, value_name = "FILE", global = true, help_heading = "Log")]
+    pub log: Option<PathBuf>,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Open the console (the default)
+    Watch(WatchArgs),
+    /// Print one reading: for people, or as JSON with stable keys
+    Snapshot(SnapshotArgs),
+    /// One line and an exit code, as monitoring systems want them
+    Check(CheckArgs),
+    /// Show the resolved configuration and where each value is from
+    Config(ConfigArgs),
+    /// Watch a private pipeline with a made-up load, gone without a trace at the end
+    Demo(DemoArgs),
+    /// The reference pipeline and a load for it, each part a process of its own
+    Lab {
+        /// Which part
+        #[command(subcommand)]
+        command: LabCommand,
+    },
+    /// List the themes
+    Themes,
+    /// List the keys of the console
+    Keys,
+    /// Print a completion script
+    Completions {
+        /// For which shell
+        shell: Shell,
+    },
+    /// Print a manual page (troff): hookwatch man | man -l -
+    Man {
+        /// A command's own page
+        command: Option<String>,
+    },
+}
+
+impl Command {
+    /// Its name, as it is typed.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Watch(_) => "watch",
+            Self::Snapshot(_) => "snapshot",
+            Self::Check(_) => "check",
+            Self::Config(_) => "config",
+            Self::Demo(_) => "demo",
+            Self::Lab { .. } => "lab",
+            Self::Themes => "themes",
+            Self::Keys => "keys",
+            Self::Completions { .. } => "completions",
+            Self::Man { .. } => "man",
+        }
+    }
+
+    fn connection(&self) -> Option<&ConnectionArgs> {
+        match self {
+            Self::Watch(args) => Some(&args.connection),
+            Self::Snapshot(args) => Some(&args.connection),
+            Self::Check(args) => Some(&args.connection),
+            Self::Config(args) => Some(&args.connection),
+            _ => None,
+        }
+    }
+
+    fn console(&self) -> Option<&ConsoleArgs> {
+        match self {
+            Self::Watch(args) => Some(&args.console),
+            Self::Config(args) => Some(&args.console),
+            Self::Demo(args) => Some(&args.console),
+            _ => None,
+        }
+    }
+}
+
+/// What to connect to. Every part is optional.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = "Connection")]
+pub struct ConnectionArgs {
+    /// A profile of the configuration file
+    #[arg(long, short, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// The configuration file
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// A context of the NATS CLI
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+    /// NATS servers, with commas between several
+    #[arg(long, value_name = "URL")]
+    pub nats: Option<String>,
+    /// A NATS credentials file
+    #[arg(long, value_name = "FILE")]
+    pub creds: Option<String>,
+    /// The NATS monitoring port, `http://host:8222`
+    #[arg(long, value_name = "URL")]
+    pub monitoring: Option<String>,
+    /// A metrics endpoint; repeat it for each
+    #[arg(long, value_name = "[NAME=]URL")]
+    pub metrics: Vec<String>,
+    /// The database
+    #[arg(long, value_name = "URL")]
+    pub postgres: Option<String>,
+    /// The stream that webhooks wait in
+    #[arg(long, value_name = "NAME")]
+    pub stream: Option<String>,
+    /// The workers' consumer
+    #[arg(long, value_name = "NAME")]
+    pub consumer: Option<String>,
+    /// The dead letter stream
+    #[arg(long, value_name = "NAME")]
+    pub dlq: Option<String>,
+}
+
+/// How the console looks and behaves.
+#[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = "Console")]
+pub struct ConsoleArgs {
+    /// A theme
+    #[arg(long, value_name = "NAME")]
+    pub theme: Option<String>,
+    /// Draw with ASCII characters only
+    #[arg(long)]
+    pub ascii: bool,
+    /// Leave the mouse to the terminal
+    #[arg(long)]
+    pub no_mouse: bool,
+    /// Show times in UTC (the default)
+    #[arg(long, conflicts_with = "local")]
+    pub utc: bool,
+    /// Show times in local time
+    #[arg(long)]
+    pub local: bool,
+    /// Refuse every action
+    #[arg(long)]
+    pub read_only: bool,
+}
+
+/// `hookwatch watch`
+#[derive(Args, Clone, Debug, Default)]
+pub struct WatchArgs {
+    /// What to connect to.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    /// How the console looks.
+    #[command(flatten)]
+    pub console: ConsoleArgs,
+}
+
+/// `hookwatch snapshot`
+#[derive(Args, Clone, Debug)]
+pub struct SnapshotArgs {
+    /// How long to watch before the reading; rates are over at most 10s
+    #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = parse_duration)]
+    pub wait: Duration,
+    /// Print JSON: numbers in SI units, null for what is not known
+    #[arg(long)]
+    pub json: bool,
+    /// What to connect to.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+}
+
+/// `hookwatch check`
+#[derive(Args, Clone, Debug)]
+pub struct CheckArgs {
+    /// How long to watch before the verdict
+    #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = parse_duration)]
+    pub wait: Duration,
+    /// Print one JSON object instead of the line
+    #[arg(long)]
+    pub json: bool,
+    /// What to connect to.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+}
+
+/// `hookwatch config`
+#[derive(Args, Clone, Debug)]
+pub struct ConfigArgs {
+    /// Print a configuration file with every key explained
+    #[arg(long, conflicts_with = "path")]
+    pub example: bool,
+    /// Print where the configuration file is looked for
+    #[arg(long)]
+    pub path: bool,
+    /// What to connect to.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    /// How the console looks.
+    #[command(flatten)]
+    pub console: ConsoleArgs,
+}
+
+impl Cli {
+    /// Reads the arguments, the program's name first.
+    ///
+    /// # Errors
+    /// Help and version (exit code 0) as well as wrong usage (exit code 2).
+    pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let cli = Self::try_parse_from(args)?;
+        cli.refuse_what_has_no_meaning()?;
+        Ok(cli)
+    }
+
+    /// Options before a command are options of that command, if it has them.
+    fn refuse_what_has_no_meaning(&self) -> Result<(), clap::Error> {
+        let Some(command) = &self.command else { return Ok(()) };
+        let what = if command.connection().is_none() && self.connection != ConnectionArgs::default() {
+            "connection"
+        } else if command.console().is_none() && self.console != ConsoleArgs::default() {
+            "console"
+        } else {
+            return Ok(());
+        };
+        let text = format!("`{}` has no {what} options", command.name());
+        Err(Self::command().error(ErrorKind::ArgumentConflict, text))
+    }
+
+    /// What the arguments say of the configuration.
+    #[must_use]
+    pub fn overrides(&self) -> Overrides {
+        let of_command = self.command.as_ref();
+        let connection = of_command.and_then(Command::connection).cloned().unwrap_or_default();
+        let console = of_command.and_then(Command::console).cloned().unwrap_or_default();
+        let (first, console_first) = (self.connection.clone(), &self.console);
+        let utc = console.utc || console_first.utc;
+        let local = console.local || console_first.local;
+        Overrides {
+            profile: connection.profile.or(first.profile),
+            config: connection.config.or(first.config),
+            context: connection.context.or(first.context),
+            nats: connection.nats.or(first.nats),
+            creds: connection.creds.or(first.creds),
+            monitoring: connection.monitoring.or(first.monitoring),
+            metrics: [first.metrics, connection.metrics].concat(),
+            postgres: connection.postgres.or(first.postgres),
+            stream: connection.stream.or(first.stream),
+            consumer: connection.consumer.or(first.consumer),
+            dlq: connection.dlq.or(first.dlq),
+            read_only: console.read_only || console_first.read_only,
+            theme: console.theme.or_else(|| console_first.theme.clone()),
+            ascii: console.ascii || console_first.ascii,
+            no_mouse: console.no_mouse || console_first.no_mouse,
+            utc: (utc || local).then_some(utc),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Cli, clap::Error> {
+        let words = std::iter::once("hookwatch").chain(line.split_whitespace());
+        Cli::read(words.map(OsString::from))
+    }
+
+    #[test]
+    fn the_grammar_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_command_means_watch_and_takes_its_options() {
+        let cli = read("--nats nats://a --theme dark --local --metrics a:1 --metrics b:2").unwrap();
+        assert!(cli.command.is_none());
+        let overrides = cli.overrides();
+        assert_eq!(overrides.nats.as_deref(), Some("nats://a"));
+        assert_eq!(overrides.metrics, ["a:1", "b:2"]);
+        assert_eq!((overrides.theme.as_deref(), overrides.utc), (Some("dark"), Some(false)));
+        assert_eq!(
+            overrides,
+            read("watch --nats nats://a --theme dark --local --metrics a:1 --metrics b:2")
+                .unwrap()
+                .overrides()
+        );
+    }
+
+    #[test]
+    fn connection_options_may_stand_before_the_command_or_after_it() {
+        let before = read("--profile p --metrics a:1 snapshot --json").unwrap();
+        let after = read("snapshot --json --profile p --metrics a:1").unwrap();
+        assert_eq!(before.overrides(), after.overrides());
+        assert_eq!(
+            read("-p a check -p b").unwrap().overrides().profile.as_deref(),
+            Some("b")
+        );
+        assert!(read("snapshot --log /x").unwrap().log.is_some() && read("--log /x snapshot").unwrap().log.is_some());
+    }
+
+    #[test]
+    fn options_that_a_command_cannot_use_are_refused() {
+        for line in [
+            "--theme dark snapshot",
+            "--nats a completions bash",
+            "--nats a man",
+            "--utc --local",
+            "--read-only check",
+        ] {
+            assert_eq!(read(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+        assert!(read("--theme dark config").is_ok() && read("--theme dark watch").is_ok());
+    }
+
+    #[test]
+    fn a_duration_is_read_with_its_unit() {
+        let Some(Command::Snapshot(args)) = read("snapshot --wait 500ms").unwrap().command else {
+            panic!()
+        };
+        assert_eq!(args.wait, Duration::from_millis(500));
+        let error = read("snapshot --wait 20").unwrap_err().to_string();
+        assert!(
+            error.contains("the unit is missing: write it like 500ms, 20s or 2m"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn help_fits_eighty_columns() {
+        let mut command = Cli::command().term_width(80);
+        command.build();
+        let names: Vec<String> = command.get_subcommands().map(|c| c.get_name().to_owned()).collect();
+        let mut pages = vec![
+            command.render_help().to_string(),
+            command.render_long_help().to_string(),
+        ];
+        for name in names {
+            let sub = command.find_subcommand_mut(&name).unwrap();
+            pages.push(sub.clone().term_width(80).render_help().to_string());
+        }
+        for page in pages {
+            for line in page.lines() {
+                assert!(crate::base::text::width(line) <= 80, "{line}");
+            }
+        }
+    }
+}

@@ -1,0 +1,589 @@
+//! Pictures for tests and benches: a pipeline that falls behind, one that has just started, one
+//! whose sources fail, and one whose names attack the screen.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::hookwatch;
+use hookwatch::base::time::{Moment, Timestamp};
+use hookwatch::console::app::{App, Options, Still};
+use hookwatch::console::screen::Badge;
+use hookwatch::model::field::Field;
+use hookwatch::model::{
+    Event, EventKind, Flow, Health, Histories, Ledger, LedgerLine, Provider, Queue, QueueState, Reading, ReadingState,
+    SeriesKey, Severity, SourceView, Verdict, View, Worker, WorkerState,
+};
+use hookwatch::sample::{AccountReading, Blocked, DatabaseReading, Panel, ServerReading, SourceId, SourceKind};
+
+/// How old the session of every fixture is.
+const AGE: Duration = Duration::from_secs(1_322);
+
+/// A console that shows a picture.
+pub(crate) fn app((view, histories): (View, Histories), badges: &[Badge]) -> App {
+    let options = Options {
+        badges: badges.to_vec(),
+        themes: ["dark", "light", "base"].map(Arc::from).to_vec(),
+        ..Options::default()
+    };
+    App::still(Still { view, histories }, Some("webhooks".into()), options)
+}
+
+pub(crate) fn now() -> Moment {
+    Moment {
+        at: at("14:03:22"),
+        mono: AGE,
+    }
+}
+
+/// A moment some seconds ago.
+fn before(seconds: u64) -> Moment {
+    let ago = Duration::from_secs(seconds);
+    Moment {
+        at: now().at - ago,
+        mono: AGE.saturating_sub(ago),
+    }
+}
+
+fn at(clock: &str) -> Timestamp {
+    format!("2026-07-31T{clock}Z").parse().unwrap_or_default()
+}
+
+fn source(kind: SourceKind, name: &str) -> SourceId {
+    SourceId::new(kind, name)
+}
+
+fn value(value: f64) -> Reading {
+    Reading::fresh(value, now().at, source(SourceKind::Jetstream, "nats"))
+}
+
+fn healthy(kind: SourceKind, name: &str, micros: u64) -> SourceView {
+    SourceView {
+        id: source(kind, name),
+        state: Health::Ok,
+        since: at("13:41:20"),
+        age: Some(Duration::from_millis(400)),
+        latency: Some(Duration::from_micros(micros)),
+        error: None,
+        retry_in: None,
+    }
+}
+
+/// A pipeline that falls behind since 13:58, with letters that die.
+pub(crate) fn rich() -> (View, Histories) {
+    let mut view = View::empty("demo", now());
+    view.started = at("13:41:20");
+    view.window_s = 10.0;
+    view.sources = vec![
+        healthy(SourceKind::Jetstream, "nats", 600),
+        healthy(SourceKind::Metrics, "gateway", 1_900),
+        healthy(SourceKind::Metrics, "w-1", 2_100),
+        healthy(SourceKind::Metrics, "w-2", 2_000),
+        healthy(SourceKind::Metrics, "w-3", 2_300),
+        healthy(SourceKind::Metrics, "w-4", 2_200),
+        healthy(SourceKind::Postgres, "postgres", 1_200),
+    ];
+    view.flow = rich_flow();
+    view.providers = [
+        ("telnyx", 9_001.0, 7_010.0, 0.0, 0.004, 0.011),
+        ("resend", 3_180.0, 2_640.0, 0.002, 0.005, 0.014),
+        ("stripe", 250.0, 220.0, 0.041, 0.007, 0.019),
+    ]
+    .map(|(name, received, processed, errors, p50, p99)| Provider {
+        name: name.into(),
+        received_per_s: value(received),
+        processed_per_s: value(processed),
+        error_ratio: value(errors),
+        response_p50_s: value(p50),
+        response_p99_s: value(p99),
+    })
+    .to_vec();
+    view.workers = [
+        ("w-1", 2_471.0, 100.0),
+        ("w-2", 2_466.0, 100.0),
+        ("w-3", 2_470.0, 100.0),
+        ("w-4", 2_463.0, 97.0),
+    ]
+    .into_iter()
+    .enumerate()
+    .map(|(number, (name, rate, batch))| worker(number, name, rate, batch))
+    .collect();
+    view.ledger = rich_ledger();
+    view.verdicts = rich_verdicts();
+    view.events = rich_events();
+    view.queues = rich_queues();
+    view.server = Some(server());
+    view.database = Some(database());
+    (view, rich_histories())
+}
+
+fn rich_flow() -> Flow {
+    Flow {
+        received_per_s: value(12_431.0),
+        received_total: value(1_204_331.0),
+        response_p99_s: value(0.012),
+        queued_per_s: value(12_431.0),
+        queued_total: value(1_204_331.0),
+        refused_total: value(0.0),
+        unconfirmed_total: value(0.0),
+        stored_per_s: value(12_431.0),
+        backlog: value(84_210.0),
+        backlog_per_s: value(2_561.0),
+        oldest_waiting_s: value(8.4),
+        oldest_held_s: value(0.3),
+        drain_eta_s: Reading::unknown(),
+        limit_eta_s: value(1_260.0),
+        limit: Some("max_bytes".to_owned()),
+        processed_per_s: value(9_870.0),
+        processed_total: value(1_120_084.0),
+        batch_p95_s: value(0.210),
+        written_per_s: value(9_866.0),
+        written_total: value(1_120_084.0),
+        update_p95_s: value(0.031),
+        dead: value(37.0),
+        dead_per_min: value(4.0),
+    }
+}
+
+fn worker(number: usize, name: &str, rate: f64, batch: f64) -> Worker {
+    let begun = if number == 3 { 20 } else { 4 };
+    let recent = (0..60)
+        .map(|second: usize| {
+            let ramp = ((second as f32 - begun as f32) / 12.0).clamp(0.0, 1.0);
+            (second >= begun).then_some(ramp * (2_300.0 + wave(second * (number + 3)) * 170.0))
+        })
+        .collect();
+    Worker {
+        name: name.into(),
+        state: WorkerState::Up,
+        seen_by: vec!["metrics".into(), "postgres".into()],
+        rate_per_s: value(rate),
+        recent,
+        batch_size: value(batch),
+        batch_p95_s: value(0.21),
+        errors_per_s: value(0.0),
+        breaker: value(0.0),
+        cpu: value(0.62),
+        memory: value(11_300_000.0),
+        last_seen_s: value(0.4),
+    }
+}
+
+fn rich_ledger() -> Ledger {
+    let line = |line: &str, label: &str, left: f64, terms: &[(&str, f64)], tolerance: f64| LedgerLine {
+        line: line.into(),
+        left_label: label.into(),
+        left: Some(left),
+        right: Some(terms.iter().map(|(_, value)| value).sum()),
+        terms: terms
+            .iter()
+            .map(|(name, value)| (Arc::from(*name), Some(*value)))
+            .collect(),
+        difference: Some(0.0),
+        tolerance: Some(tolerance),
+        balanced: Some(true),
+    };
+    Ledger {
+        since: Some(at("13:41:20")),
+        lines: vec![
+            line(
+                "received",
+                "received",
+                1_204_331.0,
+                &[("queued", 1_204_331.0), ("refused", 0.0), ("unconfirmed", 0.0)],
+                14.0,
+            ),
+            line(
+                "stored",
+                "queued + replayed",
+                1_204_331.0,
+                &[("stored", 1_204_331.0), ("duplicates", 0.0)],
+                120.0,
+            ),
+            line(
+                "left",
+                "left the stream",
+                1_120_121.0,
+                &[("acks", 1_120_121.0), ("terminated", 0.0), ("evicted", 0.0)],
+                400.0,
+            ),
+            line(
+                "acked",
+                "worker acks",
+                1_120_121.0,
+                &[("processed", 1_120_084.0), ("dead letters", 37.0)],
+                400.0,
+            ),
+            line(
+                "written",
+                "processed",
+                1_120_084.0,
+                &[("rows", 1_120_080.0), ("skipped", 4.0)],
+                400.0,
+            ),
+            line("total", "accounted for", 1_204_331.0, &[("stored", 1_204_331.0)], 400.0),
+        ],
+    }
+}
+
+fn rich_verdicts() -> Vec<Verdict> {
+    vec![
+        Verdict {
+            id: "backlog_growing".into(),
+            subject: Some("webhooks/workers".into()),
+            severity: Severity::Warning,
+            since: at("13:58:03"),
+            text: "Falling behind by 2,561/s".to_owned(),
+            evidence: vec![
+                "4 workers pull, each at its ceiling of 2,470/s".to_owned(),
+                "database p95 31 ms, breaker closed".to_owned(),
+            ],
+            next: "6 workers would drain it in 9 min; as it is, max_bytes is reached in 21 min".to_owned(),
+        },
+        Verdict {
+            id: "error_rate".into(),
+            subject: Some("stripe".into()),
+            severity: Severity::Warning,
+            since: at("14:01:40"),
+            text: "4.1 % of stripe's webhooks fail".to_owned(),
+            evidence: vec!["615 of 15,000 in the last 60 s: invalid payload".to_owned()],
+            next: "look at the latest example under Failures".to_owned(),
+        },
+    ]
+}
+
+fn rich_events() -> Vec<Event> {
+    [
+        (
+            "13:41:20",
+            EventKind::Console,
+            Severity::Info,
+            "console started",
+            "profile demo, read-only",
+            1,
+        ),
+        (
+            "13:58:03",
+            EventKind::Verdict,
+            Severity::Warning,
+            "backlog growing",
+            "ingest rose from 8,120/s to 12,400/s, telnyx",
+            1,
+        ),
+        (
+            "14:01:12",
+            EventKind::Process,
+            Severity::Info,
+            "worker w-4 up",
+            "build 2026.11.2",
+            1,
+        ),
+        (
+            "14:02:58",
+            EventKind::Advisory,
+            Severity::Critical,
+            "3 letters dead",
+            "timeout after 3,004 ms on UPDATE recipients",
+            3,
+        ),
+    ]
+    .map(|(clock, kind, severity, text, detail, count)| Event {
+        at: at(clock),
+        kind,
+        severity,
+        text: text.to_owned(),
+        detail: detail.to_owned(),
+        count,
+    })
+    .to_vec()
+}
+
+fn rich_queues() -> Vec<Queue> {
+    let queue = |stream: &str, consumer: Option<&str>, state, pending, held| Queue {
+        stream: stream.into(),
+        consumer: consumer.map(Arc::from),
+        messages: value(pending),
+        bytes: value(pending * 812.0),
+        pending: value(pending),
+        ack_pending: value(held),
+        retries_per_s: value(0.4),
+        parked: value(0.0),
+        state,
+        replicas: 1,
+        ..Queue::default()
+    };
+    vec![
+        queue("webhooks", Some("workers"), QueueState::Growing, 80_210.0, 4_000.0),
+        queue("webhooks_dlq", None, QueueState::Idle, 37.0, 0.0),
+    ]
+}
+
+fn server() -> ServerReading {
+    ServerReading {
+        server_id: "NDJ5".to_owned(),
+        name: "demo".to_owned(),
+        version: "2.9.10".to_owned(),
+        cluster: None,
+        rtt: Duration::from_micros(600),
+        skew_s: None,
+        account: Some(AccountReading {
+            storage: 68_400_000,
+            streams: 2,
+            consumers: 1,
+            ..AccountReading::default()
+        }),
+        our_requests: 5_288,
+    }
+}
+
+fn database() -> DatabaseReading {
+    DatabaseReading {
+        version: "15.13".to_owned(),
+        started: Some(at("13:41:18")),
+        latency: Duration::from_micros(1_200),
+        connections: Some(11),
+        max_connections: Some(100),
+        active: Some(5),
+        idle_in_transaction: Some(0),
+        longest_transaction: Some(Duration::from_millis(38)),
+        size: Some(412_000_000),
+        ..DatabaseReading::default()
+    }
+}
+
+/// A number between -1 and 1 that looks like chance and is always the same.
+fn wave(seed: usize) -> f32 {
+    let mixed = (seed as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+    mixed as f32 / (1 << 23) as f32 - 1.0
+}
+
+/// 15 minutes in which ingest rises above what workers can do.
+fn rich_histories() -> Histories {
+    let mut histories = Histories::default();
+    let mut backlog = 180.0f32;
+    for second in 0..=900usize {
+        let moment = before(900 - second as u64);
+        let calm = 8_300.0 + 750.0 * (second as f32 / 48.0).sin() + wave(second) * 160.0;
+        let surge =
+            4_100.0 * ((second as f32 - 580.0) / 50.0).clamp(0.0, 1.0) * (1.0 + 0.06 * (second as f32 / 30.0).cos());
+        let ingest = calm + surge;
+        let processing = ingest.min(9_870.0 + wave(second * 7) * 110.0);
+        backlog = (backlog + (ingest - processing) * 0.115).max(150.0);
+        for (field, value) in [
+            (Field::StoredPerS, ingest),
+            (Field::ProcessedPerS, processing),
+            (Field::Backlog, backlog),
+        ] {
+            histories.record(&SeriesKey::of(field), moment, Some(f64::from(value)));
+        }
+    }
+    histories
+}
+
+/// Everything in order: the same pipeline with enough workers.
+pub(crate) fn healthy_pipeline() -> (View, Histories) {
+    let (mut view, _) = rich();
+    view.verdicts.clear();
+    view.flow.backlog = value(180.0);
+    view.flow.backlog_per_s = value(-3.0);
+    view.flow.oldest_waiting_s = value(0.04);
+    view.flow.processed_per_s = value(12_431.0);
+    view.flow.written_per_s = value(12_431.0);
+    view.flow.limit_eta_s = Reading::unknown();
+    view.flow.dead = value(0.0);
+    view.flow.dead_per_min = value(0.0);
+    view.queues[0].state = QueueState::Draining;
+    view.providers[2].error_ratio = value(0.0);
+    view.events.truncate(1);
+    let mut histories = Histories::default();
+    for second in 0..=900usize {
+        let moment = before(900 - second as u64);
+        let ingest = 12_000.0 + 400.0 * (second as f32 / 48.0).sin() + wave(second) * 120.0;
+        // 20 seconds in which nobody could be asked.
+        let known = !(300..320).contains(&second);
+        for (field, value) in [
+            (Field::StoredPerS, ingest),
+            (Field::ProcessedPerS, ingest - wave(second) * 60.0),
+            (Field::Backlog, 180.0 + wave(second) * 90.0),
+        ] {
+            histories.record(&SeriesKey::of(field), moment, known.then_some(f64::from(value)));
+        }
+    }
+    (view, histories)
+}
+
+/// Nothing is configured.
+pub(crate) fn empty() -> (View, Histories) {
+    (View::empty("default", now()), Histories::default())
+}
+
+/// Everything is configured, nothing has answered yet.
+pub(crate) fn connecting() -> (View, Histories) {
+    let mut view = View::empty(
+        "demo",
+        Moment {
+            mono: Duration::from_millis(40),
+            ..now()
+        },
+    );
+    view.sources = [
+        (SourceKind::Jetstream, "nats"),
+        (SourceKind::Metrics, "gateway"),
+        (SourceKind::Postgres, "postgres"),
+    ]
+    .map(|(kind, name)| SourceView {
+        state: Health::Connecting,
+        age: None,
+        latency: None,
+        ..healthy(kind, name, 0)
+    })
+    .to_vec();
+    (view, Histories::default())
+}
+
+/// Postgres refuses, a worker is gone, NATS is silent: the rest keeps moving.
+pub(crate) fn failing() -> (View, Histories) {
+    let (mut view, histories) = rich();
+    let stale = |reading: &mut Reading, seconds: u64| {
+        reading.state = ReadingState::Stale;
+        reading.at = Some(now().at - Duration::from_secs(seconds));
+    };
+    view.sources[0] = SourceView {
+        state: Health::Stale,
+        since: at("14:03:08"),
+        age: Some(Duration::from_secs(14)),
+        ..view.sources[0].clone()
+    };
+    view.sources[4] = SourceView {
+        state: Health::Failing,
+        since: at("14:03:13"),
+        age: Some(Duration::from_secs(9)),
+        latency: None,
+        error: Some("scrape http://127.0.0.1:9103/metrics: connection refused → is the worker running?".to_owned()),
+        retry_in: Some(Duration::from_millis(1_400)),
+        ..view.sources[4].clone()
+    };
+    view.sources[6] = SourceView {
+        state: Health::Failing,
+        since: at("14:02:41"),
+        age: Some(Duration::from_secs(41)),
+        latency: None,
+        error: Some(
+            "connect to postgres://console@10.0.3.7:5432/webhooks: password authentication failed for user \"console\" → check DATABASE_URL, or ask for: GRANT SELECT ON webhook_counters TO console"
+                .to_owned(),
+        ),
+        retry_in: Some(Duration::from_secs(2)),
+        ..view.sources[6].clone()
+    };
+    for reading in [
+        &mut view.flow.backlog,
+        &mut view.flow.backlog_per_s,
+        &mut view.flow.oldest_waiting_s,
+        &mut view.flow.stored_per_s,
+        &mut view.flow.dead,
+    ] {
+        stale(reading, 14);
+    }
+    for reading in [
+        &mut view.flow.written_per_s,
+        &mut view.flow.written_total,
+        &mut view.flow.update_p95_s,
+    ] {
+        stale(reading, 41);
+    }
+    view.flow.dead_per_min = Reading::unknown();
+    view.flow.limit_eta_s = Reading::unknown();
+    view.workers[2].state = WorkerState::Down;
+    view.workers[2].last_seen_s = value(9.0);
+    view.workers[3].state = WorkerState::Stale;
+    view.workers[3].last_seen_s = value(5.0);
+    stale(&mut view.workers[2].rate_per_s, 9);
+    view.ledger.lines[1].difference = Some(7.0);
+    view.ledger.lines[1].balanced = Some(false);
+    for line in &mut view.ledger.lines[4..] {
+        line.balanced = None;
+        line.left = None;
+        line.difference = None;
+        line.terms[0].1 = None;
+    }
+    view.verdicts = vec![Verdict {
+        id: "scrape_failing".into(),
+        subject: Some("w-3".into()),
+        severity: Severity::Critical,
+        since: at("14:03:15"),
+        text: "w-3 does not answer its scrapes".to_owned(),
+        evidence: vec!["2 failures running, last good reading 9 s ago".to_owned()],
+        next: "see whether the process runs; the others carry its share".to_owned(),
+    }];
+    view.panels_off = vec![(
+        Panel::Heartbeats,
+        "permission denied → GRANT SELECT ON webhook_workers TO console".to_owned(),
+    )];
+    if let Some(database) = &mut view.database {
+        database.blocked = vec![Blocked {
+            pid: 4_711,
+            application: "worker w-2".to_owned(),
+            waited: Duration::from_secs(12),
+            blocking_pid: 815,
+            blocking_application: "psql".to_owned(),
+            blocking_state: "idle in transaction".to_owned(),
+        }];
+    }
+    (view, histories)
+}
+
+/// Names of 10,000 characters, escapes, bidirectional controls, wide and stacked characters.
+pub(crate) fn hostile() -> (View, Histories) {
+    let (mut view, histories) = rich();
+    let evil: [String; 4] = [
+        "\u{1b}[2J\u{1b}]0;owned\u{7}\u{202e}gpj.exe".to_owned(),
+        "x".repeat(10_000),
+        format!("a{}", "\u{301}".repeat(10_000)),
+        "你好世界\r\n\t\u{200b}grüße 🦀".to_owned(),
+    ];
+    view.profile = evil[0].as_str().into();
+    view.providers = evil
+        .iter()
+        .map(|name| Provider {
+            name: name.as_str().into(),
+            received_per_s: value(f64::NAN),
+            error_ratio: value(1.0),
+            ..view.providers[0].clone()
+        })
+        .collect();
+    view.left_out = 99_996;
+    for (worker, name) in view.workers.iter_mut().zip(&evil) {
+        worker.name = name.as_str().into();
+    }
+    for (queue, name) in view.queues.iter_mut().zip(&evil) {
+        queue.stream = name.as_str().into();
+        queue.pending = value(1e300);
+    }
+    view.flow.received_per_s = value(f64::INFINITY);
+    view.flow.backlog = value(9.2e18);
+    view.flow.backlog_per_s = value(-9.9e15);
+    view.flow.limit = Some(evil[0].clone());
+    for (number, event) in view.events.iter_mut().enumerate() {
+        event.text.clone_from(&evil[number % evil.len()]);
+        event.detail.clone_from(&evil[(number + 1) % evil.len()]);
+        event.count = u64::MAX;
+    }
+    for (verdict, name) in view.verdicts.iter_mut().zip(&evil) {
+        verdict.text = format!("{name} {name}");
+        verdict.evidence = evil.to_vec();
+        verdict.next.clone_from(&evil[3]);
+    }
+    view.sources[1].state = Health::Failing;
+    view.sources[1].error = Some(evil.join(" "));
+    for line in &mut view.ledger.lines {
+        line.left_label = evil[1].as_str().into();
+        line.left = Some(1e18);
+        line.terms = vec![
+            (evil[0].as_str().into(), Some(f64::MAX)),
+            (evil[1].as_str().into(), None),
+        ];
+    }
+    if let Some(database) = &mut view.database {
+        database.version.clone_from(&evil[0]);
+    }
+    (view, histories)
+}

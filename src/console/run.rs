@@ -1,0 +1,362 @@
+//! The loop: input, data, time and signals in; frames and effects out.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crossterm::event::{Event, EventStream};
+use futures_util::StreamExt as _;
+use jiff::tz::TimeZone;
+use rustix::process::{Signal as Kill, kill_current_process_group};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::app::{self, App, Drawn, Effect, Msg, Options, update};
+use super::glyph::Charset;
+use super::screen::Badge;
+use super::terminal::{Terminal, TerminalError};
+use super::theme::colour::Depth;
+use super::theme::{Library, Theme, ThemeError};
+use crate::base::time::{Moment, SharedClock};
+use crate::model::{Settings, Severity};
+use crate::sample::{Envelope, Interest};
+
+/// What the console needs.
+#[derive(Debug)]
+pub struct RunOptions {
+    /// The profile, as the model sees it.
+    pub settings: Settings,
+    /// The one clock.
+    pub clock: SharedClock,
+    /// What the sources see.
+    pub envelopes: mpsc::Receiver<Envelope>,
+    /// What the sources are told is on screen.
+    pub interest: watch::Sender<Interest>,
+    /// On what one works.
+    pub badges: Vec<Badge>,
+    /// Every theme.
+    pub themes: Library,
+    /// The theme to begin with.
+    pub theme: String,
+    /// How many colours the terminal shows.
+    pub depth: Depth,
+    /// Which characters the terminal shows.
+    pub charset: Charset,
+    /// The zone of local time; `None`: UTC only.
+    pub local: Option<TimeZone>,
+    /// Whether to begin in local time.
+    pub local_first: bool,
+    /// Whether clicks and wheel go to the console.
+    pub mouse: bool,
+    /// What went wrong before there was a screen (a theme that was refused), to be shown on it.
+    pub notices: Vec<String>,
+}
+
+/// How the console ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// The person left.
+    Quit,
+    /// It was told to stop.
+    Stopped,
+    /// A signal ended it: its number.
+    Signal(i32),
+}
+
+/// Why the console could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no terminal, or it failed.
+    #[error(transparent)]
+    Terminal(#[from] TerminalError),
+    /// The theme to begin with is not there.
+    #[error(transparent)]
+    Theme(#[from] ThemeError),
+    /// Keys cannot be read any more.
+    #[error("read keys from the terminal: {0}")]
+    Input(io::Error),
+    /// Signals cannot be listened to.
+    #[error("listen to signals: {0}")]
+    Signals(io::Error),
+}
+
+/// The shortest time between two frames: a key is on screen within 16 ms, and no flood of
+/// events draws more than 60 frames a second. Without input there is one a second.
+const FRAME: Duration = Duration::from_millis(16);
+
+/// Envelopes that are taken in before anything else has its turn.
+const BATCH: usize = 256;
+
+/// For how long after the start figures are worked out often, and how often.
+const QUICK: (Duration, Duration) = (Duration::from_secs(2), Duration::from_millis(250));
+
+/// At first, while a source has yet to answer, what arrives is shown this soon.
+const FIRST: Duration = Duration::from_millis(50);
+
+/// How long to wait for being stopped before the terminal is taken again: where no shell
+/// controls jobs, nobody stops us.
+const STOPPING: Duration = Duration::from_millis(250);
+
+/// Runs the console until somebody ends it.
+///
+/// # Errors
+/// When there is no terminal, the theme is not there, or the terminal fails.
+pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, Error> {
+    let themes = resolve(&options.themes, &options.theme, options.depth, options.charset)?;
+    let shown = appearance(&options);
+    let RunOptions {
+        settings,
+        clock,
+        mut envelopes,
+        interest,
+        mouse,
+        notices,
+        ..
+    } = options;
+    let mut app = App::live(settings, shown, clock.now());
+    for notice in notices {
+        app.flash(Severity::Warning, notice);
+    }
+    let mut terminal = Terminal::enter(mouse)?;
+    let mut signals = Signals::listen().map_err(Error::Signals)?;
+    let mut input = EventStream::new();
+    let mut batch = Vec::with_capacity(BATCH);
+    let mut drawn = Drawn::default();
+    let (mut tick_at, mut frame_at, mut dirty) = (Duration::ZERO, Duration::ZERO, true);
+    loop {
+        let now = clock.now();
+        if now.mono >= tick_at {
+            update(&mut app, Msg::Tick(now), &drawn.hits);
+            tick_at = now.mono + until_tick(now);
+            dirty = true;
+        }
+        if dirty && now.mono >= frame_at {
+            let theme = &themes[app.theme()];
+            drawn = terminal.draw(|area, buffer| {
+                let drawn = app::draw(&app, theme, area, buffer);
+                let cursor = drawn.cursor;
+                (drawn, cursor)
+            })?;
+            (frame_at, dirty) = (now.mono + FRAME, false);
+        }
+        let wake = if dirty { tick_at.min(frame_at) } else { tick_at };
+        let effects = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Ok(Exit::Stopped),
+            signal = signals.next() => match signal {
+                Received::End(number) => return Ok(Exit::Signal(number)),
+                Received::Continue => { terminal.resume()?; dirty = true; Vec::new() }
+            },
+            event = input.next() => {
+                let event: Event = event.unwrap_or_else(|| Err(io::ErrorKind::UnexpectedEof.into())).map_err(Error::Input)?;
+                dirty = true;
+                update(&mut app, Msg::Input(event), &drawn.hits)
+            }
+            received = envelopes.recv_many(&mut batch, BATCH), if !envelopes.is_closed() || !envelopes.is_empty() => {
+                batch.drain(..).for_each(|envelope| { update(&mut app, Msg::Data(envelope), &drawn.hits); });
+                if received > 0 && now.mono < QUICK.0 && app.is_connecting() { tick_at = tick_at.min(now.mono + FIRST); }
+                Vec::new()
+            }
+            () = tokio::time::sleep(wake.saturating_sub(clock.now().mono)) => Vec::new(),
+        };
+        for effect in effects {
+            match effect {
+                Effect::Quit => return Ok(Exit::Quit),
+                Effect::Suspend => suspend(&mut terminal, &mut signals).await?,
+                Effect::Redraw => terminal.forget(),
+                Effect::Mouse(on) => terminal.set_mouse(on)?,
+                Effect::Copy(text) => terminal.copy(&text)?,
+            }
+        }
+        interest.send_if_modified(|known| replace(known, app.interest()));
+    }
+}
+
+fn appearance(options: &RunOptions) -> Options {
+    let names = options.themes.names();
+    Options {
+        badges: options.badges.clone(),
+        themes: names.to_vec(),
+        theme: names.iter().position(|name| **name == *options.theme).unwrap_or(0),
+        local: options.local.clone(),
+        local_first: options.local_first,
+        no_mouse: !options.mouse,
+    }
+}
+
+/// A user's theme file is refused above this size, bytes.
+const LARGEST: u64 = 256 * 1024;
+
+/// Adds the `*.toml` files of a folder to the themes. A folder that does not exist holds none.
+/// Returns what was refused and why; the others work.
+#[must_use]
+pub fn add_user_themes(library: &mut Library, folder: &Path) -> Vec<ThemeError> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
+        Err(error) => return vec![unreadable(folder, &error)],
+    };
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    paths.sort();
+    let mut errors = Vec::new();
+    let mut files = Vec::new();
+    for path in paths {
+        let size = std::fs::metadata(&path).map(|metadata| metadata.len());
+        match size.and_then(|size| {
+            if size > LARGEST {
+                Err(io::ErrorKind::FileTooLarge.into())
+            } else {
+                std::fs::read_to_string(&path)
+            }
+        }) {
+            Ok(text) => files.push((path, text)),
+            Err(error) => errors.push(unreadable(&path, &error)),
+        }
+    }
+    errors.extend(library.add_files(files.iter().map(|(path, text)| (path.as_path(), text.as_str()))));
+    errors
+}
+
+fn unreadable(path: &Path, reason: &io::Error) -> ThemeError {
+    ThemeError {
+        file: path.display().to_string(),
+        line: None,
+        key: String::new(),
+        problem: format!("cannot be read: {reason}"),
+        nearest: None,
+    }
+}
+
+/// Every theme for this terminal, in the order of their names.
+fn resolve(library: &Library, first: &str, depth: Depth, charset: Charset) -> Result<Vec<Theme>, ThemeError> {
+    library.theme(first, depth, charset)?;
+    library
+        .names()
+        .iter()
+        .map(|name| library.theme(name, depth, charset))
+        .collect()
+}
+
+/// Time until figures are worked out anew: at every full second of the wall clock, so that the
+/// clock on screen never skips one; 4 times a second at first.
+fn until_tick(now: Moment) -> Duration {
+    let into = Duration::from_nanos(u64::try_from(now.at.subsec_nanosecond()).unwrap_or(0));
+    let second = Duration::from_secs(1).saturating_sub(into);
+    if now.mono < QUICK.0 {
+        second.min(QUICK.1)
+    } else {
+        second
+    }
+}
+
+fn replace(known: &mut Interest, wanted: Interest) -> bool {
+    let changed = *known != wanted;
+    *known = wanted;
+    changed
+}
+
+/// Gives the terminal and the process group to the shell, as ^Z does, and takes the terminal
+/// again when the shell lets us go on.
+async fn suspend(terminal: &mut Terminal, signals: &mut Signals) -> Result<(), Error> {
+    terminal.leave();
+    if let Err(error) = kill_current_process_group(Kill::TSTP) {
+        tracing::warn!(%error, "suspend");
+    }
+    let _ = tokio::time::timeout(STOPPING, signals.go_on.recv()).await;
+    terminal.resume()?;
+    Ok(())
+}
+
+/// The signals that concern a console.
+struct Signals {
+    end: [(i32, Signal); 3],
+    go_on: Signal,
+}
+
+/// What a signal asks for.
+enum Received {
+    End(i32),
+    Continue,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        let listen = |kind: SignalKind| Ok::<_, io::Error>((kind.as_raw_value(), signal(kind)?));
+        Ok(Self {
+            end: [
+                listen(SignalKind::interrupt())?,
+                listen(SignalKind::terminate())?,
+                listen(SignalKind::hangup())?,
+            ],
+            go_on: signal(SignalKind::from_raw(Kill::CONT.as_raw()))?,
+        })
+    }
+
+    async fn next(&mut self) -> Received {
+        let [
+            (interrupt, on_interrupt),
+            (terminate, on_terminate),
+            (hangup, on_hangup),
+        ] = &mut self.end;
+        tokio::select! {
+            _ = on_interrupt.recv() => Received::End(*interrupt),
+            _ = on_terminate.recv() => Received::End(*terminate),
+            _ = on_hangup.recv() => Received::End(*hangup),
+            _ = self.go_on.recv() => Received::Continue,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moment(at: &str, mono: u64) -> Moment {
+        Moment {
+            at: at.parse().unwrap(),
+            mono: Duration::from_millis(mono),
+        }
+    }
+
+    #[test]
+    fn the_themes_of_a_folder_are_added_and_what_cannot_be_read_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &[u8]| std::fs::write(folder.path().join(name), text).unwrap();
+        write("mine.toml", b"inherits = \"dark\"\n");
+        write("notes.txt", b"not a theme");
+        write("odd.toml", b"\xff\xfe");
+        write("vast.toml", &vec![b'#'; 300 * 1024]);
+        let mut library = Library::embedded().unwrap();
+        let errors = add_user_themes(&mut library, folder.path());
+        assert!(library.theme("mine", Depth::True, Charset::Unicode).is_ok());
+        let named: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(named.len(), 2, "{named:?}");
+        assert!(
+            named[0].contains("odd.toml: cannot be read") && named[1].contains("vast.toml: cannot be read"),
+            "{named:?}"
+        );
+        assert!(add_user_themes(&mut library, &folder.path().join("missing")).is_empty());
+    }
+
+    #[test]
+    fn figures_are_worked_out_at_full_seconds_and_four_times_a_second_at_first() {
+        assert_eq!(
+            until_tick(moment("2026-07-31T14:03:22.300Z", 9_000)),
+            Duration::from_millis(700)
+        );
+        assert_eq!(
+            until_tick(moment("2026-07-31T14:03:22Z", 9_000)),
+            Duration::from_secs(1)
+        );
+        assert_eq!(
+            until_tick(moment("2026-07-31T14:03:22.300Z", 500)),
+            Duration::from_millis(250)
+        );
+        assert_eq!(
+            until_tick(moment("2026-07-31T14:03:22.900Z", 500)),
+            Duration::from_millis(100)
+        );
+    }
+}

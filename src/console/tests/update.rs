@@ -1,0 +1,355 @@
+//! Messages in, state and effects out.
+
+use std::time::Duration;
+
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::super::app::{App, Effect, Msg, Options, draw, update};
+use super::super::command::Command;
+use super::super::fixture;
+use super::super::keymap::{Chord, Keymap};
+use super::super::screen::{Badge, PanelId, Screen, Spot};
+use super::theme_of_roles;
+use crate::base::time::Moment;
+use crate::config::{Families, Pipeline, Thresholds};
+use crate::model::Settings;
+
+/// A console with a screen, as the loop drives it.
+struct Desk {
+    app: App,
+    area: Rect,
+    hits: super::super::screen::Hits,
+    text: String,
+}
+
+impl Desk {
+    fn new(app: App, width: u16, height: u16) -> Self {
+        let mut desk = Self {
+            app,
+            area: Rect::new(0, 0, width, height),
+            hits: super::Hits::default(),
+            text: String::new(),
+        };
+        desk.draw();
+        desk
+    }
+
+    fn rich() -> Self {
+        Self::new(fixture::app(fixture::rich(), &[Badge::Demo]), 80, 24)
+    }
+
+    fn draw(&mut self) {
+        let mut buffer = Buffer::empty(self.area);
+        self.hits = draw(&self.app, &theme_of_roles(), self.area, &mut buffer).hits;
+        self.text = super::rows(&buffer, |cell| cell.symbol().to_owned());
+    }
+
+    fn send(&mut self, msg: Msg) -> Vec<Effect> {
+        let effects = update(&mut self.app, msg, &self.hits);
+        self.draw();
+        effects
+    }
+
+    fn event(&mut self, code: KeyCode, modifiers: KeyModifiers) -> Vec<Effect> {
+        self.send(Msg::Input(Event::Key(KeyEvent::new(code, modifiers))))
+    }
+
+    /// Presses keys as they are written, one after the other.
+    fn press(&mut self, keys: &str) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for key in keys.split(' ') {
+            let (modifiers, name) = key
+                .strip_prefix("ctrl-")
+                .map_or((KeyModifiers::NONE, key), |name| (KeyModifiers::CONTROL, name));
+            let code = match name {
+                "tab" => KeyCode::Tab,
+                "shift-tab" => KeyCode::BackTab,
+                "esc" => KeyCode::Esc,
+                name => KeyCode::Char(name.chars().next().unwrap()),
+            };
+            effects.extend(self.event(code, modifiers));
+        }
+        effects
+    }
+
+    fn mouse(&mut self, kind: MouseEventKind, column: u16, row: u16) -> Vec<Effect> {
+        self.send(Msg::Input(Event::Mouse(MouseEvent {
+            kind,
+            column,
+            row,
+            modifiers: KeyModifiers::NONE,
+        })))
+    }
+
+    fn click_on(&mut self, spot: Spot) -> Vec<Effect> {
+        let (area, _) = *self.hits.spots.iter().find(|(_, known)| *known == spot).unwrap();
+        self.mouse(MouseEventKind::Down(MouseButton::Left), area.x, area.y)
+    }
+
+    fn tick(&mut self, seconds: u64) {
+        let now = fixture::now();
+        let by = Duration::from_secs(seconds);
+        self.send(Msg::Tick(Moment {
+            at: now.at + by,
+            mono: now.mono + by,
+        }));
+    }
+
+    fn last_row(&self) -> &str {
+        self.text.lines().last().unwrap()
+    }
+}
+
+#[test]
+fn keys_of_the_console_become_effects() {
+    for (key, effect) in [
+        ("q", Effect::Quit),
+        ("ctrl-c", Effect::Quit),
+        ("ctrl-z", Effect::Suspend),
+        ("ctrl-l", Effect::Redraw),
+    ] {
+        assert_eq!(Desk::rich().press(key), [effect], "{key}");
+    }
+    assert_eq!(Desk::rich().press("x"), []);
+}
+
+#[test]
+fn a_key_that_is_let_go_runs_nothing() {
+    let mut desk = Desk::rich();
+    let released = KeyEvent::new_with_kind(KeyCode::Char('q'), KeyModifiers::NONE, KeyEventKind::Release);
+    assert_eq!(desk.send(Msg::Input(Event::Key(released))), []);
+}
+
+#[test]
+fn tab_goes_through_the_panels_on_screen_and_round_again() {
+    let mut desk = Desk::rich();
+    let panels: Vec<PanelId> = desk.hits.panels.iter().map(|panel| panel.id).collect();
+    let mut seen = Vec::new();
+    for _ in &panels {
+        desk.press("tab");
+        seen.push(desk.app.ui().focus().unwrap());
+    }
+    assert_eq!(seen, panels);
+    desk.press("tab");
+    assert_eq!(desk.app.ui().focus(), Some(panels[0]));
+    desk.press("shift-tab");
+    assert_eq!(desk.app.ui().focus(), panels.last().copied());
+}
+
+#[test]
+fn escape_goes_back_one_layer_at_a_time() {
+    let mut desk = Desk::rich();
+    desk.press("tab z ?");
+    assert!(desk.app.ui().help().is_some() && desk.app.ui().zoomed().is_some());
+    desk.press("esc");
+    assert!(desk.app.ui().help().is_none() && desk.app.ui().zoomed().is_some());
+    desk.press("esc");
+    assert!(desk.app.ui().zoomed().is_none() && desk.app.ui().focus().is_some());
+    desk.press("esc");
+    assert!(desk.app.ui().focus().is_none());
+}
+
+#[test]
+fn zoom_asks_for_a_panel_first() {
+    let mut desk = Desk::rich();
+    desk.press("z");
+    assert_eq!(desk.app.ui().zoomed(), None);
+    assert!(desk.last_row().contains("Choose a panel first"));
+    desk.press("tab z");
+    assert_eq!(desk.hits.panels.len(), 1);
+    desk.press("z");
+    assert!(desk.hits.panels.len() > 1);
+}
+
+#[test]
+fn a_panel_scrolls_to_its_end_and_no_further() {
+    let mut desk = Desk::rich();
+    let verdict = PanelId("overview.verdict");
+    desk.click_on(Spot::Panel(verdict));
+    let panel = *desk.hits.panel(verdict).unwrap();
+    let last = panel.rows - panel.visible;
+    assert!(last > 1, "the fixture must not fit: {panel:?}");
+    desk.press("j");
+    assert_eq!(desk.app.ui().scroll(verdict), 1);
+    desk.press("k k");
+    assert_eq!(desk.app.ui().scroll(verdict), 0);
+    desk.press("G j");
+    assert_eq!(desk.app.ui().scroll(verdict), last);
+    desk.press("g");
+    assert_eq!(desk.app.ui().scroll(verdict), 0);
+    desk.press("ctrl-d");
+    assert_eq!(desk.app.ui().scroll(verdict), (panel.visible / 2).min(last));
+}
+
+#[test]
+fn the_wheel_scrolls_the_panel_under_the_pointer() {
+    let mut desk = Desk::rich();
+    let verdict = PanelId("overview.verdict");
+    let (area, _) = *desk
+        .hits
+        .spots
+        .iter()
+        .find(|(_, spot)| *spot == Spot::Panel(verdict))
+        .unwrap();
+    desk.mouse(MouseEventKind::ScrollDown, area.x + 2, area.y + 2);
+    assert_eq!(desk.app.ui().scroll(verdict), 3);
+    assert_eq!(desk.app.ui().focus(), None);
+    desk.mouse(MouseEventKind::ScrollUp, area.x + 2, area.y + 2);
+    assert_eq!(desk.app.ui().scroll(verdict), 0);
+}
+
+#[test]
+fn the_help_scrolls_and_keeps_the_panels_out_of_reach() {
+    let mut desk = Desk::rich();
+    desk.press("?");
+    let help = desk.hits.help.unwrap();
+    assert!(help.rows > help.visible);
+    desk.press("G j");
+    assert_eq!(desk.app.ui().help(), Some(help.rows - help.visible));
+    assert!(desk.hits.spots.iter().all(|(_, spot)| !matches!(spot, Spot::Panel(_))));
+    desk.press("?");
+    assert_eq!(desk.app.ui().help(), None);
+}
+
+#[test]
+fn a_click_on_the_key_line_runs_its_command() {
+    let mut desk = Desk::rich();
+    assert_eq!(desk.click_on(Spot::Command(Command::Quit)), [Effect::Quit]);
+    desk.click_on(Spot::Command(Command::Help));
+    assert!(desk.app.ui().help().is_some());
+}
+
+#[test]
+fn the_mouse_can_be_left_to_the_terminal() {
+    let mut desk = Desk::rich();
+    assert_eq!(desk.press("M"), [Effect::Mouse(false)]);
+    desk.tick(10);
+    assert_eq!(desk.click_on(Spot::Command(Command::Quit)), []);
+    assert_eq!(desk.press("M"), [Effect::Mouse(true)]);
+}
+
+#[test]
+fn a_screen_that_is_not_there_says_so() {
+    let mut desk = Desk::rich();
+    desk.press("5");
+    assert_eq!(desk.app.ui().screen(), Screen::Overview);
+    assert!(
+        desk.last_row()
+            .contains("Dead letters: this version has no such screen yet"),
+        "{}",
+        desk.last_row()
+    );
+}
+
+#[test]
+fn a_message_gives_the_key_line_back_after_a_while() {
+    let mut desk = Desk::rich();
+    desk.press("T");
+    assert!(desk.last_row().contains("Theme light"));
+    assert_eq!(desk.app.theme(), 1);
+    desk.tick(5);
+    assert!(desk.last_row().contains("q quit"));
+    desk.press("T T");
+    assert_eq!(desk.app.theme(), 0);
+}
+
+#[test]
+fn charts_reach_as_far_back_as_the_session_until_somebody_chooses() {
+    let mut desk = Desk::rich();
+    let minutes = |desk: &Desk, age: u64| desk.app.ui().range(Duration::from_mins(age)).as_secs() / 60;
+    assert_eq!((minutes(&desk, 0), minutes(&desk, 4), minutes(&desk, 600)), (1, 5, 15));
+    desk.press("+");
+    assert_eq!(minutes(&desk, 0), 60);
+    desk.press("+");
+    assert_eq!(minutes(&desk, 0), 60);
+    desk.press("- - - - -");
+    assert_eq!(minutes(&desk, 600), 1);
+}
+
+#[test]
+fn times_are_shown_in_utc_or_in_local_time() {
+    let mut desk = Desk::rich();
+    desk.press("U");
+    assert!(desk.last_row().contains("not known"));
+    let options = Options {
+        local: Some(jiff::tz::TimeZone::fixed(jiff::tz::offset(2))),
+        ..Options::default()
+    };
+    let (view, histories) = fixture::rich();
+    let app = App::still(super::super::app::Still { view, histories }, None, options);
+    let mut desk = Desk::new(app, 120, 40);
+    assert!(desk.text.contains("14:03:22 UTC"));
+    desk.press("U");
+    assert!(desk.text.contains("16:03:22 +02") && !desk.text.contains("14:03:22"));
+}
+
+#[test]
+fn the_verdicts_are_copied_as_text() {
+    let effects = Desk::rich().press("y");
+    let [Effect::Copy(text)] = effects.as_slice() else {
+        panic!("{effects:?}");
+    };
+    assert_eq!(
+        text.lines().take(3).collect::<Vec<_>>(),
+        [
+            "demo at 14:03:22 UTC",
+            "warning: Falling behind by 2,561/s (since 13:58)",
+            "  why: 4 workers pull, each at its ceiling of 2,470/s",
+        ]
+    );
+    let hostile = Desk::new(fixture::app(fixture::hostile(), &[]), 80, 24).press("y");
+    let [Effect::Copy(text)] = hostile.as_slice() else {
+        panic!("{hostile:?}");
+    };
+    assert!(text.lines().all(|line| crate::base::text::safe(line) == line));
+    assert!(text.len() < 20_000);
+}
+
+#[test]
+fn a_picture_that_is_held_still_does_not_move_while_time_goes_on() {
+    let settings = Settings {
+        profile: "demo".into(),
+        pipeline: Pipeline {
+            stream: None,
+            consumer: None,
+            dlq: None,
+        },
+        families: Families::default(),
+        thresholds: Thresholds::default(),
+    };
+    let mut desk = Desk::new(App::live(settings, Options::default(), fixture::now()), 120, 40);
+    desk.tick(1);
+    let shown = desk.app.view().now;
+    desk.press("p");
+    desk.tick(5);
+    assert_eq!(desk.app.view().now, shown);
+    assert!(
+        desk.text.contains("PAUSED 14:03:23") && desk.text.contains("14:03:27 UTC"),
+        "{}",
+        desk.text
+    );
+    desk.press("p");
+    desk.tick(6);
+    assert_ne!(desk.app.view().now, shown);
+}
+
+#[test]
+fn every_command_can_be_reached_by_a_key() {
+    let keymap = Keymap::default();
+    for command in Command::ALL {
+        let key: Chord = keymap
+            .keys(*command)
+            .next()
+            .unwrap_or_else(|| panic!("{}", command.id()));
+        assert_eq!(keymap.command(key), Some(*command));
+    }
+}
+
+#[test]
+fn a_screen_that_is_too_small_has_nothing_to_click() {
+    let desk = Desk::new(fixture::app(fixture::rich(), &[]), 59, 15);
+    assert!(desk.hits.spots.is_empty());
+    assert!(desk.text.contains("needs 60×16") && desk.text.contains("this is 59×15"));
+}

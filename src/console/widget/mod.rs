@@ -1,0 +1,11 @@
+//! What screens are made of. Every widget draws through [`Canvas`].
+
+mod canvas;
+pub mod chart;
+pub mod figure;
+mod panel;
+pub mod table;
+pub mod time;
+
+pub use canvas::{Canvas, Line, Span, span, tidy, wrap};
+pub use panel::{Frame, scroll_bar};

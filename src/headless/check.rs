@@ -1,0 +1,246 @@
+//! `hookwatch check`: one line and an exit code, as monitoring plug-ins do it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::json::{self, Number};
+use super::observe::unanswered;
+use super::perfdata::Perfdata;
+use crate::base::text;
+use crate::config::Thresholds;
+use crate::model::field::{Unit, show};
+use crate::model::{Severity, SourceView, Verdict, View};
+use crate::sample::SourceId;
+
+/// What a monitoring system knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// All is well.
+    Ok,
+    /// Look at it.
+    Warning,
+    /// Act now.
+    Critical,
+    /// It could not be found out.
+    Unknown,
+}
+
+impl Status {
+    /// The exit code of the plug-in convention.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Warning => 1,
+            Self::Critical => 2,
+            Self::Unknown => 3,
+        }
+    }
+
+    /// The word that the line begins with.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::Warning => "WARNING",
+            Self::Critical => "CRITICAL",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
+}
+
+/// What a check concludes.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    /// How it stands.
+    pub status: Status,
+    /// One sentence for each reason, the worst first.
+    pub reasons: Vec<Reason>,
+    /// The figures behind it.
+    pub perfdata: Vec<Perfdata>,
+    profile: Option<Arc<str>>,
+    /// What to say when there is nothing to complain of.
+    well: String,
+}
+
+/// One reason for a status.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    /// A verdict's id, `lag`, or `source`.
+    pub id: Arc<str>,
+    /// How it weighs.
+    pub status: Status,
+    /// One sentence.
+    pub text: String,
+    /// What to do; may be empty.
+    pub next: String,
+}
+
+/// Judges what is known: a critical verdict, or the oldest waiting webhook beyond its critical
+/// threshold, is critical; else a configured source that does not answer makes it unknown; else
+/// a warning is a warning.
+#[must_use]
+pub fn judge(view: &View, thresholds: &Thresholds, expected: &[SourceId]) -> Judgement {
+    let mut reasons: Vec<Reason> = view.verdicts.iter().filter_map(verdict).collect();
+    reasons.extend(lag(view, thresholds));
+    let missing = unanswered(view, expected);
+    reasons.extend(
+        missing
+            .iter()
+            .map(|id| silent(id, view.sources.iter().find(|s| s.id == *id))),
+    );
+    reasons.sort_by_key(|reason| match reason.status {
+        Status::Critical => 0,
+        Status::Unknown => 1,
+        Status::Warning => 2,
+        Status::Ok => 3,
+    });
+    Judgement {
+        status: reasons.first().map_or(Status::Ok, |reason| reason.status),
+        reasons,
+        perfdata: perfdata(view, thresholds),
+        profile: Some(view.profile.clone()),
+        well: well(view),
+    }
+}
+
+/// The figures that matter, when there is nothing to complain of.
+fn well(view: &View) -> String {
+    let flow = &view.flow;
+    format!(
+        "{}: backlog {}, oldest waiting {}, processing {}, dead letters {}",
+        view.profile,
+        show(&flow.backlog, Unit::Count),
+        show(&flow.oldest_waiting_s, Unit::Seconds),
+        show(&flow.processed_per_s, Unit::PerSecond),
+        show(&flow.dead, Unit::Count),
+    )
+}
+
+fn verdict(verdict: &Verdict) -> Option<Reason> {
+    let status = match verdict.severity {
+        Severity::Info => return None,
+        Severity::Warning => Status::Warning,
+        Severity::Critical => Status::Critical,
+    };
+    Some(Reason {
+        id: verdict.id.clone(),
+        status,
+        text: verdict.text.clone(),
+        next: verdict.next.clone(),
+    })
+}
+
+fn lag(view: &View, thresholds: &Thresholds) -> Option<Reason> {
+    let reading = &view.flow.oldest_waiting_s;
+    let oldest = reading.value.filter(|_| !reading.is_stale())?;
+    let (warning, critical) = (thresholds.lag.0.as_secs_f64(), thresholds.lag.1.as_secs_f64());
+    let (status, limit) = if oldest > critical {
+        (Status::Critical, thresholds.lag.1)
+    } else if oldest > warning {
+        (Status::Warning, thresholds.lag.0)
+    } else {
+        return None;
+    };
+    let age = Duration::try_from_secs_f64(oldest).map_or_else(|_| text::UNKNOWN.to_owned(), text::duration);
+    Some(Reason {
+        id: "lag".into(),
+        status,
+        text: format!("the oldest webhook waits {age}, over {}", text::duration(limit)),
+        next: String::new(),
+    })
+}
+
+/// A configured source that does not answer.
+fn silent(id: &SourceId, source: Option<&SourceView>) -> Reason {
+    let why = source.and_then(|source| source.error.clone());
+    Reason {
+        id: "source".into(),
+        status: Status::Unknown,
+        text: match why {
+            Some(error) => format!("{} does not answer: {error}", id.name),
+            None => format!("{} does not answer", id.name),
+        },
+        next: String::new(),
+    }
+}
+
+fn perfdata(view: &View, thresholds: &Thresholds) -> Vec<Perfdata> {
+    let flow = &view.flow;
+    vec![
+        Perfdata::new("backlog", flow.backlog.value, ""),
+        Perfdata::new("oldest", flow.oldest_waiting_s.value, "s")
+            .limits(thresholds.lag.0.as_secs_f64(), thresholds.lag.1.as_secs_f64()),
+        Perfdata::new("received", flow.received_per_s.value, ""),
+        Perfdata::new("processed", flow.processed_per_s.value, ""),
+        Perfdata::new("written", flow.written_per_s.value, ""),
+        Perfdata::new("dead_letters", flow.dead.value, ""),
+    ]
+}
+
+impl Judgement {
+    /// A check that could not be made at all.
+    #[must_use]
+    pub fn refused(why: &str) -> Self {
+        Self {
+            status: Status::Unknown,
+            reasons: vec![Reason {
+                id: "refused".into(),
+                status: Status::Unknown,
+                text: why.to_owned(),
+                next: String::new(),
+            }],
+            perfdata: Vec::new(),
+            profile: None,
+            well: String::new(),
+        }
+    }
+
+    /// The line: `CRITICAL - text (and 2 more) | backlog=…`.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let text = match self.reasons.as_slice() {
+            [] => self.well.clone(),
+            [only] => only.text.clone(),
+            [first, rest @ ..] => format!("{} (and {} more)", first.text, rest.len()),
+        };
+        // A bar would begin the performance data, a line break would end the line.
+        let text = text::safe(&text).replace('|', "/");
+        let figures: Vec<String> = self.perfdata.iter().map(ToString::to_string).collect();
+        if figures.is_empty() {
+            format!("{} - {text}", self.status.word())
+        } else {
+            format!("{} - {text} | {}", self.status.word(), figures.join(" "))
+        }
+    }
+
+    /// The same as one JSON object on one line.
+    ///
+    /// # Errors
+    /// None that is known.
+    pub fn json(&self) -> Result<String, serde_json::Error> {
+        #[derive(Serialize)]
+        struct Out<'a> {
+            status: Status,
+            code: u8,
+            profile: Option<&'a str>,
+            reasons: &'a [Reason],
+            figures: BTreeMap<&'static str, Number>,
+        }
+        json::line(&Out {
+            status: self.status,
+            code: self.status.exit_code(),
+            profile: self.profile.as_deref(),
+            reasons: &self.reasons,
+            figures: self
+                .perfdata
+                .iter()
+                .map(|figure| (figure.label, figure.value))
+                .collect(),
+        })
+    }
+}

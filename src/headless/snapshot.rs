@@ -1,0 +1,55 @@
+//! `hookwatch snapshot`: one reading of a pipeline.
+
+use std::time::Duration;
+
+use super::contract::contract;
+use super::json;
+use super::observe::{observe, unanswered};
+use super::summary::summary;
+use crate::base::time::SharedClock;
+use crate::config::Profile;
+use crate::model::View;
+use crate::sample::SourceId;
+use crate::session::{Session, source_ids};
+
+/// What was seen of a profile in a while, and who did not answer.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// What was seen.
+    pub view: View,
+    /// Configured sources that do not answer.
+    pub unanswered: Vec<SourceId>,
+}
+
+impl Snapshot {
+    /// Watches `profile` for `wait`.
+    pub async fn take(profile: &Profile, clock: &SharedClock, wait: Duration) -> Self {
+        let model = observe(Session::live(profile, clock), clock, wait).await;
+        let view = model.view().clone();
+        Self {
+            unanswered: unanswered(&view, &source_ids(profile)),
+            view,
+        }
+    }
+
+    /// As JSON on one line, by the contract. A snapshot can change nothing, so it is
+    /// read-only whatever the profile allows.
+    ///
+    /// # Errors
+    /// None that is known: every value of the contract can be written as JSON.
+    pub fn json(&self) -> Result<String, serde_json::Error> {
+        json::line(&contract(&self.view, true))
+    }
+
+    /// As text for a person, in plain characters without colours.
+    #[must_use]
+    pub fn text(&self) -> String {
+        summary(&self.view)
+    }
+
+    /// 0 when every configured source answers, else 1.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        u8::from(!self.unanswered.is_empty())
+    }
+}

@@ -1,0 +1,147 @@
+//! What goes wrong in a lab, and how it is undone.
+
+use std::time::Duration;
+
+use async_nats::jetstream;
+use sqlx::{Connection as _, Executor as _, PgConnection};
+
+use super::LabError;
+use super::guard::Signal;
+use super::scenario::{Fault, What};
+use super::up::{DATABASE, Lab};
+use crate::pipeline::topology::Topology;
+
+/// Who holds the lock of [`What::LockDatabase`], as `pg_stat_activity` shows it.
+pub const LOCKER: &str = "nightly-report";
+
+/// The table that every worker updates.
+const TABLE: &str = "webhook_recipients";
+
+/// Faults of one lab: begun, and still to be undone.
+#[derive(Debug, Default)]
+pub struct Faults {
+    /// The session that holds a lock.
+    lock: Option<PgConnection>,
+}
+
+impl Faults {
+    /// Lets something go wrong, and returns when it has.
+    ///
+    /// # Errors
+    /// When it can't: the target does not run, a server does not answer.
+    pub async fn begin(&mut self, lab: &Lab, fault: &Fault) -> Result<(), LabError> {
+        match fault.what {
+            What::Stop => lab.stop(target(fault)?).await.map(drop),
+            What::Kill => lab.kill(target(fault)?).await.map(drop),
+            What::Hang => lab.signal(target(fault)?, Signal::Stop),
+            What::SlowDatabase => slow_down(lab, value(fault)?).await,
+            What::LockDatabase => {
+                self.lock = Some(lock(lab).await?);
+                Ok(())
+            }
+            What::AckWait => set_ack_wait(lab, value(fault)?).await,
+        }
+    }
+
+    /// Undoes it, and returns when it is undone.
+    ///
+    /// # Errors
+    /// When it can't be.
+    pub async fn end(&mut self, lab: &Lab, fault: &Fault) -> Result<(), LabError> {
+        match fault.what {
+            What::Stop | What::Kill => lab.start(target(fault)?).await,
+            What::Hang => lab.signal(target(fault)?, Signal::Continue),
+            What::SlowDatabase => speed_up(lab).await,
+            What::LockDatabase => match self.lock.take() {
+                Some(session) => unlock(session).await,
+                None => Ok(()),
+            },
+            What::AckWait => {
+                let reference = lab.topology()?.ack_wait;
+                set_ack_wait(lab, reference).await
+            }
+        }
+    }
+}
+
+fn target(fault: &Fault) -> Result<&str, LabError> {
+    let missing = || LabError::Without("target for this fault".to_owned());
+    fault.target.as_deref().ok_or_else(missing)
+}
+
+fn value(fault: &Fault) -> Result<Duration, LabError> {
+    fault
+        .value
+        .ok_or_else(|| LabError::Without("value for this fault".to_owned()))
+}
+
+fn database(operation: &str, error: &sqlx::Error) -> LabError {
+    LabError::server(operation, error)
+}
+
+/// A trigger that sleeps before every update, as a table without its index would.
+async fn slow_down(lab: &Lab, by: Duration) -> Result<(), LabError> {
+    let function = format!(
+        "CREATE OR REPLACE FUNCTION lab_slow() RETURNS trigger LANGUAGE plpgsql AS \
+         $$ BEGIN PERFORM pg_sleep({}); RETURN NULL; END $$",
+        by.as_secs_f64()
+    );
+    let trigger = format!(
+        "CREATE OR REPLACE TRIGGER lab_slow BEFORE UPDATE ON {TABLE} FOR EACH STATEMENT EXECUTE FUNCTION lab_slow()"
+    );
+    execute(lab, "slow the database down", &[function, trigger]).await
+}
+
+async fn speed_up(lab: &Lab) -> Result<(), LabError> {
+    let statements = ["DROP FUNCTION IF EXISTS lab_slow CASCADE".to_owned()];
+    execute(lab, "end the database's slowness", &statements).await
+}
+
+async fn execute(lab: &Lab, operation: &str, statements: &[String]) -> Result<(), LabError> {
+    let mut connection = lab.connect_postgres(DATABASE).await?;
+    for statement in statements {
+        // Built from constants and numbers.
+        connection
+            .execute(sqlx::AssertSqlSafe(statement.as_str()))
+            .await
+            .map_err(|error| database(operation, &error))?;
+    }
+    connection.close().await.map_err(|error| database(operation, &error))
+}
+
+/// Readers pass, writers wait.
+async fn lock(lab: &Lab) -> Result<PgConnection, LabError> {
+    let failed = |error: sqlx::Error| database("lock the workers' table", &error);
+    let mut connection = lab.connect_postgres(DATABASE).await?;
+    for statement in [
+        format!("SET application_name = '{LOCKER}'"),
+        "BEGIN".to_owned(),
+        format!("LOCK TABLE {TABLE} IN SHARE ROW EXCLUSIVE MODE"),
+    ] {
+        connection
+            .execute(sqlx::AssertSqlSafe(statement))
+            .await
+            .map_err(failed)?;
+    }
+    Ok(connection)
+}
+
+/// A session that is merely closed keeps its locks until the server has noticed.
+async fn unlock(mut session: PgConnection) -> Result<(), LabError> {
+    let failed = |error: sqlx::Error| database("unlock the workers' table", &error);
+    session.execute("ROLLBACK").await.map_err(failed)?;
+    session.close().await.map_err(failed)
+}
+
+/// The consumer stays the same, its messages and its count of deliveries too.
+async fn set_ack_wait(lab: &Lab, ack_wait: Duration) -> Result<(), LabError> {
+    let reference = lab.topology()?.clone();
+    let stream = reference.stream.clone();
+    let config = Topology { ack_wait, ..reference }.consumer_config();
+    let context = jetstream::new(lab.connect().await?);
+    context
+        .update_consumer_on_stream(config, stream)
+        .await
+        .map(drop)
+        .map_err(|error| LabError::server("change the consumer's ack_wait", &error))
+}

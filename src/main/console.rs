@@ -1,0 +1,127 @@
+//! The console, and the lists that come from its tables.
+
+use std::io::{self, IsTerminal as _};
+
+use hookwatch::base::text;
+use hookwatch::config::{ConsoleOptions, Profile};
+use hookwatch::console::command::{Chapter, Command};
+use hookwatch::console::glyph::Charset;
+use hookwatch::console::keymap::Keymap;
+use hookwatch::console::run::{self, Error, Exit, RunOptions};
+use hookwatch::console::screen::Badge;
+use hookwatch::console::theme::Library;
+use hookwatch::console::theme::colour::Depth;
+use hookwatch::session::Session;
+use jiff::tz::TimeZone;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Failure, Program, print};
+
+/// The theme where none is named.
+const THEME: &str = "dark";
+
+/// Refuses a console where there is no terminal, before anything is started for it.
+pub(crate) fn require_terminal() -> Result<(), Failure> {
+    if io::stdin().is_terminal() && io::stdout().is_terminal() {
+        return Ok(());
+    }
+    let reason = "the console needs a terminal → hookwatch snapshot prints one reading";
+    Err(Failure::Refused(vec![reason.to_owned()]))
+}
+
+impl Program<'_> {
+    /// Watches a profile on screen until somebody leaves.
+    pub(crate) async fn console(
+        &self,
+        profile: &Profile,
+        looks: &ConsoleOptions,
+        notices: Vec<String>,
+        demo: bool,
+    ) -> Result<u8, Failure> {
+        let (themes, refused) = self.themes()?;
+        let environment = self.surroundings.environment;
+        let Session {
+            settings,
+            envelopes,
+            interest,
+            stop,
+            ..
+        } = Session::live(profile, &self.clock);
+        let badges = [
+            (demo, Badge::Demo),
+            (profile.read_only, Badge::ReadOnly),
+            (profile.protected, Badge::Prod),
+        ];
+        let options = RunOptions {
+            settings,
+            clock: self.clock.clone(),
+            envelopes,
+            interest,
+            badges: badges
+                .into_iter()
+                .filter_map(|(on, badge)| on.then_some(badge))
+                .collect(),
+            themes,
+            theme: looks.theme.as_deref().unwrap_or(THEME).to_owned(),
+            depth: Depth::detect(environment, None),
+            charset: Charset::detect(environment, looks.ascii.then_some(Charset::Ascii)),
+            local: Some(TimeZone::system()),
+            local_first: !looks.utc,
+            mouse: looks.mouse,
+            notices: notices.into_iter().chain(refused).collect(),
+        };
+        let ended = run::run(options, CancellationToken::new()).await;
+        drop(stop);
+        match ended {
+            Ok(Exit::Quit | Exit::Stopped) => Ok(0),
+            Ok(Exit::Signal(number)) => Ok(u8::try_from(128 + number).unwrap_or(1)),
+            Err(error @ Error::Theme(_)) => Err(Failure::Refused(vec![error.to_string()])),
+            Err(error) => Err(Failure::Failed(error.to_string())),
+        }
+    }
+
+    /// The themes in the binary and the user's own; those of the user that are refused, and why.
+    fn themes(&self) -> Result<(Library, Vec<String>), Failure> {
+        let mut library = Library::embedded().map_err(|error| Failure::Failed(error.to_string()))?;
+        let folder = self.surroundings.config_folder();
+        let refused = folder.map_or_else(Vec::new, |folder| {
+            run::add_user_themes(&mut library, &folder.join("hookwatch").join("themes"))
+        });
+        Ok((library, refused.iter().map(ToString::to_string).collect()))
+    }
+
+    /// Every theme, one a line. Themes that are refused make it partial.
+    pub(crate) fn list_themes(&self) -> Result<u8, Failure> {
+        let (library, refused) = self.themes()?;
+        let names: Vec<_> = library.names().iter().map(|name| text::safe(name)).collect();
+        print(format!("{}\n", names.join("\n")).as_bytes())?;
+        if refused.is_empty() {
+            Ok(0)
+        } else {
+            Err(Failure::Failed(refused.join("; ")))
+        }
+    }
+}
+
+/// Every command with its keys, by chapter.
+pub(crate) fn list_keys() -> Result<u8, Failure> {
+    let keymap = Keymap::default();
+    let rows: Vec<(Chapter, String, &str)> = Command::ALL
+        .iter()
+        .map(|command| {
+            let keys: Vec<String> = keymap.keys(*command).map(|chord| chord.to_string()).collect();
+            (command.chapter(), keys.join(" "), command.doc())
+        })
+        .collect();
+    let width = rows.iter().map(|(_, keys, _)| text::width(keys)).max().unwrap_or(0);
+    let mut page = String::new();
+    for chapter in Chapter::ALL {
+        let title = if page.is_empty() { "" } else { "\n" };
+        page.extend([title, chapter.title(), "\n"]);
+        for (_, keys, doc) in rows.iter().filter(|(of, _, _)| *of == chapter) {
+            let gap = " ".repeat(width - text::width(keys));
+            page.extend(["  ", keys.as_str(), &gap, "  ", doc, "\n"]);
+        }
+    }
+    print(page.as_bytes())
+}

@@ -1,0 +1,154 @@
+//! The demo, and the parts of the lab.
+
+use std::io;
+use std::time::Duration;
+
+use hookwatch::cli::{Cli, DemoArgs, LabCommand, ScenarioArgs};
+use hookwatch::config::{self, Profile};
+use hookwatch::headless::Snapshot;
+use hookwatch::lab::scenario::Adjustment;
+use hookwatch::lab::{self, Demo, DemoOptions, FaultOptions, Host, LabError, LoadOptions, Traffic, UpOptions};
+use hookwatch::pipeline;
+
+use crate::console::require_terminal;
+use crate::{Failure, Program, block_on, complain, print, until_interrupted};
+
+impl Program<'_> {
+    /// What a lab needs of this process.
+    fn host(&self) -> Result<Host, Failure> {
+        Ok(Host {
+            program: std::env::current_exe()?,
+            environment: self.surroundings.environment.clone(),
+            clock: self.clock.clone(),
+        })
+    }
+
+    /// A private pipeline with a load, and a console on it.
+    pub(crate) fn demo(&self, cli: &Cli, args: &DemoArgs) -> Result<u8, Failure> {
+        if args.headless.is_none() {
+            require_terminal()?;
+        }
+        let missing = lab::missing_servers(self.surroundings.environment);
+        if !missing.is_empty() {
+            let mut lines = vec!["the demo runs on servers of its own, and these are not installed:".to_owned()];
+            lines.extend(missing.iter().map(ToString::to_string));
+            lines.push(
+                "nothing is changed on them: free loopback ports, a temporary folder, gone at the end".to_owned(),
+            );
+            return Err(Failure::Refused(lines));
+        }
+        let looks = config::console_options(&cli.overrides(), &self.surroundings)?;
+        let options = DemoOptions {
+            scenario: args.scenario.scenario.clone(),
+            change: adjustment(&args.scenario),
+        };
+        let host = self.host()?;
+        self.start_log(cli.log.as_deref(), &config::redactor_of(self.surroundings.environment))?;
+        block_on(async {
+            let started = until_interrupted(Box::pin(Demo::start(&options, host))).await?;
+            let (demo, mut profile) = started.map_err(lab_failure)?;
+            profile.read_only |= cli.overrides().read_only;
+            let shown = match args.headless {
+                Some(wait) => self.last_reading(&profile, wait).await,
+                None => self
+                    .console(&profile, &looks, Vec::new(), true)
+                    .await
+                    .map(|code| (None, code)),
+            };
+            // The lab goes down whatever became of the reading, and only then it is printed.
+            let down = demo.down().await.map_err(lab_failure);
+            let (json, code) = shown?;
+            if let Some(json) = json {
+                print(format!("{json}\n").as_bytes())?;
+            }
+            down.map(|()| code)
+        })?
+    }
+
+    /// What is known of a profile after a while, as JSON, and the exit code.
+    async fn last_reading(&self, profile: &Profile, wait: Duration) -> Result<(Option<String>, u8), Failure> {
+        let snapshot = until_interrupted(Snapshot::take(profile, &self.clock, wait)).await?;
+        Ok((Some(snapshot.json()?), snapshot.exit_code()))
+    }
+
+    /// One part of the lab, each a process of its own.
+    pub(crate) fn lab(&self, cli: &Cli, command: &LabCommand) -> Result<u8, Failure> {
+        if matches!(command, LabCommand::Guard) {
+            return Ok(lab::guard::run(io::stdin(), io::stdout()));
+        }
+        let environment = self.surroundings.environment;
+        self.start_log(cli.log.as_deref(), &config::redactor_of(environment))?;
+        let host = self.host()?;
+        let out = &mut io::stdout();
+        let runtime = tokio::runtime::Runtime::new()?;
+        Ok(runtime.block_on(async {
+            match command.clone() {
+                LabCommand::Up(args) => {
+                    let options = UpOptions {
+                        change: adjustment(&args.scenario),
+                        scenario: args.scenario.scenario,
+                        servers_only: args.servers_only,
+                        lasts: args.lasts,
+                        json: args.json,
+                    };
+                    lab::up_command(options, host, out).await
+                }
+                LabCommand::Load(args) => {
+                    let options = LoadOptions {
+                        to: args.to,
+                        lab: args.lab,
+                        traffic: Traffic {
+                            rate: args.rate,
+                            ..Traffic::default()
+                        },
+                        count: args.count,
+                        lasts: args.lasts,
+                        seed: args.seed,
+                        json: args.json,
+                    };
+                    lab::load_command(options, host, out).await
+                }
+                LabCommand::Fault(args) => {
+                    let options = FaultOptions {
+                        what: args.what,
+                        target: args.target,
+                        value: args.value,
+                        lasts: args.lasts,
+                        undo: args.undo,
+                        lab: args.lab,
+                    };
+                    lab::fault_command(options, environment).await
+                }
+                LabCommand::Gateway => part(pipeline::serve_gateway(environment).await),
+                LabCommand::Worker => part(pipeline::serve_worker(environment).await),
+                LabCommand::Guard => 0,
+            }
+        }))
+    }
+}
+
+fn adjustment(args: &ScenarioArgs) -> Adjustment {
+    Adjustment {
+        workers: args.workers,
+        rate: args.rate,
+        seed: args.seed,
+    }
+}
+
+fn lab_failure(error: LabError) -> Failure {
+    match error {
+        LabError::Missing(_) | LabError::Scenario(_) => Failure::Refused(vec![error.to_string()]),
+        error => Failure::Failed(error.to_string()),
+    }
+}
+
+/// The exit code of a part of the pipeline: 2 when its environment makes no sense.
+fn part(outcome: Result<(), pipeline::Error>) -> u8 {
+    let Err(error) = outcome else { return 0 };
+    complain(&error.to_string());
+    if matches!(error, pipeline::Error::Config(_)) {
+        2
+    } else {
+        1
+    }
+}

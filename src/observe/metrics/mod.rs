@@ -1,0 +1,231 @@
+//! Metrics endpoints: one source a target, read over HTTP and through [`exposition`].
+
+mod client;
+pub mod exposition;
+mod fault;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use reqwest::header::CONTENT_TYPE;
+
+use self::client::{ClientPool, Request};
+use self::exposition::{Page, Reader, SERIES_LIMIT, Wanted};
+use self::fault::Fault;
+use crate::base::text;
+use crate::config::{Families, Target};
+use crate::observe::{Outlet, Source, SourceError};
+use crate::sample::{Sample, Scrape, SourceId, SourceKind};
+
+/// Largest page that is read, bytes, uncompressed.
+pub const PAGE_LIMIT: u64 = 16 << 20;
+
+/// How much of a page's start is kept to be quoted, bytes.
+const START: usize = 400;
+
+/// How long the body of a refusal is waited for: its status is what counts.
+const REFUSAL: Duration = Duration::from_millis(250);
+
+/// Longest time that a target may ask us to stay away.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// By how much the supervisor's timeout exceeds ours, which says more.
+const GRACE: Duration = Duration::from_millis(250);
+
+/// The targets of one profile. They share HTTP clients where their certificates are the same,
+/// and the table of wanted names.
+#[derive(Debug)]
+pub struct Fleet {
+    wanted: Arc<Wanted>,
+    clients: ClientPool,
+}
+
+impl Fleet {
+    /// A fleet whose targets are read for these families.
+    #[must_use]
+    pub fn new(families: &Families) -> Self {
+        Self {
+            wanted: Arc::new(Wanted::new(families)),
+            clients: ClientPool::default(),
+        }
+    }
+
+    /// The source of a target.
+    ///
+    /// # Errors
+    /// When its URL, a header or a certificate file is unusable.
+    pub fn source(&mut self, target: &Target) -> Result<Metrics, SourceError> {
+        Ok(Metrics {
+            id: SourceId::new(SourceKind::Metrics, &target.name),
+            period: target.interval,
+            request: Request::new(target, &mut self.clients)?,
+            reader: Reader::new(self.wanted.clone(), SERIES_LIMIT),
+            paused_until: Duration::ZERO,
+        })
+    }
+}
+
+/// One metrics endpoint.
+#[derive(Debug)]
+pub struct Metrics {
+    id: SourceId,
+    period: Duration,
+    request: Request,
+    reader: Reader,
+    /// Session time until which the target asked us to stay away.
+    paused_until: Duration,
+}
+
+/// What arrived, as far as it did.
+#[derive(Debug, Default)]
+struct Arrival {
+    answered: bool,
+    bytes: u64,
+    start: Vec<u8>,
+    /// For how long the target asks us to stay away.
+    pause: Duration,
+}
+
+impl Metrics {
+    /// The source of one target on its own. Several share clients through a [`Fleet`].
+    ///
+    /// # Errors
+    /// When the target's URL, a header or a certificate file is unusable.
+    pub fn new(target: &Target, families: &Families) -> Result<Self, SourceError> {
+        Fleet::new(families).source(target)
+    }
+
+    fn error(&self, (reason, next): Fault) -> SourceError {
+        SourceError::new("scrape", self.request.shown.as_str(), &reason).next(next)
+    }
+
+    /// Gets a page and reads it while it arrives.
+    async fn fetch(&mut self, arrival: &mut Arrival) -> Result<Page, Fault> {
+        let https = self.request.is_https();
+        let mut response = self
+            .request
+            .send()
+            .await
+            .map_err(|error| fault::transport(error, https))?;
+        arrival.answered = true;
+        if response.status() != StatusCode::OK {
+            let body = tokio::time::timeout(REFUSAL, response.chunk()).await;
+            let body = body.ok().and_then(Result::ok).flatten().unwrap_or_default();
+            let (fault, retry_after) = fault::status(&response, &body);
+            if response.status() == StatusCode::TOO_MANY_REQUESTS {
+                arrival.pause = Duration::from_secs(retry_after.unwrap_or(0)).min(LONGEST_PAUSE);
+            }
+            return Err(fault);
+        }
+        let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let kind = kind.unwrap_or_default().to_ascii_lowercase();
+        let openmetrics = kind.starts_with("application/openmetrics-text");
+        if kind.starts_with("application/vnd.google.protobuf") {
+            return Err(binary());
+        }
+        self.reader.begin();
+        while let Some(piece) = response.chunk().await.map_err(|error| fault::transport(error, https))? {
+            arrival.bytes += piece.len() as u64;
+            if arrival.bytes > PAGE_LIMIT {
+                let reason = format!("its page is larger than {}", text::bytes(PAGE_LIMIT));
+                return Err((reason, "give this target a page with fewer series"));
+            }
+            let room = START - arrival.start.len();
+            let start = &piece[..piece.len().min(room)];
+            if start.contains(&0) {
+                return Err(binary());
+            }
+            arrival.start.extend_from_slice(start);
+            self.reader.feed(&piece);
+        }
+        let page = self.reader.finish();
+        if !page.found {
+            return Err(fault::nothing_found(&arrival.start, page.families));
+        }
+        if openmetrics && !page.ended {
+            return Err((
+                "its page is cut off: it does not end with # EOF".to_owned(),
+                "look at the process's own log",
+            ));
+        }
+        Ok(page)
+    }
+
+    /// What to say when the time is up.
+    fn too_slow(&self, arrival: &Arrival) -> Fault {
+        let limit = text::duration(self.request.timeout);
+        if arrival.answered {
+            let reason = format!(
+                "its page was not complete after {limit} ({} so far)",
+                text::bytes(arrival.bytes)
+            );
+            (reason, "give this target a longer timeout, or a smaller page")
+        } else {
+            (
+                format!("no answer within {limit}"),
+                "is the process hung, or its host behind a firewall?",
+            )
+        }
+    }
+}
+
+fn binary() -> Fault {
+    (
+        "binary data instead of metrics text".to_owned(),
+        "check that its url is a metrics page in text form",
+    )
+}
+
+impl Source for Metrics {
+    fn id(&self) -> SourceId {
+        self.id.clone()
+    }
+
+    fn period(&self) -> Duration {
+        self.period
+    }
+
+    fn timeout(&self) -> Duration {
+        self.request.timeout + GRACE
+    }
+
+    async fn read(&mut self, outlet: &mut Outlet) -> Result<Duration, SourceError> {
+        let clock = outlet.clock().clone();
+        let begun = clock.now().mono;
+        if let Some(left) = self.paused_until.checked_sub(begun).filter(|left| !left.is_zero()) {
+            let reason = format!(
+                "429 Too Many Requests, asked to stay away for another {}",
+                text::duration(left)
+            );
+            return Err(self.error((reason, "give this target a longer interval")));
+        }
+        let mut arrival = Arrival::default();
+        let limit = self.request.timeout;
+        let outcome = tokio::time::timeout(limit, self.fetch(&mut arrival)).await;
+        let ended = clock.now().mono;
+        if !arrival.pause.is_zero() {
+            self.paused_until = ended + arrival.pause;
+        }
+        let page = outcome
+            .unwrap_or_else(|_| Err(self.too_slow(&arrival)))
+            .map_err(|fault| self.error(fault))?;
+        let took = ended.saturating_sub(begun);
+        outlet
+            .send(Sample::Scrape(Scrape {
+                target: self.id.name.clone(),
+                layout: page.layout,
+                values: page.values,
+                took,
+                bytes: arrival.bytes,
+                skipped: page.skipped,
+                first_skipped: page.first_skipped,
+                left_out: page.left_out,
+            }))
+            .await;
+        Ok(took)
+    }
+}
+
+#[cfg(test)]
+mod tests;
