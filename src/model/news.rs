@@ -206,7 +206,7 @@ impl Model {
         let reason = advisory.reason.as_deref().map(|reason| text::safe(reason).into_owned());
         let key = format!("{:?} {about}", advisory.kind);
         let what = Happening::new(key, EventKind::Advisory, severity, one)
-            .many(1, many)
+            .many(advisory.count.max(1), many)
             .detail(reason.unwrap_or_default());
         self.tell(now, &what);
     }

@@ -313,14 +313,3 @@ proptest::proptest! {
         }
     }
 }
-
-#[test]
-fn the_same_samples_give_the_same_view() {
-    let setup = Setup {
-        faults: vec![stop(8.0)],
-        poison: 0.02,
-        ..Setup::default()
-    };
-    let simulator = run(setup, 12.0);
-    assert_eq!(simulator.feed.told_again().view(), simulator.feed.view());
-}

@@ -295,10 +295,6 @@ struct Parts {
     counts: Vec<u32>,
 }
 
-#[expect(
-    clippy::option_option,
-    reason = "no provider label, an unwanted provider, a provider"
-)]
 fn add_part(
     histograms: &mut BTreeMap<HistogramKey, Parts>,
     of: Distribution,

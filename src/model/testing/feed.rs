@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::base::time::{Moment, Timestamp};
 use crate::config::{Families, Pipeline, Thresholds};
-use crate::model::{LedgerLine, Model, Queue, Reading, Settings, Verdict, View, Worker};
+use crate::model::{Event, LedgerLine, Model, Queue, Reading, Settings, Verdict, View, Worker};
 use crate::sample::{
     ClusterReading, ConsumerConfig, ConsumerReading, CounterReading, Discard, Envelope, Heartbeat, HeartbeatReading,
     Layout, OldestReading, ProviderCounters, QueueReading, Retention, Sample, Scrape, SequencePair, SeriesId,
@@ -276,18 +276,6 @@ impl Feed {
         }
     }
 
-    /// The same samples, told to a new model.
-    pub(in crate::model) fn told_again(&self) -> Model {
-        let mut model = Model::new(settings(), moment(Duration::ZERO));
-        for told in &self.told {
-            match told {
-                Told::Apply(envelope) => model.apply(envelope),
-                Told::Advance(now) => model.advance(*now),
-            }
-        }
-        model
-    }
-
     /// Moves the clock.
     pub(in crate::model) fn at(&mut self, seconds: f64) -> &mut Self {
         self.now = Duration::from_secs_f64(seconds);
@@ -447,6 +435,14 @@ impl Feed {
 
     pub(in crate::model) fn verdict(&self, id: &str) -> Option<&Verdict> {
         self.view().verdicts.iter().find(|verdict| &*verdict.id == id)
+    }
+
+    pub(in crate::model) fn events(&self) -> Vec<&str> {
+        self.view()
+            .events
+            .iter()
+            .map(|event: &Event| event.text.as_str())
+            .collect()
     }
 }
 

@@ -36,7 +36,7 @@ impl Dice {
 }
 
 /// What goes wrong.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::model) enum Fault {
     Load(f64),
     KillWorker(usize),

@@ -263,6 +263,7 @@ fn advisories_of_one_kind_and_consumer_are_one_event() {
             stream_seq: Some(u64::from(n)),
             deliveries: Some(3),
             reason: None,
+            count: 1,
         };
         feed.at(1.0 + f64::from(n) / 100.0)
             .send(&jetstream(), Sample::Advisory(advisory));

@@ -15,7 +15,6 @@ use crate::sample::{SourceId, SourceKind};
 /// A consumer.
 #[expect(clippy::struct_excessive_bools, reason = "facts are yes or no")]
 #[derive(Clone, Debug, Default, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(in crate::model) struct ConsumerFacts {
     /// `stream/consumer`.
     pub(super) subject: Arc<str>,
@@ -57,7 +56,6 @@ impl ConsumerFacts {
 /// A stream.
 #[expect(clippy::struct_excessive_bools, reason = "facts are yes or no")]
 #[derive(Clone, Debug, Default, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(in crate::model) struct StreamFacts {
     pub(super) name: Arc<str>,
     pub(super) fresh: bool,

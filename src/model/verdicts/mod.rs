@@ -118,7 +118,7 @@ impl Verdicts {
                 });
             }
             for (subject, finding) in findings {
-                self.settle(&(index, subject), rule, finding, facts, &mut changes);
+                self.settle((index, subject), rule, finding, facts, &mut changes);
             }
         }
         self.states
@@ -128,7 +128,7 @@ impl Verdicts {
         changes
     }
 
-    fn settle(&mut self, key: &Key, rule: &Rule, finding: Finding, facts: &Facts, changes: &mut Vec<Change>) {
+    fn settle(&mut self, key: Key, rule: &Rule, finding: Finding, facts: &Facts, changes: &mut Vec<Change>) {
         let now = facts.now.mono;
         let hidden = self.is_hidden(&key);
         // Causes stand before their symptoms in the table, so this second counts already.
@@ -180,7 +180,7 @@ impl Verdicts {
                     && active.announced
                 {
                     changes.push(Change {
-                        verdict: verdict(key, &active),
+                        verdict: verdict(&key, &active),
                         raised: false,
                     });
                 }

@@ -1,5 +1,6 @@
 //! Rules about consumers: who pulls, who holds, what waits.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Facts, Finding, Stage, Words, stage};
