@@ -4,6 +4,7 @@
 mod database;
 mod interest;
 mod jetstream;
+mod letter;
 mod scrape;
 mod source;
 
@@ -16,6 +17,7 @@ pub use jetstream::{
     OldestReading, PeerReading, QueueReading, Retention, SequencePair, ServerReading, StreamConfig, StreamReading,
     StreamState, SubjectsReading,
 };
+pub use letter::{Letter, LetterForm, LetterKey, LetterOrigin};
 pub use scrape::{Layout, Scrape, SeriesId, SeriesKind};
 pub use source::{SourceId, SourceKind, SourceReport, SourceState};
 
