@@ -1,5 +1,6 @@
 //! What every room may use: time, text and secrets. Depends on nothing of this crate.
 
+pub mod cause;
 pub mod secret;
 pub mod text;
 pub mod time;
