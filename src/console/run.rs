@@ -18,9 +18,10 @@ use super::screen::Badge;
 use super::terminal::{Terminal, TerminalError};
 use super::theme::colour::Depth;
 use super::theme::{Library, Theme, ThemeError};
-use crate::base::time::{Moment, SharedClock};
+use crate::base::time::SharedClock;
 use crate::model::{Settings, Severity};
 use crate::sample::{Envelope, Interest};
+use crate::session::until_tick;
 
 /// What the console needs.
 #[derive(Debug)]
@@ -239,18 +240,6 @@ fn resolve(library: &Library, first: &str, depth: Depth, charset: Charset) -> Re
         .collect()
 }
 
-/// Time until figures are worked out anew: at every full second of the wall clock, so that the
-/// clock on screen never skips one; 4 times a second at first.
-fn until_tick(now: Moment) -> Duration {
-    let into = Duration::from_nanos(u64::try_from(now.at.subsec_nanosecond()).unwrap_or(0));
-    let second = Duration::from_secs(1).saturating_sub(into);
-    if now.mono < QUICK.0 {
-        second.min(QUICK.1)
-    } else {
-        second
-    }
-}
-
 fn replace(known: &mut Interest, wanted: Interest) -> bool {
     let changed = *known != wanted;
     *known = wanted;
@@ -338,25 +327,5 @@ mod tests {
             "{named:?}"
         );
         assert!(add_user_themes(&mut library, &folder.path().join("missing")).is_empty());
-    }
-
-    #[test]
-    fn figures_are_worked_out_at_full_seconds_and_four_times_a_second_at_first() {
-        assert_eq!(
-            until_tick(moment("2026-07-31T14:03:22.300Z", 9_000)),
-            Duration::from_millis(700)
-        );
-        assert_eq!(
-            until_tick(moment("2026-07-31T14:03:22Z", 9_000)),
-            Duration::from_secs(1)
-        );
-        assert_eq!(
-            until_tick(moment("2026-07-31T14:03:22.300Z", 500)),
-            Duration::from_millis(250)
-        );
-        assert_eq!(
-            until_tick(moment("2026-07-31T14:03:22.900Z", 500)),
-            Duration::from_millis(100)
-        );
     }
 }

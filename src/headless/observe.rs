@@ -10,16 +10,21 @@ use crate::session::{Session, until_tick};
 /// Feeds what the session's sources see into a model for `wait`, with the console's own ticks.
 pub async fn observe(mut session: Session, clock: &SharedClock, wait: Duration) -> Model {
     let mut model = Model::new(session.settings.clone(), session.started);
-    let end = clock.now().mono + wait;
+    let begun = clock.now();
+    let (mut tick_at, end) = (begun.mono + until_tick(begun), begun.mono + wait);
     loop {
         let mono = clock.now().mono;
         if mono >= end {
             break;
         }
-        let pause = until_tick(mono).min(end.saturating_sub(mono));
+        let pause = tick_at.min(end).saturating_sub(mono);
         tokio::select! {
             Some(envelope) = session.envelopes.recv() => model.apply(&envelope),
-            () = tokio::time::sleep(pause) => model.advance(clock.now()),
+            () = tokio::time::sleep(pause) => {
+                let now = clock.now();
+                model.advance(now);
+                tick_at = now.mono + until_tick(now);
+            }
         }
     }
     // What has arrived by now belongs to this reading.

@@ -157,14 +157,14 @@ pub fn source_ids(profile: &Profile) -> Vec<SourceId> {
     ids
 }
 
-/// How long after `mono` (time since session start) figures are to be worked out next: every
-/// 250 ms for the first 2 s, then at every full second.
+/// Time until figures are worked out anew: at every full second of the wall clock, so that the
+/// clock on screen never skips one, and four times a second at first.
 #[must_use]
-pub fn until_tick(mono: Duration) -> Duration {
+pub fn until_tick(now: Moment) -> Duration {
     let (quick, quick_for, calm) = TICKS;
-    let period = if mono < quick_for { quick } else { calm };
-    let into = Duration::from_nanos(u64::try_from(mono.as_nanos() % period.as_nanos()).unwrap_or(0));
-    period.saturating_sub(into)
+    let into = Duration::from_nanos(u64::try_from(now.at.subsec_nanosecond()).unwrap_or(0));
+    let rest = calm.saturating_sub(into);
+    if now.mono < quick_for { rest.min(quick) } else { rest }
 }
 
 #[cfg(test)]
@@ -174,15 +174,18 @@ mod tests {
 
     #[test]
     fn ticks_are_quick_at_first_and_then_at_full_seconds() {
-        let mut mono = Duration::ZERO;
-        let mut ticks = Vec::new();
-        while mono < Duration::from_secs(4) {
-            mono += until_tick(mono);
-            ticks.push(mono.as_millis());
+        for (at, mono, expected) in [
+            ("2026-07-31T14:03:22.300Z", 9_000, 700),
+            ("2026-07-31T14:03:22Z", 9_000, 1_000),
+            ("2026-07-31T14:03:22.300Z", 500, 250),
+            ("2026-07-31T14:03:22.900Z", 500, 100),
+        ] {
+            let now = Moment {
+                at: at.parse().unwrap(),
+                mono: Duration::from_millis(mono),
+            };
+            assert_eq!(until_tick(now), Duration::from_millis(expected), "{at} {mono}");
         }
-        assert_eq!(ticks, [250, 500, 750, 1000, 1250, 1500, 1750, 2000, 3000, 4000]);
-        assert_eq!(until_tick(Duration::from_millis(310)), Duration::from_millis(190));
-        assert_eq!(until_tick(Duration::from_millis(2_900)), Duration::from_millis(100));
     }
 
     #[test]

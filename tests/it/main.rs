@@ -8,7 +8,10 @@
 
 mod cli;
 mod console;
+mod faults;
 mod lab;
 mod layering;
 mod support;
 mod terminal;
+mod truth;
+mod watcher;
