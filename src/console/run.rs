@@ -21,7 +21,7 @@ use super::theme::{Library, Theme, ThemeError};
 use crate::base::time::SharedClock;
 use crate::model::{Settings, Severity};
 use crate::sample::{Envelope, Interest};
-use crate::session::until_tick;
+use crate::session::Ticker;
 
 /// What the console needs.
 #[derive(Debug)]
@@ -89,12 +89,6 @@ const FRAME: Duration = Duration::from_millis(16);
 /// Envelopes that are taken in before anything else has its turn.
 const BATCH: usize = 256;
 
-/// For how long after the start figures are worked out often, and how often.
-const QUICK: (Duration, Duration) = (Duration::from_secs(2), Duration::from_millis(250));
-
-/// At first, while a source has yet to answer, what arrives is shown this soon.
-const FIRST: Duration = Duration::from_millis(50);
-
 /// How long to wait for being stopped before the terminal is taken again: where no shell
 /// controls jobs, nobody stops us.
 const STOPPING: Duration = Duration::from_millis(250);
@@ -124,12 +118,12 @@ pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, E
     let mut input = EventStream::new();
     let mut batch = Vec::with_capacity(BATCH);
     let mut drawn = Drawn::default();
-    let (mut tick_at, mut frame_at, mut dirty) = (Duration::ZERO, Duration::ZERO, true);
+    let mut ticker = Ticker::new(clock.now());
+    let (mut frame_at, mut dirty) = (Duration::ZERO, true);
     loop {
         let now = clock.now();
-        if now.mono >= tick_at {
+        if ticker.is_due(now) {
             update(&mut app, Msg::Tick(now), &drawn.hits);
-            tick_at = now.mono + until_tick(now);
             dirty = true;
         }
         if dirty && now.mono >= frame_at {
@@ -141,7 +135,7 @@ pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, E
             })?;
             (frame_at, dirty) = (now.mono + FRAME, false);
         }
-        let wake = if dirty { tick_at.min(frame_at) } else { tick_at };
+        let wake = if dirty { ticker.at().min(frame_at) } else { ticker.at() };
         let effects = tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(Exit::Stopped),
@@ -154,9 +148,9 @@ pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, E
                 dirty = true;
                 update(&mut app, Msg::Input(event), &drawn.hits)
             }
-            received = envelopes.recv_many(&mut batch, BATCH), if !envelopes.is_closed() || !envelopes.is_empty() => {
+            _ = envelopes.recv_many(&mut batch, BATCH), if !envelopes.is_closed() || !envelopes.is_empty() => {
                 batch.drain(..).for_each(|envelope| { update(&mut app, Msg::Data(envelope), &drawn.hits); });
-                if received > 0 && now.mono < QUICK.0 && app.is_connecting() { tick_at = tick_at.min(now.mono + FIRST); }
+                if app.has_news() { ticker.hurry(clock.now()); }
                 Vec::new()
             }
             () = tokio::time::sleep(wake.saturating_sub(clock.now().mono)) => Vec::new(),
@@ -301,13 +295,6 @@ impl Signals {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn moment(at: &str, mono: u64) -> Moment {
-        Moment {
-            at: at.parse().unwrap(),
-            mono: Duration::from_millis(mono),
-        }
-    }
 
     #[test]
     fn the_themes_of_a_folder_are_added_and_what_cannot_be_read_is_named() {

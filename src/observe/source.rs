@@ -205,7 +205,7 @@ fn until_reading(begun: Moment, now: Moment, period: Duration) -> Duration {
     }
     let since_epoch = Duration::try_from(now.at.duration_since(Timestamp::UNIX_EPOCH)).unwrap_or_default() + LEAD;
     let into = Duration::from_nanos_u128(since_epoch.as_nanos() % period.as_nanos());
-    period - into
+    period.saturating_sub(into)
 }
 
 /// The wait after the `failures`-th failure in a row: doubled each time up to a limit, then

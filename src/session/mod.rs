@@ -1,5 +1,9 @@
 //! One profile live, or one recording: what the console and the headless commands share.
 
+mod ticker;
+
+pub use ticker::Ticker;
+
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -17,13 +21,6 @@ use crate::sample::{Envelope, Interest, Sample, SourceId, SourceKind, SourceRepo
 
 /// Envelopes that may wait for the model. A source waits when it is full; the screen never does.
 const QUEUE: usize = 4_096;
-
-/// How often figures are worked out: at first, for how long, and then.
-const TICKS: (Duration, Duration, Duration) = (
-    Duration::from_millis(250),
-    Duration::from_secs(2),
-    Duration::from_secs(1),
-);
 
 /// A profile with its sources at work. They end when it is dropped.
 #[derive(Debug)]
@@ -157,36 +154,10 @@ pub fn source_ids(profile: &Profile) -> Vec<SourceId> {
     ids
 }
 
-/// Time until figures are worked out anew: at every full second of the wall clock, so that the
-/// clock on screen never skips one, and four times a second at first.
-#[must_use]
-pub fn until_tick(now: Moment) -> Duration {
-    let (quick, quick_for, calm) = TICKS;
-    let into = Duration::from_nanos(u64::try_from(now.at.subsec_nanosecond()).unwrap_or(0));
-    let rest = calm.saturating_sub(into);
-    if now.mono < quick_for { rest.min(quick) } else { rest }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::{PostgresLink, Target, Tls};
-
-    #[test]
-    fn ticks_are_quick_at_first_and_then_at_full_seconds() {
-        for (at, mono, expected) in [
-            ("2026-07-31T14:03:22.300Z", 9_000, 700),
-            ("2026-07-31T14:03:22Z", 9_000, 1_000),
-            ("2026-07-31T14:03:22.300Z", 500, 250),
-            ("2026-07-31T14:03:22.900Z", 500, 100),
-        ] {
-            let now = Moment {
-                at: at.parse().unwrap(),
-                mono: Duration::from_millis(mono),
-            };
-            assert_eq!(until_tick(now), Duration::from_millis(expected), "{at} {mono}");
-        }
-    }
 
     #[test]
     fn every_configured_source_is_expected_and_no_other() {

@@ -55,6 +55,14 @@ async fn pipeline(folder: &Path) -> (Lab, Load, Watcher) {
 /// Says it within 3 s.
 async fn seen(watcher: &mut Watcher, what: &str, shows: impl Fn(&View) -> bool) {
     let took = watcher.until(what, SEEN, shows).await;
+    report(what, took);
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the measured time, for those who run it with --nocapture"
+)]
+fn report(what: &str, took: Duration) {
     println!("{what}: {took:?}");
 }
 

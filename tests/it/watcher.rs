@@ -7,7 +7,7 @@ use std::time::Duration;
 use hookwatch::base::time::SharedClock;
 use hookwatch::config::Profile;
 use hookwatch::model::{Health, LedgerLine, Model, View};
-use hookwatch::session::{Session, until_tick};
+use hookwatch::session::{Session, Ticker};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -32,19 +32,23 @@ impl Watcher {
             async move {
                 // The whole of it: its sources end with its other fields.
                 let mut session = session;
-                let now = clock.now();
-                let mut tick = now.mono + until_tick(now);
+                let mut ticker = Ticker::new(clock.now());
                 loop {
+                    let now = clock.now();
+                    if ticker.is_due(now) {
+                        model.advance(now);
+                        let view = Arc::new(model.view().clone());
+                        seen.lock().unwrap().push(view.clone());
+                        sender.send_replace(view);
+                    }
                     tokio::select! {
-                        Some(envelope) = session.envelopes.recv() => model.apply(&envelope),
-                        () = tokio::time::sleep(tick.saturating_sub(clock.now().mono)) => {
-                            let now = clock.now();
-                            model.advance(now);
-                            let view = Arc::new(model.view().clone());
-                            seen.lock().unwrap().push(view.clone());
-                            sender.send_replace(view);
-                            tick = now.mono + until_tick(now);
+                        Some(envelope) = session.envelopes.recv() => {
+                            model.apply(&envelope);
+                            if model.has_news() {
+                                ticker.hurry(clock.now());
+                            }
                         }
+                        () = tokio::time::sleep(ticker.at().saturating_sub(now.mono)) => {}
                     }
                 }
             }
@@ -71,7 +75,7 @@ impl Watcher {
             }
         };
         let in_time = tokio::time::timeout(limit, seen).await.is_ok();
-        let took = self.clock.now().mono - begun;
+        let took = self.clock.now().mono.saturating_sub(begun);
         assert!(in_time, "not within {limit:?}: {what}\n{}", picture(&self.view()));
         took
     }
