@@ -1,7 +1,4 @@
 //! What the console says is what is: rates, backlog and the ledger against known loads.
-    clippy::print_stdout,
-    reason = "the measured figures, for those who run it with --nocapture"
-)]
 
 use std::path::Path;
 use std::sync::Arc;
