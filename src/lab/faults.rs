@@ -7,9 +7,9 @@ use sqlx::{Connection as _, Executor as _, PgConnection};
 
 use super::LabError;
 use super::guard::Signal;
-use super::scenario::{Fault, What};
+use super::scenario::{Fault, STREAM_LEADER, What};
 use super::up::{DATABASE, Lab};
-use crate::pipeline::topology::Topology;
+use crate::pipeline::topology::{self, Topology};
 
 /// Who holds the lock of [`What::LockDatabase`], as `pg_stat_activity` shows it.
 pub const LOCKER: &str = "nightly-report";
@@ -22,6 +22,8 @@ const TABLE: &str = "webhook_recipients";
 pub struct Faults {
     /// The session that holds a lock.
     lock: Option<PgConnection>,
+    /// The server that led the stream when [`STREAM_LEADER`] was a target.
+    leader: Option<String>,
 }
 
 impl Faults {
@@ -30,16 +32,20 @@ impl Faults {
     /// # Errors
     /// When it can't: the target does not run, a server does not answer.
     pub async fn begin(&mut self, lab: &Lab, fault: &Fault) -> Result<(), LabError> {
+        if fault.target.as_deref() == Some(STREAM_LEADER) {
+            self.leader = Some(stream_leader(lab).await?);
+        }
         match fault.what {
-            What::Stop => lab.stop(target(fault)?).await.map(drop),
-            What::Kill => lab.kill(target(fault)?).await.map(drop),
-            What::Hang => lab.signal(target(fault)?, Signal::Stop),
+            What::Stop => lab.stop(self.target(fault)?).await.map(drop),
+            What::Kill => lab.kill(self.target(fault)?).await.map(drop),
+            What::Hang => lab.signal(self.target(fault)?, Signal::Stop),
             What::SlowDatabase => slow_down(lab, value(fault)?).await,
             What::LockDatabase => {
                 self.lock = Some(lock(lab).await?);
                 Ok(())
             }
             What::AckWait => set_ack_wait(lab, value(fault)?).await,
+            What::DeleteConsumer => delete_consumer(lab).await,
         }
     }
 
@@ -49,8 +55,8 @@ impl Faults {
     /// When it can't be.
     pub async fn end(&mut self, lab: &Lab, fault: &Fault) -> Result<(), LabError> {
         match fault.what {
-            What::Stop | What::Kill => lab.start(target(fault)?).await,
-            What::Hang => lab.signal(target(fault)?, Signal::Continue),
+            What::Stop | What::Kill => lab.start(self.target(fault)?).await,
+            What::Hang => lab.signal(self.target(fault)?, Signal::Continue),
             What::SlowDatabase => speed_up(lab).await,
             What::LockDatabase => match self.lock.take() {
                 Some(session) => unlock(session).await,
@@ -60,13 +66,19 @@ impl Faults {
                 let reference = lab.topology()?.ack_wait;
                 set_ack_wait(lab, reference).await
             }
+            // The first worker that misses it makes it anew; without workers we do.
+            What::DeleteConsumer => ensure_consumer(lab).await,
         }
     }
-}
 
-fn target(fault: &Fault) -> Result<&str, LabError> {
-    let missing = || LabError::Without("target for this fault".to_owned());
-    fault.target.as_deref().ok_or_else(missing)
+    /// The process that a fault is about.
+    fn target<'a>(&'a self, fault: &'a Fault) -> Result<&'a str, LabError> {
+        let target = match fault.target.as_deref() {
+            Some(STREAM_LEADER) => self.leader.as_deref(),
+            named => named,
+        };
+        target.ok_or_else(|| LabError::Without("target for this fault".to_owned()))
+    }
 }
 
 fn value(fault: &Fault) -> Result<Duration, LabError> {
@@ -144,4 +156,34 @@ async fn set_ack_wait(lab: &Lab, ack_wait: Duration) -> Result<(), LabError> {
         .await
         .map(drop)
         .map_err(|error| LabError::server("change the consumer's ack_wait", &error))
+}
+
+/// The server that leads the stream.
+async fn stream_leader(lab: &Lab) -> Result<String, LabError> {
+    let stream = &lab.topology()?.stream;
+    let context = jetstream::new(lab.connect().await?);
+    let failed = |error: &dyn std::fmt::Display| LabError::server("find the stream's leader", &error.to_string());
+    let info = context.get_stream(stream).await.map_err(|error| failed(&error))?;
+    let cluster = info.cached_info().cluster.as_ref();
+    cluster
+        .and_then(|cluster| cluster.leader.clone())
+        .ok_or_else(|| failed(&"it has none"))
+}
+
+async fn delete_consumer(lab: &Lab) -> Result<(), LabError> {
+    let topology = lab.topology()?;
+    let context = jetstream::new(lab.connect().await?);
+    context
+        .delete_consumer_from_stream(&topology.consumer, &topology.stream)
+        .await
+        .map(drop)
+        .map_err(|error| LabError::server("delete the consumer", &error))
+}
+
+async fn ensure_consumer(lab: &Lab) -> Result<(), LabError> {
+    let context = jetstream::new(lab.connect().await?);
+    topology::ensure(&context, lab.topology()?)
+        .await
+        .map(drop)
+        .map_err(|error| LabError::server("create the consumer again", &error))
 }

@@ -69,9 +69,17 @@ impl Options {
     /// The same with the pipeline that a scenario asks for.
     #[must_use]
     pub fn scenario(program: impl Into<PathBuf>, environment: Environment, scenario: &Scenario) -> Self {
+        let replicas = scenario.servers.clamp(1, 5);
         Self {
+            nats: Some(nats::Options {
+                servers: scenario.servers,
+                ..nats::Options::default()
+            }),
             pipeline: Some(PipelineOptions {
-                topology: scenario.topology.apply(Topology::default()),
+                topology: Topology {
+                    replicas,
+                    ..scenario.topology.apply(Topology::default())
+                },
                 gateways: scenario.gateway_names(),
                 workers: scenario.worker_names(),
                 gateway: scenario.gateway.clone(),

@@ -47,6 +47,8 @@ pub struct Topology {
     pub max_deliver: i64,
     /// Messages in flight at most, all workers together.
     pub max_ack_pending: i64,
+    /// What the consumer takes; `None`: everything.
+    pub filter_subject: Option<String>,
 }
 
 impl Default for Topology {
@@ -64,6 +66,7 @@ impl Default for Topology {
             ack_wait: Duration::from_secs(30),
             max_deliver: 10,
             max_ack_pending: 10_000,
+            filter_subject: None,
         }
     }
 }
@@ -114,6 +117,7 @@ impl Topology {
             ack_wait: self.ack_wait,
             max_deliver: self.max_deliver,
             max_ack_pending: self.max_ack_pending,
+            filter_subject: self.filter_subject.clone().unwrap_or_default(),
             ..Default::default()
         }
     }

@@ -25,6 +25,9 @@ pub struct Scenario {
     /// Whether it begins again when it is over.
     #[serde(default)]
     pub repeat: bool,
+    /// Servers of NATS: more than one are a cluster, and the streams have as many replicas.
+    #[serde(default = "one_part")]
+    pub servers: usize,
     /// Gateways.
     #[serde(default = "one_part")]
     pub gateways: usize,
@@ -46,9 +49,15 @@ pub struct Scenario {
     /// What goes wrong, in order of time.
     #[serde(default)]
     pub fault: Vec<Fault>,
-    /// When the evidence for `expect` begins.
+    /// When what goes wrong begins.
     #[serde(default, deserialize_with = "some_instant")]
     pub fault_at: Option<Duration>,
+    /// How long after `fault_at` there is evidence for `expect`: a stream has to fill first.
+    #[serde(default, deserialize_with = "instant")]
+    pub evidence: Duration,
+    /// Within this time after the last fault was undone, what `expect` names must be over.
+    #[serde(default, deserialize_with = "some_duration")]
+    pub clear: Option<Duration>,
     /// Ids of verdicts that must appear within 10 s of the evidence.
     #[serde(default)]
     pub expect: Vec<String>,
@@ -78,6 +87,8 @@ pub struct TopologyChange {
     pub max_deliver: Option<i64>,
     /// Messages in flight at most.
     pub max_ack_pending: Option<i64>,
+    /// What the consumer takes, where it does not take everything.
+    pub filter_subject: Option<String>,
 }
 
 /// A change of the load. What a phase does not name stays as it was.
@@ -109,7 +120,8 @@ pub struct Fault {
     pub at: Duration,
     /// What happens.
     pub what: What,
-    /// To which process; only for `stop`, `kill` and `hang`.
+    /// To which process; only for `stop`, `kill` and `hang`. `stream-leader` is the server that
+    /// leads the stream at that moment.
     pub target: Option<String>,
     /// The time that it is about: how long an update then takes (`slow-database`), the new
     /// `ack_wait` (`ack-wait`).
@@ -137,6 +149,8 @@ pub enum What {
     LockDatabase,
     /// The consumer's `ack_wait` is changed.
     AckWait,
+    /// The workers' consumer is deleted.
+    DeleteConsumer,
 }
 
 impl TopologyChange {
@@ -155,6 +169,7 @@ impl TopologyChange {
         set(&mut topology.ack_wait, self.ack_wait);
         set(&mut topology.max_deliver, self.max_deliver);
         set(&mut topology.max_ack_pending, self.max_ack_pending);
+        topology.filter_subject.clone_from(&self.filter_subject);
         topology
     }
 }
@@ -170,6 +185,7 @@ impl What {
             Self::SlowDatabase => "slow-database",
             Self::LockDatabase => "lock-database",
             Self::AckWait => "ack-wait",
+            Self::DeleteConsumer => "delete-consumer",
         }
     }
 

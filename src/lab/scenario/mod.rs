@@ -26,6 +26,9 @@ pub struct Adjustment {
     pub seed: Option<u64>,
 }
 
+/// The target of a fault that stands for the server that leads the stream when it happens.
+pub const STREAM_LEADER: &str = "stream-leader";
+
 /// What the demo plays.
 pub const DEMO: &str = "demo";
 
@@ -110,6 +113,14 @@ impl Scenario {
     #[must_use]
     pub fn worker_names(&self) -> Vec<String> {
         numbered("worker", self.workers)
+    }
+
+    /// When the last fault is undone; `None` when there is none, or when one stays.
+    #[must_use]
+    pub fn undone_at(&self) -> Option<Duration> {
+        let ends: Option<Vec<Duration>> = self.fault.iter().map(|fault| Some(fault.at + fault.lasts?)).collect();
+        let last_phase = self.load.iter().map(|phase| phase.at);
+        ends?.into_iter().chain(last_phase).max()
     }
 
     /// When the last change is over, and at least the scenario's own length.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Fault, Scenario, What};
+use super::{Fault, STREAM_LEADER, Scenario, What, numbered};
 use crate::act::fire::Variant;
 use crate::act::pace::Rate;
 use crate::base::text;
@@ -138,9 +138,13 @@ impl Scenario {
     }
 
     fn processes(&self) -> BTreeSet<String> {
-        let servers = ["nats", "postgres"].map(str::to_owned);
+        let nats = match self.servers {
+            0 | 1 => vec!["nats".to_owned()],
+            many => numbered("nats", many).into_iter().chain([STREAM_LEADER.to_owned()]).collect(),
+        };
+        let servers = nats.into_iter().chain(["postgres".to_owned()]);
         let parts = self.gateway_names().into_iter().chain(self.worker_names());
-        servers.into_iter().chain(parts).collect()
+        servers.chain(parts).collect()
     }
 }
 
@@ -225,8 +229,8 @@ mod tests {
         assert_eq!(
             error("rate = 7\n"),
             "scenario x.toml, line 4: rate: unknown field `rate`, expected one of `name`, `summary`, `seed`, `for`, \
-             `repeat`, `gateways`, `workers`, `gateway`, `worker`, `topology`, `load`, `fault`, `fault_at`, `expect`, \
-             `allow`"
+             `repeat`, `servers`, `gateways`, `workers`, `gateway`, `worker`, `topology`, `load`, `fault`, `fault_at`, `evidence`, \
+             `clear`, `expect`, `allow`"
         );
         assert!(error("workers = \"many\"\n").starts_with("scenario x.toml, line 4: workers: invalid type"));
         assert!(
