@@ -35,6 +35,10 @@ pub struct Profile {
     pub families: Families,
     /// When to raise an alarm.
     pub thresholds: Thresholds,
+    /// Where it says what to do, by a verdict's id.
+    pub runbooks: BTreeMap<Arc<str>, Arc<str>>,
+    /// Who is told of alarms.
+    pub alerts: Alerts,
     /// Knows every secret of this profile.
     pub redactor: Redactor,
 }
@@ -54,6 +58,8 @@ impl Profile {
             pipeline: Pipeline::default(),
             families: Families::default(),
             thresholds: Thresholds::default(),
+            runbooks: BTreeMap::new(),
+            alerts: Alerts::default(),
             redactor: Redactor::default(),
         }
     }
@@ -63,6 +69,48 @@ impl Profile {
     pub fn is_empty(&self) -> bool {
         self.nats.is_none() && self.targets.is_empty() && self.postgres.is_none()
     }
+}
+
+/// Who is told of alarms besides the screen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alerts {
+    /// A command and its arguments, run for each alarm with JSON on its standard input; empty: none.
+    pub command: Vec<String>,
+    /// How long it may run.
+    pub timeout: Duration,
+    /// Two runs are at least this far apart; what comes in between waits.
+    pub interval: Duration,
+    /// The least severe verdict that it is run for: `info`, `warning` or `critical`.
+    pub least: AlertLevel,
+    /// Whether the terminal's bell rings.
+    pub bell: bool,
+    /// Whether the terminal shows a notification (OSC 9 and 777).
+    pub notify: bool,
+}
+
+impl Default for Alerts {
+    fn default() -> Self {
+        Self {
+            command: Vec::new(),
+            timeout: Duration::from_secs(10),
+            interval: Duration::from_secs(1),
+            least: AlertLevel::Warning,
+            bell: false,
+            notify: false,
+        }
+    }
+}
+
+/// How severe a verdict must be for an alarm.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AlertLevel {
+    /// Every verdict.
+    Info,
+    /// Warnings and critical ones.
+    #[default]
+    Warning,
+    /// Critical ones.
+    Critical,
 }
 
 /// The names of a pipeline's parts.
@@ -348,6 +396,8 @@ impl Families {
 pub struct Thresholds {
     /// Age of the oldest waiting message: warning, critical.
     pub lag: (Duration, Duration),
+    /// Whether `lag` is configured: then no metadata of a stream overrides it.
+    pub lag_set: bool,
     /// Success ratio of a webhook below which it is a warning.
     pub success_ratio: f64,
     /// Mean latency above which a webhook is slow.
@@ -364,6 +414,7 @@ impl Default for Thresholds {
     fn default() -> Self {
         Self {
             lag: (Duration::from_secs(5), Duration::from_secs(10)),
+            lag_set: false,
             success_ratio: 0.95,
             latency: Duration::from_millis(100),
             worker_inactive: Duration::from_mins(5),

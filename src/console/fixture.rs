@@ -238,6 +238,8 @@ fn rich_verdicts() -> Vec<Verdict> {
                 "database p95 31 ms, breaker closed".to_owned(),
             ],
             next: "6 workers would drain it in 9 min; as it is, max_bytes is reached in 21 min".to_owned(),
+            runbook: None,
+            hush: None,
         },
         Verdict {
             id: "error_rate".into(),
@@ -247,6 +249,8 @@ fn rich_verdicts() -> Vec<Verdict> {
             text: "4.1 % of stripe's webhooks fail".to_owned(),
             evidence: vec!["615 of 15,000 in the last 60 s: invalid payload".to_owned()],
             next: "look at the latest example under Failures".to_owned(),
+            runbook: None,
+            hush: None,
         },
     ]
 }
@@ -513,6 +517,8 @@ pub(crate) fn failing() -> (View, Histories) {
         text: "w-3 does not answer its scrapes".to_owned(),
         evidence: vec!["2 failures running, last good reading 9 s ago".to_owned()],
         next: "see whether the process runs; the others carry its share".to_owned(),
+        runbook: None,
+        hush: None,
     }];
     view.panels_off = vec![(
         Panel::Heartbeats,

@@ -52,6 +52,8 @@ fn verdict(id: &str, severity: Severity, text: &str) -> Verdict {
         text: text.to_owned(),
         evidence: vec!["4 workers pull, each at its ceiling".to_owned()],
         next: "6 workers would drain in 9 min".to_owned(),
+        runbook: None,
+        hush: None,
     }
 }
 

@@ -8,7 +8,7 @@ use super::counter::{Counter, Span};
 use super::metrics::{ProviderId, Providers};
 use super::sources::Stamp;
 use crate::base::time::{self, Moment};
-use crate::sample::{CounterReading, Heartbeat, HeartbeatReading, Panel, PanelReading};
+use crate::sample::{Blocked, CounterReading, Heartbeat, HeartbeatReading, Panel, PanelReading};
 
 /// A heartbeat older than this is stale; workers write one a second, or every few.
 const SILENT: Duration = Duration::from_secs(15);
@@ -47,6 +47,10 @@ pub(super) struct Database {
     pub(super) heartbeats: Option<Stamp>,
     pub(super) pulses: BTreeMap<Arc<str>, Pulse>,
     pub(super) left_out: u64,
+    /// Sessions that waited for a lock when the server's health was last read.
+    pub(super) blocked: Option<(Stamp, Vec<Blocked>)>,
+    /// A worker that was last heard of longer ago is no row any more.
+    pub(super) forgotten: Duration,
     pub(super) off: BTreeMap<Panel, String>,
 }
 
@@ -107,7 +111,7 @@ impl Database {
         let mut pulses = BTreeMap::new();
         for beat in &reading.workers {
             let age = beat.last_seen.map(|seen| time::since(seen, now));
-            if age.is_none_or(|age| age > FORGOTTEN) {
+            if age.is_none_or(|age| age > self.forgotten.max(FORGOTTEN)) {
                 continue;
             }
             if pulses.len() >= WORKERS {

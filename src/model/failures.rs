@@ -24,8 +24,10 @@ pub(super) struct ProviderFigures {
     pub(super) lately: Tried,
     /// Valid and invalid signatures of the last 30 s.
     pub(super) signatures: (f64, f64),
-    response: Option<Buckets>,
-    gateway: Option<Stamp>,
+    /// What arrived since the session started, over the gateways that answer.
+    pub(super) arrived: f64,
+    pub(super) response: Option<Buckets>,
+    pub(super) gateway: Option<Stamp>,
     worker: Option<Stamp>,
 }
 
@@ -124,6 +126,7 @@ fn add_gateway(out: &mut [ProviderFigures], target: &Target) {
             Tally::Received => {
                 add(&mut figures.received_per_s, counter.rate());
                 figures.tried(counter, |tried| &mut tried.received);
+                figures.arrived += counter.total();
                 keep_newest(&mut figures.gateway, &target.stamp);
             }
             Tally::Refused => figures.tried(counter, |tried| &mut tried.refused),

@@ -26,11 +26,13 @@ mod workers;
 
 pub use reading::{Reading, ReadingState};
 pub use series::{Histories, SeriesKey};
+pub use verdicts::ids as verdict_ids;
 pub use view::{
-    Event, EventKind, Flow, Health, Ledger, LedgerLine, Provider, Queue, QueueState, Severity, SourceView, Verdict,
+    Event, EventKind, Flow, Health, Hush, Ledger, LedgerLine, Provider, Queue, QueueState, Severity, SourceView, Verdict,
     View, Worker, WorkerState,
 };
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,6 +61,8 @@ pub struct Settings {
     pub families: Families,
     /// When to raise an alarm.
     pub thresholds: Thresholds,
+    /// Where it says what to do, by a verdict's id.
+    pub runbooks: BTreeMap<Arc<str>, Arc<str>>,
 }
 
 /// The model of one profile: a pure function of its samples and their timestamps.
@@ -104,6 +108,8 @@ impl Model {
             histories: Histories::default(),
             settings,
         };
+        // A silent worker stays on the list for long enough to be called inactive.
+        model.database.forgotten = model.settings.thresholds.worker_inactive * 2;
         let profile = crate::base::text::safe(&model.settings.profile).into_owned();
         let begun = Happening::new("console", EventKind::Console, Severity::Info, "console started");
         model.tell(start, &begun.detail(format!("profile {profile}")));
@@ -183,13 +189,21 @@ impl Model {
                 }
             }
             Sample::Heartbeats(reading) => self.database.beat(stamp, reading),
-            Sample::Database(reading) => self.view.database = Some((**reading).clone()),
+            Sample::Database(reading) => {
+                self.database.blocked = Some((stamp, reading.blocked.clone()));
+                self.view.database = Some((**reading).clone());
+            }
             Sample::Panel(reading) => self.database.panel(reading),
+            Sample::Canary(reading) => self.memory.canary(reading),
         }
     }
 
     fn take_cycle(&mut self, stamp: &Stamp, moment: Moment, reading: &QueueReading) {
         let before = self.last_read();
+        for refused in self.memory.refusals(reading) {
+            let what = Happening::new(refused.clone(), EventKind::Console, Severity::Warning, "threshold refused");
+            self.tell(moment, &what.detail(refused));
+        }
         let letters = self.settings.pipeline.dlq.as_ref() == Some(&reading.before.name);
         let dead = |queues: &Queues| {
             let track = queues.streams.get(&reading.before.name)?;
@@ -271,8 +285,53 @@ impl Model {
         self.fill(now, &facts, &figures);
         self.record(now);
         let changes = self.verdicts.evaluate(&facts);
-        self.view.verdicts = self.verdicts.view();
+        self.list_verdicts();
         self.hear_verdicts(changes, now);
+    }
+
+    /// The verdicts as they are shown, with their runbooks.
+    fn list_verdicts(&mut self) {
+        self.view.verdicts = self.verdicts.view();
+        for verdict in &mut self.view.verdicts {
+            verdict.runbook = self.settings.runbooks.get(&verdict.id).cloned();
+        }
+    }
+
+    /// Notes that somebody has seen a verdict: it stays on the list and is quiet until it clears;
+    /// `loss`, which never clears by itself, is over with that. False when there is none.
+    pub fn acknowledge(&mut self, id: &str, subject: Option<&str>, now: Moment) -> bool {
+        let answered = self.verdicts.acknowledge(id, subject, now);
+        if id == "loss" && answered.is_some() {
+            let replaced = &mut self.memory.replaced;
+            replaced.retain(|(stream, _)| Some(&**stream) != subject);
+        }
+        self.answered(answered, "acknowledged", String::new(), now)
+    }
+
+    /// Silences a verdict: it stays on the list and is quiet for so long, even when it clears and
+    /// comes back meanwhile. False when there is none.
+    pub fn silence(&mut self, id: &str, subject: Option<&str>, lasts: Duration, now: Moment) -> bool {
+        let answered = self.verdicts.silence(id, subject, lasts, now);
+        let detail = format!("for {}", crate::base::text::duration(lasts));
+        self.answered(answered, "silenced", detail, now)
+    }
+
+    /// Takes an acknowledgement or a silence back. False when there is none.
+    pub fn heed(&mut self, id: &str, subject: Option<&str>, now: Moment) -> bool {
+        let answered = self.verdicts.heed(id, subject);
+        self.answered(answered, "heard again", String::new(), now)
+    }
+
+    /// Tells of somebody's answer to a verdict, and lists the verdicts anew.
+    fn answered(&mut self, verdict: Option<Verdict>, how: &str, detail: String, now: Moment) -> bool {
+        let Some(verdict) = verdict else { return false };
+        let about = verdict.subject.as_deref().unwrap_or_default();
+        let key = format!("{how} {} {about}", verdict.id);
+        let text = format!("{how}: {}", verdict.text);
+        let what = Happening::new(key, EventKind::Action, Severity::Info, text).detail(detail);
+        self.tell(now, &what);
+        self.list_verdicts();
+        true
     }
 
     /// Fills in what does not need the workers' rows.

@@ -364,6 +364,28 @@ pub struct Verdict {
     pub evidence: Vec<String>,
     /// What to do next.
     pub next: String,
+    /// Where the configuration says how to deal with it.
+    #[serde(default)]
+    pub runbook: Option<Arc<str>>,
+    /// Whether somebody has acknowledged or silenced it. It stays on the list then, and says nothing.
+    #[serde(default)]
+    pub hush: Option<Hush>,
+}
+
+/// What somebody answered a verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hush {
+    /// Seen: quiet until it clears.
+    Acknowledged {
+        /// When.
+        at: Timestamp,
+    },
+    /// Not to be heard of, whether it clears and comes back or not.
+    Silenced {
+        /// Until when.
+        until: Timestamp,
+    },
 }
 
 /// What kind of event.

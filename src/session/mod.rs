@@ -131,6 +131,7 @@ pub fn settings(profile: &Profile) -> Settings {
         pipeline: profile.pipeline.clone(),
         families: profile.families.clone(),
         thresholds: profile.thresholds.clone(),
+        runbooks: profile.runbooks.clone(),
     }
 }
 

@@ -108,6 +108,7 @@ impl Resolver<'_> {
         }
         Thresholds {
             lag: (warning.value, critical.value),
+            lag_set: warning.origin != Origin::Default || critical.origin != Origin::Default,
             success_ratio: self.ratio(
                 "success_ratio",
                 pick(layers, |l| &l.thresholds.success_ratio),

@@ -318,6 +318,7 @@ fn a_picture_that_is_held_still_does_not_move_while_time_goes_on() {
         },
         families: Families::default(),
         thresholds: Thresholds::default(),
+        runbooks: std::collections::BTreeMap::new(),
     };
     let mut desk = Desk::new(App::live(settings, Options::default(), fixture::now()), 120, 40);
     desk.tick(1);

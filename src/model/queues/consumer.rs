@@ -161,7 +161,7 @@ impl ConsumerTrack {
             return None;
         }
         let attempts = reading.delivered.consumer_seq as f64;
-        let recreated = matches!((self.created, reading.created), (Some(old), Some(new)) if old != new);
+        let recreated = matches!((self.created, reading.created), (Some(old), Some(new)) if is_another(old, new));
         let fell = attempts < self.attempts.raw() || reading.ack_floor.stream_seq < self.ack_floor.stream_seq;
         let turned = leader(reading) != self.leader;
         let sign = if recreated {
@@ -315,6 +315,12 @@ impl ConsumerTrack {
         self.shrinks.filter(|pace| *pace > 0.0).map(|pace| backlog / pace)
     }
 
+    /// Deliveries per second over the last 10 s, first ones and retries.
+    pub(in crate::model) fn attempt_rate(&self) -> Option<f64> {
+        let (from, to) = self.window()?;
+        Some((to.attempts - from.attempts) / (to.clock - from.clock))
+    }
+
     /// Completed per second, and whether it is only an upper bound: deliveries that are no
     /// longer held. Exact while nothing is delivered twice.
     pub(super) fn completed(&self) -> Option<(f64, bool)> {
@@ -332,7 +338,7 @@ impl ConsumerTrack {
 
     /// Retries per second: deliveries that were not first ones. Deletes and purges of waiting
     /// messages would show as negative retries: then it is unknown.
-    pub(super) fn retry_rate(&self) -> Option<f64> {
+    pub(in crate::model) fn retry_rate(&self) -> Option<f64> {
         if !self.unfiltered {
             return None;
         }
@@ -438,6 +444,12 @@ impl ConsumerTrack {
     pub(in crate::model) fn only_retries(&self) -> bool {
         self.pending == 0 && self.ack_pending > 0 && self.redelivered >= self.ack_pending
     }
+}
+
+/// Whether times of creation are those of two consumers. Up to 2.9 a restarted server tells of
+/// the same consumer a time that differs by less than a second: it keeps another moment of it.
+fn is_another(old: Timestamp, new: Timestamp) -> bool {
+    new.duration_since(old).unsigned_abs() >= Duration::from_secs(1)
 }
 
 fn left(state: &StreamState) -> f64 {

@@ -23,6 +23,9 @@ use crate::sample::{
     ConsumerReading, InventoryReading, OldestReading, QueueReading, ServerReading, StreamReading, SubjectsReading,
 };
 
+/// Subjects that are remembered by name where no filter takes them.
+const NAMED: usize = 4;
+
 /// A stream's consumer by name.
 type Key = (Arc<str>, Arc<str>);
 
@@ -42,6 +45,18 @@ pub(super) struct Missing {
     pub(super) since: f64,
 }
 
+/// Messages under no consumer's filter.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Unmatched {
+    pub(super) messages: f64,
+    /// Counts per subject, one after the other, that showed some.
+    pub(super) sweeps: u32,
+    /// Some of their subjects, the largest first.
+    pub(super) subjects: Vec<Arc<str>>,
+    /// When the newest of these counts was taken.
+    counted: f64,
+}
+
 /// Every stream and consumer that was read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Queues {
@@ -50,7 +65,7 @@ pub(super) struct Queues {
     pub(super) missing: BTreeMap<Key, Missing>,
     parked: BTreeMap<Arc<str>, Parked>,
     /// Messages under no consumer's filter, where that is known.
-    unmatched: BTreeMap<Arc<str>, f64>,
+    unmatched: BTreeMap<Arc<str>, Unmatched>,
     pub(super) server: Option<ServerReading>,
 }
 
@@ -129,6 +144,8 @@ impl Queues {
     }
 
     fn note_parked(&mut self, stream: &Arc<str>, reading: &QueueReading, signs: &[QueueSign]) {
+        let found = unmatched(self.streams.get(stream), reading);
+        let unmatched = self.note_unmatched(stream, found);
         let parked = self.parked.entry(stream.clone()).or_default();
         let delivered = reading.consumers.iter().map(|c| c.delivered.consumer_seq).sum();
         if signs
@@ -137,11 +154,6 @@ impl Queues {
         {
             parked.server_restarted(delivered);
         }
-        let unmatched = unmatched(self.streams.get(stream), reading);
-        match unmatched {
-            Some(unmatched) => self.unmatched.insert(stream.clone(), unmatched),
-            None => self.unmatched.remove(stream),
-        };
         let work = reading.before.config.retention == crate::sample::Retention::Workqueue;
         match unmatched.filter(|_| work && all_read(reading)) {
             Some(unmatched) => {
@@ -150,6 +162,29 @@ impl Queues {
             }
             None => parked.forget(),
         }
+    }
+
+    /// Keeps what is under no filter, and returns how many messages that are.
+    fn note_unmatched(&mut self, stream: &Arc<str>, found: Option<Unmatched>) -> Option<f64> {
+        let Some(found) = found else {
+            self.unmatched.remove(stream);
+            return None;
+        };
+        let known = self.unmatched.entry(stream.clone()).or_default();
+        known.sweeps = match found.messages > 0.0 {
+            false => 0,
+            true if found.counted > known.counted => known.sweeps + 1,
+            true => known.sweeps.max(1),
+        };
+        known.messages = found.messages;
+        known.subjects = found.subjects;
+        known.counted = found.counted;
+        Some(known.messages)
+    }
+
+    /// What of a stream is under no consumer's filter, where that is known.
+    pub(super) fn unmatched(&self, stream: &str) -> Option<&Unmatched> {
+        self.unmatched.get(stream)
     }
 
     /// Takes a sweep over the whole account in.
@@ -255,7 +290,7 @@ fn all_read(reading: &QueueReading) -> bool {
 
 /// Messages that no consumer's filter takes: known without counting when the filters take all
 /// of the stream's subjects, else from the counts per subject.
-fn unmatched(stream: Option<&StreamTrack>, reading: &QueueReading) -> Option<f64> {
+fn unmatched(stream: Option<&StreamTrack>, reading: &QueueReading) -> Option<Unmatched> {
     if !all_read(reading) {
         return None;
     }
@@ -269,15 +304,19 @@ fn unmatched(stream: Option<&StreamTrack>, reading: &QueueReading) -> Option<f64
     if reading.consumers.iter().any(|c| c.config.filter_subjects.is_empty())
         || (!config.subjects.is_empty() && config.subjects.iter().all(|subject| taken(subject)))
     {
-        return Some(0.0);
+        return Some(Unmatched::default());
     }
     let sweep = stream?.subjects.as_ref()?;
-    let loose: u64 = sweep
+    let loose: Vec<&(Arc<str>, u64)> = sweep
         .reading
         .counts
         .iter()
         .filter(|(subject, _)| !taken(subject))
-        .map(|(_, count)| count)
-        .sum();
-    Some(loose as f64)
+        .collect();
+    Some(Unmatched {
+        messages: loose.iter().map(|(_, count)| count).sum::<u64>() as f64,
+        sweeps: 0,
+        subjects: loose.iter().take(NAMED).map(|(subject, _)| subject.clone()).collect(),
+        counted: sweep.at,
+    })
 }

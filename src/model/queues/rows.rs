@@ -77,7 +77,7 @@ impl Queues {
             stream: name.clone(),
             messages: sources.reading(Some(stream.state.messages as f64), stamp),
             bytes: sources.reading(Some(stream.state.bytes as f64), stamp),
-            unmatched: sources.reading(self.unmatched.get(name).copied(), stamp),
+            unmatched: sources.reading(self.unmatched.get(name).map(|unmatched| unmatched.messages), stamp),
             ingest_per_s: sources.reading(stream.stored.rate(), stamp),
             limit_eta_s: sources.reading(limits::next(&limits).and_then(|limit| limit.eta), stamp),
             state: QueueState::Unknown,

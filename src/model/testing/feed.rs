@@ -39,6 +39,7 @@ pub(in crate::model) fn settings() -> Settings {
         },
         families: Families::default(),
         thresholds: Thresholds::default(),
+        runbooks: std::collections::BTreeMap::new(),
     }
 }
 

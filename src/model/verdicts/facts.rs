@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::learnt::{Canary, Silence};
+use super::monitor::{ConsumerMonitor, StreamMonitor};
 use super::rules::{is_stalled, nobody_pulls};
 use crate::base::time::Moment;
 use crate::config::Thresholds;
@@ -10,7 +12,7 @@ use crate::model::failures::Tried;
 use crate::model::ledger::LineId;
 use crate::model::queues::{Limit, Rise};
 use crate::model::view::{Health, QueueState};
-use crate::sample::{SourceId, SourceKind};
+use crate::sample::{Blocked, SourceId, SourceKind};
 
 /// A consumer.
 #[expect(clippy::struct_excessive_bools, reason = "facts are yes or no")]
@@ -37,6 +39,14 @@ pub(in crate::model) struct ConsumerFacts {
     pub(super) idle_s: f64,
     /// All that is left waits for a retry.
     pub(super) only_retries: bool,
+    /// Deliveries per second, and those of them that were not first ones.
+    pub(super) attempts: Option<f64>,
+    pub(super) retries: Option<f64>,
+    pub(super) redelivered: f64,
+    /// What its own metadata calls critical.
+    pub(super) monitor: ConsumerMonitor,
+    /// The critical age of a waiting message by its stream's metadata, seconds.
+    pub(super) lag: Option<f64>,
     pub(super) ingest: Option<f64>,
     pub(super) completed: Option<f64>,
     pub(super) rise: Rise,
@@ -72,6 +82,13 @@ pub(in crate::model) struct StreamFacts {
     /// The most messages a subject may hold.
     pub(super) per_subject: Option<f64>,
     pub(super) messages: f64,
+    /// Whether it is the dead letter stream.
+    pub(super) letters: bool,
+    /// What its own metadata calls alarming.
+    pub(super) monitor: StreamMonitor,
+    /// Messages under no consumer's filter, in how many counts per subject, and some subjects.
+    pub(super) unmatched: Option<(f64, u32)>,
+    pub(super) unmatched_subjects: Vec<Arc<str>>,
 }
 
 /// A source.
@@ -90,6 +107,9 @@ pub(in crate::model) struct SourceFacts {
 pub(in crate::model) struct Crew {
     pub(super) known: usize,
     pub(super) up: usize,
+    pub(super) down: usize,
+    /// Those that run and answer nobody.
+    pub(super) silent: Vec<Arc<str>>,
     /// Processed per second by one of them, on average.
     pub(super) per_worker: Option<f64>,
     pub(super) breaker_open: Vec<Arc<str>>,
@@ -98,6 +118,9 @@ pub(in crate::model) struct Crew {
     pub(super) batch: Option<f64>,
     pub(super) batch_p95_s: Option<f64>,
     pub(super) update_p95_s: Option<f64>,
+    /// Updates of the last 10 s, and their usual 95th percentile.
+    pub(super) updates: f64,
+    pub(super) usual_update_s: Option<f64>,
     /// Whether something was processed at the newest readings.
     pub(super) working: bool,
 }
@@ -118,6 +141,17 @@ pub(in crate::model) struct ProviderFacts {
     pub(super) lately: Tried,
     /// Valid and invalid signatures of the last 30 s.
     pub(super) signatures: (f64, f64),
+    /// Mean answer of the gateway, seconds, and how many answers, last 10 s.
+    pub(super) answers: Option<(f64, f64)>,
+    /// For how long nothing has arrived, where every gateway says so.
+    pub(super) silence: Option<Silence>,
+}
+
+/// A worker's heartbeat that is too old.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::model) struct SilentWorker {
+    pub(super) name: Arc<str>,
+    pub(super) silent_s: f64,
 }
 
 /// A line of the ledger that was worked out.
@@ -164,6 +198,11 @@ pub(in crate::model) struct Facts {
     pub(super) replaced: Vec<(Arc<str>, Option<u64>)>,
     /// Time to the next limit of the followed stream, seconds, and which.
     pub(super) next_limit: Option<Limit>,
+    /// Sessions that wait for a lock in Postgres, longest first; `None`: not known.
+    pub(super) blocked: Option<Vec<Blocked>>,
+    /// Workers whose heartbeat is older than the threshold.
+    pub(super) inactive: Vec<SilentWorker>,
+    pub(super) canaries: Vec<(Arc<str>, Canary)>,
 }
 
 impl Facts {
@@ -186,6 +225,9 @@ impl Facts {
             falls: Vec::new(),
             replaced: Vec::new(),
             next_limit: None,
+            blocked: None,
+            inactive: Vec::new(),
+            canaries: Vec::new(),
         }
     }
 

@@ -1,10 +1,15 @@
 //! Gathering the facts of a second from everything that was read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::facts::{ConsumerFacts, Crew, DepthFacts, Facts, Gate, LineFacts, ProviderFacts, SourceFacts, StreamFacts};
+use super::facts::{
+    ConsumerFacts, Crew, DepthFacts, Facts, Gate, LineFacts, ProviderFacts, SilentWorker, SourceFacts, StreamFacts,
+};
+use super::learnt::{Arrivals, Canary, UsualUpdate};
+use super::monitor::{ConsumerMonitor, StreamMonitor};
+use crate::base::text;
 use crate::base::time::Moment;
 use crate::config::{Pipeline, Thresholds};
 use crate::model::counter::Counter;
@@ -12,12 +17,12 @@ use crate::model::database::Database;
 use crate::model::failures::ProviderFigures;
 use crate::model::flow;
 use crate::model::ledger::{Ledger, LineId};
-use crate::model::metrics::{Distribution, Gauge, Metrics, Tally};
+use crate::model::metrics::{Distribution, Gauge, Metrics, Tally, safe_name};
 use crate::model::queues::{ConsumerTrack, Queues, StreamTrack};
 use crate::model::sources::Sources;
 use crate::model::view::WorkerState;
 use crate::model::workers::{self, Known};
-use crate::sample::Discard;
+use crate::sample::{Blocked, CanaryReading, Discard, QueueReading};
 
 /// Rate rules wait for this long after a start, a reset or the return of a source.
 const MUTED: Duration = Duration::from_secs(5);
@@ -25,6 +30,11 @@ const MUTED: Duration = Duration::from_secs(5);
 const NEWS: f64 = 60.0;
 /// A depth must contradict NATS for this long, seconds.
 const CONTRADICTED: f64 = 5.0;
+
+/// Refused thresholds that are told; further ones are not.
+const REFUSED: usize = 100;
+/// Canaries that are told apart; further ones are left out.
+const CANARIES: usize = 100;
 
 /// Whether a line has balanced, evaluation by evaluation.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -48,6 +58,11 @@ pub(in crate::model) struct Memory {
     pub(in crate::model) quorum_lost: BTreeMap<Arc<str>, f64>,
     /// When rates last became meaningless.
     pub(in crate::model) reset: Duration,
+    update: UsualUpdate,
+    arrivals: BTreeMap<Arc<str>, Arrivals>,
+    canaries: BTreeMap<Arc<str>, Canary>,
+    /// Thresholds in metadata that cannot be used, as they were told.
+    refused: BTreeSet<String>,
 }
 
 /// Where the facts come from.
@@ -72,10 +87,14 @@ impl Memory {
         let now = sight.now.mono.as_secs_f64();
         self.falls.retain(|_, (at, _)| now - *at < NEWS);
         let quiet_from = sight.started.max(self.reset).max(sight.sources.last_recovery());
+        let muted = sight.now.mono.saturating_sub(quiet_from) < MUTED;
+        let mut crew = sight.crew();
+        crew.usual_update_s = self.update.learn(now, crew.update_p95_s, crew.updates);
+        let providers = self.providers(sight);
         let followed_stream = sight.queues.followed_stream(sight.pipeline).map(|(_, stream)| stream);
         Facts {
             now: sight.now,
-            muted: sight.now.mono.saturating_sub(quiet_from) < MUTED,
+            muted,
             thresholds: sight.thresholds.clone(),
             consumers: sight.consumers(),
             missing: sight
@@ -87,8 +106,8 @@ impl Memory {
                 .collect(),
             streams: sight.streams(self),
             sources: sight.source_facts(),
-            providers: sight.providers(),
-            crew: sight.crew(),
+            providers,
+            crew,
             gate: sight.gate(),
             lines: self.lines(sight.ledger, now),
             depths: self.depths(sight.depths(), now),
@@ -99,7 +118,68 @@ impl Memory {
                 .collect(),
             replaced: self.replaced.clone(),
             next_limit: followed_stream.and_then(|stream| flow::next_limit(sight.queues, stream)),
+            blocked: sight.blocked(),
+            inactive: sight.inactive(),
+            canaries: self
+                .canaries
+                .iter()
+                .map(|(name, canary)| (name.clone(), canary.clone()))
+                .collect(),
         }
+    }
+
+    /// Takes a canary's run in.
+    pub(in crate::model) fn canary(&mut self, reading: &CanaryReading) {
+        let name = safe_name(&reading.name);
+        if self.canaries.len() < CANARIES || self.canaries.contains_key(&name) {
+            self.canaries.entry(name).or_default().observe(reading);
+        }
+    }
+
+    /// Thresholds in the metadata of what was just read that cannot be used, each told once.
+    pub(in crate::model) fn refusals(&mut self, reading: &QueueReading) -> Vec<String> {
+        let stream = text::safe(&reading.after.name).into_owned();
+        let of_stream = StreamMonitor::read(&reading.after.config.metadata).1;
+        let mut all: Vec<String> = of_stream.into_iter().map(|what| format!("{stream}: {what}")).collect();
+        for consumer in &reading.consumers {
+            let name = text::safe(&consumer.name);
+            let refused = ConsumerMonitor::read(&consumer.config.metadata).1;
+            all.extend(refused.into_iter().map(|what| format!("{stream}/{name}: {what}")));
+        }
+        all.retain(|what| self.refused.len() < REFUSED && self.refused.insert(what.clone()));
+        all
+    }
+
+    /// The providers, and how they arrive.
+    fn providers(&mut self, sight: &Sight<'_>) -> Vec<ProviderFacts> {
+        let all_read = sight.all_gateways_answer();
+        self.arrivals
+            .retain(|name, _| sight.figures.iter().any(|figures| figures.name == *name));
+        let mut out = Vec::new();
+        for figures in sight.figures {
+            let mut silence = None;
+            if let Some(stamp) = figures.gateway.as_ref().filter(|_| all_read) {
+                let at = stamp.mono.as_secs_f64();
+                let arrivals = self
+                    .arrivals
+                    .entry(figures.name.clone())
+                    .or_insert_with(|| Arrivals::new(figures.arrived, at));
+                arrivals.observe(figures.arrived, at);
+                silence = arrivals.silence();
+            }
+            out.push(ProviderFacts {
+                name: figures.name.clone(),
+                minute: figures.minute,
+                lately: figures.lately,
+                signatures: figures.signatures,
+                answers: figures
+                    .response
+                    .as_ref()
+                    .and_then(|response| Some((response.mean()?, response.count))),
+                silence,
+            });
+        }
+        out
     }
 
     /// Depths that have contradicted NATS for a while.
@@ -207,6 +287,14 @@ impl Sight<'_> {
             ack_wait_s: consumer.config.ack_wait.as_secs_f64(),
             idle_s: read - consumer.completed_at.max(consumer.backlog_since).max(worked).min(read),
             only_retries: consumer.only_retries(),
+            attempts: consumer.attempt_rate(),
+            retries: consumer.retry_rate().filter(|_| stream.evictable.raw() <= 0.0),
+            redelivered: consumer.redelivered as f64,
+            monitor: ConsumerMonitor::read(&consumer.config.metadata).0,
+            lag: StreamMonitor::read(&stream.config.metadata)
+                .0
+                .lag
+                .filter(|_| !self.thresholds.lag_set),
             ingest: stream.stored.rate().filter(|_| consumer.unfiltered),
             completed: acks,
             rise: consumer.rise(),
@@ -257,6 +345,14 @@ impl Sight<'_> {
                     .filter(|_| stream.config.discard_new_per_subject)
                     .map(|most| most as f64),
                 messages: stream.state.messages as f64,
+                letters,
+                monitor: StreamMonitor::read(&stream.config.metadata).0,
+                unmatched: self.queues.unmatched(name).map(|found| (found.messages, found.sweeps)),
+                unmatched_subjects: self
+                    .queues
+                    .unmatched(name)
+                    .map(|found| found.subjects.clone())
+                    .unwrap_or_default(),
             });
         }
         out
@@ -294,14 +390,38 @@ impl Sight<'_> {
             .collect()
     }
 
-    fn providers(&self) -> Vec<ProviderFacts> {
-        self.figures
+    /// Whether what arrives is known: every gateway answers.
+    fn all_gateways_answer(&self) -> bool {
+        self.metrics
+            .gateways()
+            .all(|(_, target)| self.sources.is_fresh(&target.stamp))
+    }
+
+    /// Sessions that wait for a lock.
+    fn blocked(&self) -> Option<Vec<Blocked>> {
+        let (stamp, blocked) = self.database.blocked.as_ref()?;
+        self.sources.is_fresh(stamp).then(|| blocked.clone())
+    }
+
+    /// Workers that were not heard of for too long, while there is something to do.
+    fn inactive(&self) -> Vec<SilentWorker> {
+        let waits = self
+            .queues
+            .followed(self.pipeline)
+            .is_some_and(|(_, consumer)| consumer.backlog() > 0);
+        let beats = &self.database.heartbeats;
+        if !waits || !beats.as_ref().is_some_and(|stamp| self.sources.is_fresh(stamp)) {
+            return Vec::new();
+        }
+        self.workers
             .iter()
-            .map(|figures| ProviderFacts {
-                name: figures.name.clone(),
-                minute: figures.minute,
-                lately: figures.lately,
-                signatures: figures.signatures,
+            .filter_map(|(name, worker)| {
+                let pulse = worker.pulse.filter(|pulse| !pulse.stopped())?;
+                let silent = self.database.silence(pulse, self.now)?;
+                (silent > self.thresholds.worker_inactive).then(|| SilentWorker {
+                    name: name.clone(),
+                    silent_s: silent.as_secs_f64(),
+                })
             })
             .collect()
     }
@@ -313,8 +433,10 @@ impl Sight<'_> {
         };
         let mut rates = 0.0;
         for (name, worker) in self.workers {
-            if worker.state(self.database, self.now) == WorkerState::Up {
-                crew.up += 1;
+            match worker.state(self.database, self.now) {
+                WorkerState::Up => crew.up += 1,
+                WorkerState::Down => crew.down += 1,
+                WorkerState::Stale => crew.silent.push(name.clone()),
             }
             let rate = workers::rate(worker, self.database, self.sources);
             if !rate.is_stale() {
@@ -337,7 +459,9 @@ impl Sight<'_> {
         let window = |of| self.metrics.distribution(self.sources, of).0;
         crew.batch = window(Distribution::Batch).and_then(|batch| batch.mean());
         crew.batch_p95_s = window(Distribution::Processing).and_then(|batch| batch.quantile(0.95));
-        crew.update_p95_s = window(Distribution::Update).and_then(|update| update.quantile(0.95));
+        let update = window(Distribution::Update);
+        crew.updates = update.as_ref().map_or(0.0, |update| update.count);
+        crew.update_p95_s = update.and_then(|update| update.quantile(0.95));
         crew
     }
 

@@ -7,6 +7,8 @@
 
 mod facts;
 mod gather;
+mod learnt;
+mod monitor;
 mod rules;
 mod words;
 
@@ -18,8 +20,8 @@ pub(super) use facts::Facts;
 pub(super) use gather::{Memory, Sight};
 pub(super) use words::Words;
 
-use super::view::Verdict;
-use crate::base::time::Timestamp;
+use super::view::{Hush, Verdict};
+use crate::base::time::{Moment, Timestamp};
 use rules::{RULES, SYMPTOMS};
 
 /// Rules are evaluated this often.
@@ -76,6 +78,8 @@ struct Active {
     words: Words,
     /// Whether it was shown: raising and clearing of what was hidden is no event.
     announced: bool,
+    /// When somebody acknowledged it, and how much it was about then.
+    acknowledged: Option<(Timestamp, f64)>,
 }
 
 /// A verdict that came or went.
@@ -83,6 +87,12 @@ struct Active {
 pub(super) struct Change {
     pub(super) verdict: Verdict,
     pub(super) raised: bool,
+}
+
+/// A verdict that is not to be heard of for a while.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Silence {
+    until: Moment,
 }
 
 type Key = (usize, Option<Arc<str>>);
@@ -94,6 +104,7 @@ pub(super) struct Verdicts {
     evaluated: Option<Duration>,
     /// When a rule last had an active verdict, by rule and subject.
     causes: BTreeMap<Key, Duration>,
+    silences: BTreeMap<Key, Silence>,
 }
 
 impl Verdicts {
@@ -124,6 +135,7 @@ impl Verdicts {
         self.states
             .retain(|_, state| state.active.is_some() || state.triggered.is_some());
         self.causes.retain(|_, last| now.saturating_sub(*last) <= LINGER);
+        self.silences.retain(|_, silence| now < silence.until.mono);
         self.announce(&mut changes);
         changes
     }
@@ -155,19 +167,20 @@ impl Verdicts {
                 let (from, at) = *state.triggered.get_or_insert((now, facts.now.at));
                 let Some(words) = finding.words else { return };
                 match &mut state.active {
-                    Some(active) => active.words = words,
+                    Some(active) => active.update(words, rule, facts.now.at),
                     None if !hidden && now.saturating_sub(from) >= rule.hold => {
                         state.active = Some(Active {
                             since: at,
                             words,
                             announced: false,
+                            acknowledged: None,
                         });
                         self.causes.insert(key, now);
                     }
                     None => {}
                 }
             }
-            Stage::Clear if rule.lasting => state.triggered = None,
+            Stage::Clear if rule.lasting && !state.is_acknowledged() => state.triggered = None,
             Stage::Between => {
                 state.triggered = None;
                 state.clearing = None;
@@ -178,9 +191,11 @@ impl Verdicts {
                 if now.saturating_sub(from) >= rule.clear_after
                     && let Some(active) = state.active.take()
                     && active.announced
+                    // That was over when somebody said so.
+                    && !(rule.lasting && active.acknowledged.is_some())
                 {
                     changes.push(Change {
-                        verdict: verdict(&key, &active),
+                        verdict: self.verdict(&key, &active),
                         raised: false,
                     });
                 }
@@ -211,13 +226,15 @@ impl Verdicts {
             .map(|(key, _)| key.clone())
             .collect();
         for key in visible {
-            if let Some(active) = self.states.get_mut(&key).and_then(|state| state.active.as_mut()) {
-                active.announced = true;
-                changes.push(Change {
-                    verdict: verdict(&key, active),
-                    raised: true,
-                });
-            }
+            let Some(active) = self.states.get_mut(&key).and_then(|state| state.active.as_mut()) else {
+                continue;
+            };
+            active.announced = true;
+            let active = active.clone();
+            changes.push(Change {
+                verdict: self.verdict(&key, &active),
+                raised: true,
+            });
         }
     }
 
@@ -226,25 +243,107 @@ impl Verdicts {
         let mut out: Vec<Verdict> = self
             .states
             .iter()
-            .filter(|(key, _)| !self.is_hidden(key))
-            .filter_map(|(key, state)| Some(verdict(key, state.active.as_ref().filter(|active| active.announced)?)))
+            .filter(|(key, state)| !self.is_hidden(key) && !(RULES[key.0].lasting && state.is_acknowledged()))
+            .filter_map(|(key, state)| {
+                let active = state.active.as_ref().filter(|active| active.announced)?;
+                Some(self.verdict(key, active))
+            })
             .collect();
         // The states are in the order of the table, causes first; the sort keeps it.
         out.sort_by_key(|verdict| std::cmp::Reverse(verdict.severity));
         out
     }
+
+    /// Notes that somebody has seen a verdict: it is quiet until it clears. One that never
+    /// clears by itself is over with that. Returns it as it was; `None` when there is none.
+    pub(super) fn acknowledge(&mut self, id: &str, subject: Option<&str>, now: Moment) -> Option<Verdict> {
+        let key = self.shown(id, subject)?;
+        let shown = self.states.get(&key)?.active.clone()?;
+        let verdict = self.verdict(&key, &shown);
+        let active = self.states.get_mut(&key)?.active.as_mut()?;
+        active.acknowledged = Some((now.at, active.words.amount));
+        Some(verdict)
+    }
+
+    /// Notes that nobody wants to hear of a verdict for a while, even when it clears and comes
+    /// back. Returns it as it was; `None` when there is none.
+    pub(super) fn silence(
+        &mut self,
+        id: &str,
+        subject: Option<&str>,
+        lasts: Duration,
+        now: Moment,
+    ) -> Option<Verdict> {
+        let key = self.shown(id, subject)?;
+        let verdict = self.verdict(&key, self.states.get(&key)?.active.as_ref()?);
+        let until = Moment {
+            at: now.at.checked_add(lasts).unwrap_or(Timestamp::MAX),
+            mono: now.mono.saturating_add(lasts),
+        };
+        self.silences.insert(key, Silence { until });
+        Some(verdict)
+    }
+
+    /// Takes both back. Returns the verdict as it was; `None` when nothing was to be taken back.
+    pub(super) fn heed(&mut self, id: &str, subject: Option<&str>) -> Option<Verdict> {
+        let key = self.shown(id, subject)?;
+        let verdict = self.verdict(&key, self.states.get(&key)?.active.as_ref()?);
+        verdict.hush?;
+        self.silences.remove(&key);
+        self.states.get_mut(&key)?.active.as_mut()?.acknowledged = None;
+        Some(verdict)
+    }
+
+    /// The key of a verdict that is on the list.
+    fn shown(&self, id: &str, subject: Option<&str>) -> Option<Key> {
+        let index = RULES.iter().position(|rule| rule.id == id)?;
+        let key: Key = (index, subject.map(Arc::from));
+        let state = self.states.get(&key)?;
+        let over = RULES[index].lasting && state.is_acknowledged();
+        (state.active.as_ref().is_some_and(|active| active.announced) && !over).then_some(key)
+    }
+
+    fn verdict(&self, key: &Key, active: &Active) -> Verdict {
+        let silenced = self.silences.get(key).map(|silence| Hush::Silenced {
+            until: silence.until.at,
+        });
+        let acknowledged = active.acknowledged.map(|(at, _)| Hush::Acknowledged { at });
+        Verdict {
+            id: RULES[key.0].id.into(),
+            subject: key.1.clone(),
+            severity: active.words.severity,
+            since: active.since,
+            text: active.words.text.clone(),
+            evidence: active.words.evidence.clone(),
+            next: active.words.next.clone(),
+            runbook: None,
+            hush: silenced.or(acknowledged),
+        }
+    }
 }
 
-fn verdict((index, subject): &Key, active: &Active) -> Verdict {
-    Verdict {
-        id: RULES[*index].id.into(),
-        subject: subject.clone(),
-        severity: active.words.severity,
-        since: active.since,
-        text: active.words.text.clone(),
-        evidence: active.words.evidence.clone(),
-        next: active.words.next.clone(),
+impl State {
+    fn is_acknowledged(&self) -> bool {
+        self.active.as_ref().is_some_and(|active| active.acknowledged.is_some())
     }
+}
+
+impl Active {
+    /// Says it as it is now. What was acknowledged as over and has grown since is news again.
+    fn update(&mut self, words: Words, rule: &Rule, now: Timestamp) {
+        let grown = self.acknowledged.is_some_and(|(_, amount)| words.amount > amount);
+        if rule.lasting && grown {
+            self.acknowledged = None;
+            self.announced = false;
+            self.since = now;
+        }
+        self.words = words;
+    }
+}
+
+/// The ids of all rules, root causes first: part of the JSON contract.
+pub fn ids() -> impl Iterator<Item = &'static str> {
+    RULES.iter().map(|rule| rule.id)
 }
 
 #[cfg(test)]

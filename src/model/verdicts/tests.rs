@@ -225,6 +225,7 @@ fn no_workers_needs_stillness_and_a_sign_that_nobody_is_there() {
         ..held
     });
     bench.facts.crew.up = 0;
+    bench.facts.crew.down = 4;
     bench.hold(1);
     assert!(bench.has("no_workers"), "all known workers are down");
 }
@@ -621,6 +622,8 @@ fn provider(received: f64, failed: f64) -> ProviderFacts {
         minute: tried,
         lately: tried,
         signatures: (0.0, 0.0),
+        answers: None,
+        silence: None,
     }
 }
 

@@ -12,6 +12,8 @@ pub(in crate::model) struct Words {
     pub(in crate::model) text: String,
     pub(in crate::model) evidence: Vec<String>,
     pub(in crate::model) next: String,
+    /// How much it is about, where a growth of it is news to somebody who has acknowledged it.
+    pub(in crate::model) amount: f64,
 }
 
 impl Words {
@@ -21,7 +23,14 @@ impl Words {
             text: text.into(),
             evidence: Vec::new(),
             next: String::new(),
+            amount: 0.0,
         }
+    }
+
+    /// Says how much it is about.
+    #[must_use]
+    pub(super) fn amount(self, amount: f64) -> Self {
+        Self { amount, ..self }
     }
 
     /// Adds a fact that it rests on.

@@ -45,6 +45,7 @@ pub(super) fn loss(facts: &Facts) -> Vec<Finding> {
         let Some((text, next)) = lost(line) else { continue };
         out.push(Finding::new(Some(line.line.key().into()), Stage::Trigger, || {
             Words::new(Severity::Critical, text)
+                .amount(line.difference)
                 .because(format!(
                     "ledger line {} is apart by {}",
                     line.line.key(),
@@ -68,6 +69,7 @@ pub(super) fn loss(facts: &Facts) -> Vec<Finding> {
                     stream.name
                 ),
             )
+            .amount(stream.evicted)
             .because("at least so many were never delivered, and nobody deleted them by hand")
             .next("ask the providers to send that time again, and raise the limit")
         }));

@@ -1,8 +1,11 @@
 //! The table of rules. Ids are part of the JSON contract. Root causes stand before symptoms:
 //! among verdicts equally severe, that is the order on screen.
 
+mod database;
+mod delivery;
 mod ledger;
 mod process;
+mod provider;
 mod queue;
 mod stream;
 
@@ -38,16 +41,29 @@ pub(super) const SYMPTOMS: &[Link] = &[
     link("leader_lost", "no_workers"),
     link("leader_lost", "stalled"),
     link("leader_lost", "backlog_growing"),
+    link("leader_lost", "provider_silent"),
+    link("leader_lost", "slow_webhook"),
+    link("leader_lost", "canary_failed"),
+    link("database_down", "database_slow"),
     link("database_down", "breaker_open"),
     link("database_down", "no_workers"),
     link("database_down", "stalled"),
     link("database_down", "backlog_growing"),
+    link("database_down", "saturated"),
+    link("database_slow", "breaker_open"),
+    link("database_slow", "no_workers"),
+    link("database_slow", "stalled"),
+    link("database_slow", "backlog_growing"),
+    link("database_slow", "saturated"),
+    link("breaker_open", "saturated"),
     link("breaker_open", "no_workers"),
     link("breaker_open", "stalled"),
     link("breaker_open", "backlog_growing"),
     link("consumer_missing", "no_workers"),
     link("consumer_missing", "stalled"),
     link("consumer_missing", "backlog_growing"),
+    link("consumer_missing", "redelivery_storm"),
+    link("no_workers", "worker_inactive"),
     link("no_workers", "stalled"),
     link("no_workers", "backlog_growing"),
     link("stalled", "backlog_growing"),
@@ -89,7 +105,15 @@ pub(super) const RULES: &[Rule] = &[
         clear_after: seconds(0),
         rates: false,
         lasting: false,
-        find: process::database_down,
+        find: database::database_down,
+    },
+    Rule {
+        id: "database_slow",
+        hold: seconds(0),
+        clear_after: seconds(0),
+        rates: false,
+        lasting: false,
+        find: database::database_slow,
     },
     Rule {
         id: "breaker_open",
@@ -97,7 +121,7 @@ pub(super) const RULES: &[Rule] = &[
         clear_after: seconds(0),
         rates: false,
         lasting: false,
-        find: process::breaker_open,
+        find: database::breaker_open,
     },
     Rule {
         id: "consumer_missing",
@@ -164,6 +188,30 @@ pub(super) const RULES: &[Rule] = &[
         find: queue::parked_messages,
     },
     Rule {
+        id: "unmatched_messages",
+        hold: seconds(0),
+        clear_after: seconds(0),
+        rates: false,
+        lasting: false,
+        find: delivery::unmatched_messages,
+    },
+    Rule {
+        id: "redelivery_storm",
+        hold: seconds(5),
+        clear_after: seconds(30),
+        rates: true,
+        lasting: false,
+        find: delivery::redelivery_storm,
+    },
+    Rule {
+        id: "worker_inactive",
+        hold: seconds(0),
+        clear_after: seconds(0),
+        rates: false,
+        lasting: false,
+        find: process::worker_inactive,
+    },
+    Rule {
         id: "signature_failures",
         hold: seconds(0),
         clear_after: seconds(60),
@@ -179,6 +227,30 @@ pub(super) const RULES: &[Rule] = &[
         rates: true,
         lasting: false,
         find: process::error_rate,
+    },
+    Rule {
+        id: "slow_webhook",
+        hold: seconds(5),
+        clear_after: seconds(30),
+        rates: true,
+        lasting: false,
+        find: provider::slow_webhook,
+    },
+    Rule {
+        id: "provider_silent",
+        hold: seconds(0),
+        clear_after: seconds(0),
+        rates: false,
+        lasting: false,
+        find: provider::provider_silent,
+    },
+    Rule {
+        id: "canary_failed",
+        hold: seconds(0),
+        clear_after: seconds(0),
+        rates: false,
+        lasting: false,
+        find: process::canary_failed,
     },
     Rule {
         id: "scrape_failing",

@@ -1,74 +1,21 @@
-//! Rules about processes: the database, breakers, failures, endpoints.
+//! Rules about processes: failures, signatures, endpoints, heartbeats, canaries.
 
 use super::{Facts, Finding, Stage, Words, stage};
 use crate::base::text;
 use crate::model::verdicts::facts::{ProviderFacts, SourceFacts, is};
-use crate::model::verdicts::words::{about, count, counted, names};
+use crate::model::verdicts::words::{about, count, counted};
 use crate::model::view::{Health, Severity};
 use crate::sample::SourceKind;
 
-/// Failed connects in a row, and good ones that clear.
-const CONNECTS: (u32, u32) = (3, 3);
 /// Failed scrapes in a row, and good ones that clear.
 const SCRAPES: (u32, u32) = (2, 2);
 /// Attempts that a failure ratio needs, and the ratio that clears, as a share of the one that alarms.
 const ATTEMPTS: f64 = 50.0;
 const CALM: f64 = 0.6;
+/// Failed runs of a canary that alarm, and passes that clear.
+const CANARY: (u32, u32) = (1, 2);
 /// Invalid signatures, their share that alarms and the one that clears.
 const SIGNATURES: (f64, f64, f64) = (5.0, 0.2, 0.05);
-
-pub(super) fn database_down(facts: &Facts) -> Vec<Finding> {
-    facts
-        .sources
-        .iter()
-        .filter(|source| is(source, SourceKind::Postgres))
-        .map(|source| {
-            let failing = source.health == Health::Failing;
-            let breakers = !facts.crew.breaker_open.is_empty();
-            // While the workers write, it is our own way to it that is closed.
-            let down = failing && !facts.crew.working && (source.failures >= CONNECTS.0 || breakers);
-            let clears = source.goods >= CONNECTS.1 || (failing && facts.crew.working);
-            Finding::new(None, stage(down, clears), || {
-                let breaker = breakers.then(|| {
-                    format!(
-                        "breaker open on {} of {} workers",
-                        facts.crew.breaker_open.len(),
-                        facts.crew.breaker_known
-                    )
-                });
-                Words::new(Severity::Critical, "Postgres does not answer")
-                    .because_of(source.error.clone())
-                    .because(format!(
-                        "{} failed in a row",
-                        counted(f64::from(source.failures), "attempt", "attempts")
-                    ))
-                    .because_of(breaker)
-                    .next("start the server or the way to it; webhooks wait in the stream meanwhile")
-            })
-        })
-        .collect()
-}
-
-pub(super) fn breaker_open(facts: &Facts) -> Vec<Finding> {
-    let crew = &facts.crew;
-    if crew.breaker_known == 0 {
-        return Vec::new();
-    }
-    let half = !crew.breaker_half_open.is_empty();
-    let stage = stage(!crew.breaker_open.is_empty(), !half);
-    vec![Finding::new(None, stage, || {
-        Words::new(
-            Severity::Critical,
-            format!(
-                "Circuit breaker open on {} of {} workers",
-                crew.breaker_open.len(),
-                crew.breaker_known
-            ),
-        )
-        .because(format!("says {}", names(crew.breaker_open.iter().map(|name| &**name))))
-        .next("look at the database: the breaker closes by itself when it answers again")
-    })]
-}
 
 pub(super) fn error_rate(facts: &Facts) -> Vec<Finding> {
     let most = facts.thresholds.error_ratio;
@@ -191,6 +138,45 @@ pub(super) fn counter_reset(facts: &Facts) -> Vec<Finding> {
                 Words::new(Severity::Info, format!("A counter of {target} fell"))
                     .because(format!("{family}, in the same process"))
                     .next("its totals begin anew; look whether the process cleared its registry")
+            })
+        })
+        .collect()
+}
+
+/// Silent for so long that it is not merely restarting.
+pub(super) fn worker_inactive(facts: &Facts) -> Vec<Finding> {
+    facts
+        .inactive
+        .iter()
+        .map(|worker| {
+            Finding::new(Some(worker.name.clone()), Stage::Trigger, || {
+                Words::new(
+                    Severity::Warning,
+                    format!("Worker {} was last heard of {} ago", worker.name, about(worker.silent_s)),
+                )
+                .because(format!(
+                    "its heartbeat in Postgres is older than {}, and webhooks wait",
+                    about(facts.thresholds.worker_inactive.as_secs_f64())
+                ))
+                .next("look whether its process runs and reaches Postgres; it never said that it stopped")
+            })
+        })
+        .collect()
+}
+
+pub(super) fn canary_failed(facts: &Facts) -> Vec<Finding> {
+    facts
+        .canaries
+        .iter()
+        .map(|(name, canary)| {
+            let stage = stage(canary.failures >= CANARY.0, canary.passes >= CANARY.1);
+            Finding::new(Some(name.clone()), stage, || {
+                let reason = canary.reason.as_deref().map(text::safe);
+                Words::new(Severity::Critical, format!("Canary {name} did not get through"))
+                    .because_of(reason.map(|reason| text::cut(&reason, 200).into_owned()))
+                    .because(format!("{} failed in a row", counted(f64::from(canary.failures), "run", "runs")))
+                    .because_of(canary.total.map(|took| format!("the last one took {}", text::duration(took))))
+                    .next("follow it with `hookwatch fire --trace`: it says at which hop a webhook gets stuck")
             })
         })
         .collect()

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Facts, Finding, Stage, Words, stage};
 use crate::model::queues::Limit;
 use crate::model::verdicts::facts::{ConsumerFacts, Crew};
-use crate::model::verdicts::words::{about, count, counted, measured, rate};
+use crate::model::verdicts::words::{about, count, counted, measured, names, rate};
 use crate::model::view::Severity;
 use crate::model::whatif;
 
@@ -16,6 +16,8 @@ const STILL: f64 = 5.0;
 const FULL: (f64, f64) = (0.98, 0.9);
 /// Growth counts above this share of the ingest.
 const GROWTH: f64 = 0.02;
+/// Without a completion for this long a backlog does not grow, it stands, seconds.
+const HALT: f64 = 2.5;
 /// A batch's size where no worker tells it.
 const BATCH: f64 = 100.0;
 /// Workers are worked out for a drain within this.
@@ -47,7 +49,7 @@ pub(in crate::model) fn nobody_pulls(consumer: &ConsumerFacts, crew: &Crew) -> b
         && consumer.still_s >= STILL
         && !consumer.paused
         && consumer.fill.is_none_or(|fill| fill < FULL.0);
-    let down = consumer.followed && crew.known > 0 && crew.up == 0;
+    let down = consumer.followed && crew.known > 0 && crew.down == crew.known;
     still && (down || consumer.ack_pending <= 0.0 || consumer.delivery_s > consumer.ack_wait_s)
 }
 
@@ -62,7 +64,7 @@ pub(super) fn no_workers(facts: &Facts) -> Vec<Finding> {
                 counted(consumer.pending, "webhook", "webhooks")
             );
             let who = (consumer.followed && crew.known > 0).then(|| match crew.up {
-                0 => format!("all {} known workers are down", crew.known),
+                0 if crew.down == crew.known => format!("all {} known workers are down", crew.known),
                 up => format!("{up} of {} workers are up, and pull nothing", crew.known),
             });
             Words::new(Severity::Critical, text)
@@ -101,10 +103,16 @@ pub(super) fn consumer_missing(facts: &Facts) -> Vec<Finding> {
 
 pub(super) fn saturated(facts: &Facts) -> Vec<Finding> {
     each(facts, |consumer| {
-        let fill = consumer.fill?;
-        let stage = stage(fill >= FULL.0 && consumer.pending > 0.0, fill < FULL.1);
+        let of_limit = consumer.fill;
+        let of_monitor = consumer.monitor.outstanding_ack.map(|most| consumer.ack_pending / most);
+        let told = of_monitor.is_some_and(|share| share >= 1.0);
+        let full = of_limit.is_some_and(|fill| fill >= FULL.0) && consumer.pending > 0.0;
+        let room = of_limit.is_none_or(|fill| fill < FULL.1) && of_monitor.is_none_or(|share| share < FULL.1);
+        of_limit.or(of_monitor)?;
+        let stage = stage(full || told, room);
         Some(Finding::new(Some(subject(consumer)), stage, || {
-            let most = consumer.max_ack_pending.unwrap_or_default();
+            let monitored = consumer.monitor.outstanding_ack.filter(|_| told && !full);
+            let most = monitored.or(consumer.max_ack_pending).unwrap_or_default();
             Words::new(
                 Severity::Warning,
                 format!(
@@ -130,14 +138,17 @@ fn patience(crew: &Crew) -> f64 {
 
 /// Whether there is a backlog and nothing is completed, though it should be.
 pub(in crate::model) fn is_stalled(consumer: &ConsumerFacts, crew: &Crew) -> bool {
-    consumer.backlog() > 0.0 && consumer.idle_s >= patience(crew) && !consumer.only_retries && !consumer.paused
+    let late = |limit: Option<f64>, since: f64| limit.is_some_and(|limit| since >= limit);
+    let told = late(consumer.monitor.last_ack, consumer.idle_s)
+        || (consumer.pending > 0.0 && late(consumer.monitor.last_delivery, consumer.delivery_s));
+    consumer.backlog() > 0.0 && (consumer.idle_s >= patience(crew) || told) && !consumer.only_retries && !consumer.paused
 }
 
 pub(super) fn stalled(facts: &Facts) -> Vec<Finding> {
     each(facts, |consumer| {
         let stage = stage(
             is_stalled(consumer, &facts.crew),
-            consumer.idle_s < STILL || consumer.backlog() <= 0.0,
+            !is_stalled(consumer, &facts.crew) && (consumer.idle_s < STILL || consumer.backlog() <= 0.0),
         );
         Some(Finding::new(Some(subject(consumer)), stage, || {
             let crew = &facts.crew;
@@ -155,6 +166,10 @@ pub(super) fn stalled(facts: &Facts) -> Vec<Finding> {
                 count(consumer.pending)
             ))
             .because_of((crew.known > 0).then(|| format!("{} of {} workers up", crew.up, crew.known)))
+            .because_of((!crew.silent.is_empty()).then(|| {
+                let silent = names(crew.silent.iter().map(|name| &**name));
+                format!("{silent}: runs, and answers nobody")
+            }))
             .because_of(crew.update_p95_s.map(|p95| format!("database p95 {}", measured(p95))))
             .next("look at what the workers wait for: locks in Postgres, a remote call, a stuck batch")
         }))
@@ -172,7 +187,12 @@ pub(super) fn backlog_growing(facts: &Facts) -> Vec<Finding> {
         let waits = consumer
             .oldest_waiting_s
             .or_else(|| Some(consumer.pending / consumer.completed.filter(|rate| *rate > 0.0)?));
-        let grows = rise.rises >= 5
+        // Nothing moves at all: that is a stall in the making, and soon named.
+        if consumer.idle_s >= HALT {
+            return Some(Finding::between(Some(subject(consumer))));
+        }
+        let over = consumer.monitor.unprocessed.is_some_and(|most| consumer.pending >= most);
+        let grows = over || rise.rises >= 5
             && slope > GROWTH * consumer.ingest.unwrap_or(0.0)
             && rise.grown > 2.0 * batch
             && waits.is_none_or(|age| age > 1.0);
@@ -183,7 +203,9 @@ pub(super) fn backlog_growing(facts: &Facts) -> Vec<Finding> {
 }
 
 fn falling_behind(facts: &Facts, consumer: &ConsumerFacts, slope: f64, waits: Option<f64>) -> Words {
-    let late = waits.is_some_and(|age| age > facts.thresholds.lag.1.as_secs_f64());
+    let lag = consumer.lag.unwrap_or(facts.thresholds.lag.1.as_secs_f64());
+    let over = consumer.monitor.unprocessed.filter(|most| consumer.pending >= *most);
+    let late = over.is_some() || waits.is_some_and(|age| age > lag);
     let severity = if late { Severity::Critical } else { Severity::Warning };
     let oldest = waits
         .map(|age| format!(", oldest waits {}", measured(age)))
@@ -192,8 +214,15 @@ fn falling_behind(facts: &Facts, consumer: &ConsumerFacts, slope: f64, waits: Op
         .ingest
         .zip(consumer.completed)
         .map(|(ingest, completed)| format!("{} arrive, {} are completed", rate(ingest), rate(completed)));
-    Words::new(severity, format!("Falling behind by {}", rate(slope)))
+    let text = match over {
+        Some(most) if slope <= 0.0 => {
+            format!("{} wait, {} are called critical", count(consumer.pending), count(most))
+        }
+        _ => format!("Falling behind by {}", rate(slope)),
+    };
+    Words::new(severity, text)
         .because(format!("backlog {}{oldest}", count(consumer.backlog())))
+        .because_of(over.map(|most| format!("unprocessed-critical of its metadata is {}", count(most))))
         .because_of(paces)
         .because_of(consumer.followed.then(|| crew_fact(&facts.crew)).flatten())
         .because_of(consumer.followed.then(|| database_fact(&facts.crew)).flatten())

@@ -54,6 +54,12 @@ pub(super) fn limit_eviction(facts: &Facts) -> Vec<Finding> {
             }));
             continue;
         }
+        let (warning, critical) = stream.monitor.messages;
+        let over = |most: &f64| stream.messages >= *most;
+        if let Some(most) = critical.filter(over).or(warning.filter(over)) {
+            out.push(Finding::new(subject, Stage::Trigger, || monitored(stream, most, critical.is_some_and(|c| over(&c)))));
+            continue;
+        }
         // A log that rolls over at its limit is as it should be.
         let headroom = facts.thresholds.headroom;
         let near = pressing(stream, headroom).filter(|_| stream.keeps);
@@ -69,6 +75,21 @@ pub(super) fn limit_eviction(facts: &Facts) -> Vec<Finding> {
         });
     }
     out
+}
+
+/// More than the stream's own metadata calls well.
+fn monitored(stream: &StreamFacts, most: f64, critical: bool) -> Words {
+    let (severity, key) = if critical {
+        (Severity::Critical, "msgs-critical")
+    } else {
+        (Severity::Warning, "msgs-warn")
+    };
+    Words::new(
+        severity,
+        format!("{} holds {}", stream.name, counted(stream.messages, "message", "messages")),
+    )
+    .because(format!("{key} of its metadata is {}", count(most)))
+    .next("drain it, or change the threshold in its metadata")
 }
 
 fn near_limit(stream: &StreamFacts, limit: &Limit) -> Words {

@@ -1,0 +1,137 @@
+//! Thresholds that sit in a stream's or consumer's own metadata: `io.nats.monitor.*`, as the NATS
+//! CLI's checks read them. A value of the wrong type is refused by name, the others work.
+
+use std::collections::BTreeMap;
+
+use crate::base::text;
+use crate::config::parse_duration;
+
+const PREFIX: &str = "io.nats.monitor.";
+
+/// What a consumer's metadata calls critical.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(in crate::model) struct ConsumerMonitor {
+    /// Messages held by workers.
+    pub(super) outstanding_ack: Option<f64>,
+    /// Messages that wait.
+    pub(super) unprocessed: Option<f64>,
+    /// Messages delivered more than once.
+    pub(super) redelivery: Option<f64>,
+    /// Seconds since the last delivery and the last ack.
+    pub(super) last_delivery: Option<f64>,
+    pub(super) last_ack: Option<f64>,
+}
+
+/// What a stream's metadata calls alarming.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(in crate::model) struct StreamMonitor {
+    /// Messages: warning and critical.
+    pub(super) messages: (Option<f64>, Option<f64>),
+    /// Seconds that the oldest waiting message may be old; a plain number is about mirrors and
+    /// sources, and none of ours.
+    pub(super) lag: Option<f64>,
+}
+
+/// Metadata, and what of it could not be used.
+struct Metadata<'a> {
+    all: &'a BTreeMap<String, String>,
+    refused: Vec<String>,
+}
+
+impl Metadata<'_> {
+    fn take<T>(&mut self, key: &str, read: impl Fn(&str) -> Result<Option<T>, String>) -> Option<T> {
+        let key = format!("{PREFIX}{key}");
+        let value = self.all.get(&key)?;
+        read(value.trim()).unwrap_or_else(|reason| {
+            let shown = text::cut(&text::safe(value), 40).into_owned();
+            self.refused.push(format!("{key} = {shown}: {reason}"));
+            None
+        })
+    }
+
+    fn count(&mut self, key: &str) -> Option<f64> {
+        self.take(key, |value| match value.parse::<u64>() {
+            // 0 stands for no limit.
+            Ok(count) => Ok((count > 0).then_some(count as f64)),
+            Err(_) => Err("wants a whole number".to_owned()),
+        })
+    }
+
+    fn time(&mut self, key: &str) -> Option<f64> {
+        self.take(key, |value| {
+            let time = parse_duration(value)?;
+            Ok(Some(time.as_secs_f64()))
+        })
+    }
+}
+
+impl ConsumerMonitor {
+    /// Reads a consumer's metadata; also returns what was refused, and why.
+    pub(in crate::model) fn read(metadata: &BTreeMap<String, String>) -> (Self, Vec<String>) {
+        let mut from = Metadata {
+            all: metadata,
+            refused: Vec::new(),
+        };
+        let monitor = Self {
+            outstanding_ack: from.count("outstanding-ack-critical"),
+            unprocessed: from.count("unprocessed-critical"),
+            redelivery: from.count("redelivery-critical"),
+            last_delivery: from.time("last-delivery-critical"),
+            last_ack: from.time("last-ack-critical"),
+        };
+        (monitor, from.refused)
+    }
+}
+
+impl StreamMonitor {
+    /// Reads a stream's metadata; also returns what was refused, and why.
+    pub(in crate::model) fn read(metadata: &BTreeMap<String, String>) -> (Self, Vec<String>) {
+        let mut from = Metadata {
+            all: metadata,
+            refused: Vec::new(),
+        };
+        let messages = (from.count("msgs-warn"), from.count("msgs-critical"));
+        let lag = from.take("lag-critical", |value| match value.parse::<u64>() {
+            Ok(_) => Ok(None),
+            Err(_) => parse_duration(value).map(|time| Some(time.as_secs_f64())),
+        });
+        (Self { messages, lag }, from.refused)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metadata(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        let named = pairs.iter().map(|(key, value)| (format!("{PREFIX}{key}"), (*value).to_owned()));
+        named.chain([("owner".to_owned(), "payments".to_owned())]).collect()
+    }
+
+    #[test]
+    fn thresholds_are_read_and_a_wrong_one_is_refused_by_name() {
+        let (monitor, refused) = ConsumerMonitor::read(&metadata(&[
+            ("outstanding-ack-critical", "many\u{1b}[31m"),
+            ("unprocessed-critical", "500"),
+            ("redelivery-critical", "0"),
+            ("last-delivery-critical", "30"),
+            ("last-ack-critical", "1m"),
+        ]));
+        assert_eq!((monitor.unprocessed, monitor.last_ack), (Some(500.0), Some(60.0)));
+        assert_eq!((monitor.outstanding_ack, monitor.redelivery, monitor.last_delivery), (None, None, None));
+        assert_eq!(refused.len(), 2, "{refused:?}");
+        assert!(refused[0].starts_with("io.nats.monitor.outstanding-ack-critical = many"), "{refused:?}");
+        assert!(!refused[0].contains('\u{1b}') && refused[0].ends_with("wants a whole number"));
+        assert!(refused[1].contains("last-delivery-critical = 30: the unit is missing"), "{refused:?}");
+    }
+
+    #[test]
+    fn a_lag_in_messages_is_about_mirrors_and_none_of_ours() {
+        let read = |value| StreamMonitor::read(&metadata(&[("lag-critical", value), ("msgs-warn", "7")]));
+        assert_eq!(read("20s").0.lag, Some(20.0));
+        let (monitor, refused) = read("100");
+        assert_eq!((monitor.lag, monitor.messages), (None, (Some(7.0), None)));
+        assert_eq!(refused, Vec::<String>::new());
+        assert_eq!(read("soon").1.len(), 1);
+    }
+}

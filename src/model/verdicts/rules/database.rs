@@ -1,0 +1,125 @@
+//! Rules about the database: down, slow, behind an open breaker.
+
+use super::{Facts, Finding, Words, stage};
+use crate::base::text;
+use crate::model::verdicts::facts::is;
+use crate::model::verdicts::learnt::UPDATES;
+use crate::model::verdicts::words::{about, count, counted, measured, names};
+use crate::model::view::{Health, Severity};
+use crate::sample::{Blocked, SourceKind};
+
+/// Failed connects in a row, and good ones that clear.
+const CONNECTS: (u32, u32) = (3, 3);
+/// Updates this many times slower than usual alarm; below the second one they are as usual.
+const SLOWER: (f64, f64) = (3.0, 2.0);
+/// Quicker updates are never slow, seconds.
+const SLOW: f64 = 0.1;
+/// A lock is waited for this long before it is worth a word, seconds.
+const WAITED: f64 = 2.0;
+
+pub(super) fn database_down(facts: &Facts) -> Vec<Finding> {
+    facts
+        .sources
+        .iter()
+        .filter(|source| is(source, SourceKind::Postgres))
+        .map(|source| {
+            let failing = source.health == Health::Failing;
+            let breakers = !facts.crew.breaker_open.is_empty();
+            // While the workers write, it is our own way to it that is closed.
+            let down = failing && !facts.crew.working && (source.failures >= CONNECTS.0 || breakers);
+            let clears = source.goods >= CONNECTS.1 || (failing && facts.crew.working);
+            Finding::new(None, stage(down, clears), || {
+                let breaker = breakers.then(|| {
+                    format!(
+                        "breaker open on {} of {} workers",
+                        facts.crew.breaker_open.len(),
+                        facts.crew.breaker_known
+                    )
+                });
+                Words::new(Severity::Critical, "Postgres does not answer")
+                    .because_of(source.error.clone())
+                    .because(format!(
+                        "{} failed in a row",
+                        counted(f64::from(source.failures), "attempt", "attempts")
+                    ))
+                    .because_of(breaker)
+                    .next("start the server or the way to it; webhooks wait in the stream meanwhile")
+            })
+        })
+        .collect()
+}
+
+pub(super) fn breaker_open(facts: &Facts) -> Vec<Finding> {
+    let crew = &facts.crew;
+    if crew.breaker_known == 0 {
+        return Vec::new();
+    }
+    let half = !crew.breaker_half_open.is_empty();
+    let stage = stage(!crew.breaker_open.is_empty(), !half);
+    vec![Finding::new(None, stage, || {
+        Words::new(
+            Severity::Critical,
+            format!(
+                "Circuit breaker open on {} of {} workers",
+                crew.breaker_open.len(),
+                crew.breaker_known
+            ),
+        )
+        .because(format!("says {}", names(crew.breaker_open.iter().map(|name| &**name))))
+        .next("look at the database: the breaker closes by itself when it answers again")
+    })]
+}
+
+/// Slow by its own histogram, or held up by somebody's lock: then no update ends, and no
+/// histogram tells.
+pub(super) fn database_slow(facts: &Facts) -> Vec<Finding> {
+    let crew = &facts.crew;
+    let pace = crew
+        .update_p95_s
+        .zip(crew.usual_update_s)
+        .filter(|_| crew.updates >= UPDATES);
+    let slow = pace.filter(|(p95, usual)| *p95 > usual * SLOWER.0 && *p95 > SLOW);
+    let blocked = facts.blocked.as_deref().unwrap_or_default();
+    let held_up = blocked.first().filter(|first| first.waited.as_secs_f64() >= WAITED);
+    let usual = pace.is_none_or(|(p95, usual)| p95 < (usual * SLOWER.1).max(SLOW));
+    // While it is not known who waits, a lock is not called released.
+    let released = facts.blocked.is_some() || facts.consumers.is_empty();
+    let stage = stage(slow.is_some() || held_up.is_some(), usual && released && blocked.is_empty());
+    vec![Finding::new(None, stage, || {
+        let (text, next) = match (held_up, slow) {
+            (Some(first), _) => (
+                format!("{} holds a lock that the database's sessions wait for", blocker(first)),
+                format!(
+                    "ask who runs it; SELECT pg_cancel_backend({0}), then pg_terminate_backend({0}), ends it",
+                    first.blocking_pid
+                ),
+            ),
+            (None, Some((p95, usual))) => (
+                format!("Postgres is slow: updates take {}, usually {}", measured(p95), measured(usual)),
+                "look for missing indexes, vacuum, disk and long transactions; workers wait for it".to_owned(),
+            ),
+            (None, None) => ("Postgres is slow".to_owned(), String::new()),
+        };
+        let waiters = held_up.map(|first| {
+            let sessions = counted(blocked.len() as f64, "session waits", "sessions wait");
+            let who = names(blocked.iter().map(|waits| &*waits.application));
+            format!("{sessions} ({}), the first for {}", text::safe(&who), about(first.waited.as_secs_f64()))
+        });
+        let state = held_up.map(|first| {
+            let state = text::cut(&text::safe(&first.blocking_state), 40).into_owned();
+            format!("pid {}, {state}", first.blocking_pid)
+        });
+        let p95 = crew.update_p95_s.map(|p95| format!("update p95 {} of {}", measured(p95), count(crew.updates)));
+        Words::new(Severity::Critical, text).because_of(waiters).because_of(state).because_of(p95).next(next)
+    })]
+}
+
+/// The session that holds the lock, by its application's name.
+fn blocker(first: &Blocked) -> String {
+    let name = text::safe(&first.blocking_application);
+    if name.trim().is_empty() {
+        format!("Session {}", first.blocking_pid)
+    } else {
+        text::cut(&name, 40).into_owned()
+    }
+}
