@@ -71,6 +71,34 @@ impl Profile {
     }
 }
 
+/// The ids of all verdicts, so that a runbook for one that does not exist is an error.
+pub const VERDICTS: &[&str] = &[
+    "loss",
+    "leader_lost",
+    "database_down",
+    "database_slow",
+    "breaker_open",
+    "consumer_missing",
+    "no_workers",
+    "storage_full",
+    "limit_eviction",
+    "saturated",
+    "stalled",
+    "backlog_growing",
+    "parked_messages",
+    "unmatched_messages",
+    "redelivery_storm",
+    "worker_inactive",
+    "signature_failures",
+    "error_rate",
+    "slow_webhook",
+    "provider_silent",
+    "canary_failed",
+    "scrape_failing",
+    "sources_disagree",
+    "counter_reset",
+];
+
 /// Who is told of alarms besides the screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alerts {

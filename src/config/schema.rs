@@ -66,6 +66,20 @@ section! {
         metrics: MetricsField,
         postgres: Nested<PostgresSection>,
         thresholds: Nested<ThresholdsSection>,
+        runbooks: BTreeMap<String, Key<String>>,
+        on_alert: Key<Vec<String>>,
+        alerts: Nested<AlertsSection>,
+    }
+}
+
+section! {
+    /// When somebody is told of alarms, and how.
+    AlertsSection {
+        least: Key<String>,
+        timeout: Key<Duration>,
+        interval: Key<Duration>,
+        bell: Key<bool>,
+        notify: Key<bool>,
     }
 }
 

@@ -19,6 +19,7 @@ pub async fn observe(mut session: Session, clock: &SharedClock, wait: Duration) 
         }
         if ticker.is_due(now) {
             model.advance(now);
+            session.alarms.note(model.view());
         }
         let pause = ticker.at().min(end).saturating_sub(now.mono);
         tokio::select! {
@@ -36,6 +37,10 @@ pub async fn observe(mut session: Session, clock: &SharedClock, wait: Duration) 
         model.apply(&envelope);
     }
     model.advance(clock.now());
+    session.alarms.note(model.view());
+    if let Some(failed) = session.alarms.finish().await {
+        tracing::warn!("{failed}");
+    }
     model
 }
 

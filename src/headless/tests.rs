@@ -425,6 +425,7 @@ fn session(clock: &SharedClock, stop: &CancellationToken) -> (mpsc::Sender<Envel
         started: clock.now(),
         envelopes,
         interest: watch::Sender::new(Interest::default()),
+        alarms: crate::session::Alarms::new(&crate::config::Alerts::default()),
         stop: stop.clone().drop_guard(),
     };
     (sender, session)

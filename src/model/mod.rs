@@ -28,8 +28,8 @@ pub use reading::{Reading, ReadingState};
 pub use series::{Histories, SeriesKey};
 pub use verdicts::ids as verdict_ids;
 pub use view::{
-    Event, EventKind, Flow, Health, Hush, Ledger, LedgerLine, Provider, Queue, QueueState, Severity, SourceView, Verdict,
-    View, Worker, WorkerState,
+    Event, EventKind, Flow, Health, Hush, Ledger, LedgerLine, Provider, Queue, QueueState, Severity, SourceView,
+    Verdict, View, Worker, WorkerState,
 };
 
 use std::collections::BTreeMap;
@@ -201,7 +201,12 @@ impl Model {
     fn take_cycle(&mut self, stamp: &Stamp, moment: Moment, reading: &QueueReading) {
         let before = self.last_read();
         for refused in self.memory.refusals(reading) {
-            let what = Happening::new(refused.clone(), EventKind::Console, Severity::Warning, "threshold refused");
+            let what = Happening::new(
+                refused.clone(),
+                EventKind::Console,
+                Severity::Warning,
+                "threshold refused",
+            );
             self.tell(moment, &what.detail(refused));
         }
         let letters = self.settings.pipeline.dlq.as_ref() == Some(&reading.before.name);

@@ -1,7 +1,9 @@
 //! One profile live, or one recording: what the console and the headless commands share.
 
+mod alert;
 mod ticker;
 
+pub use alert::{Alarms, Alert};
 pub use ticker::Ticker;
 
 use std::time::Duration;
@@ -33,6 +35,8 @@ pub struct Session {
     pub envelopes: mpsc::Receiver<Envelope>,
     /// What is on screen, so that sources read just that.
     pub interest: watch::Sender<Interest>,
+    /// Whoever is told of verdicts besides the screen.
+    pub alarms: Alarms,
     /// Ends the sources when it is dropped.
     pub stop: DropGuard,
 }
@@ -77,6 +81,7 @@ impl Session {
             started: clock.now(),
             envelopes,
             interest,
+            alarms: Alarms::new(&profile.alerts),
             stop: stop.drop_guard(),
         }
     }

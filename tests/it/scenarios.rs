@@ -154,7 +154,10 @@ fn report(name: &str, scenario: &Scenario, outcome: &Outcome, wrong: &[String]) 
     let fault_at = scenario.fault_at.unwrap_or_default().as_secs_f64();
     for (id, (first, last)) in &outcome.seen {
         let (first, last) = (first.as_secs_f64() - fault_at, last.as_secs_f64() - fault_at);
-        println!("{name:<18} {id:<20} {first:>6.1} s … {last:>5.1} s  {}", outcome.said[id]);
+        println!(
+            "{name:<18} {id:<20} {first:>6.1} s … {last:>5.1} s  {}",
+            outcome.said[id]
+        );
     }
     if outcome.seen.is_empty() {
         println!("{name:<18} no verdict");
@@ -167,7 +170,10 @@ fn report(name: &str, scenario: &Scenario, outcome: &Outcome, wrong: &[String]) 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_scenario_yields_its_verdicts_and_its_mutation_does_not() {
     let only = std::env::var(ONLY).ok();
-    let chosen = |name: &str| only.as_deref().is_none_or(|only| only.split(',').any(|one| one == name));
+    let chosen = |name: &str| {
+        only.as_deref()
+            .is_none_or(|only| only.split(',').any(|one| one == name))
+    };
     let scenarios: Vec<Scenario> = Scenario::built_in()
         .unwrap()
         .keys()

@@ -9,8 +9,8 @@ use super::{Resolver, pick};
 use crate::base::text;
 use crate::config::document::{Key, Setting};
 use crate::config::duration::format_duration;
-use crate::config::problem::{Origin, Problem};
-use crate::config::profile::{Families, Family, Pipeline, Thresholds};
+use crate::config::problem::{Origin, Problem, suggest};
+use crate::config::profile::{AlertLevel, Alerts, Families, Family, Pipeline, Thresholds, VERDICTS};
 use crate::config::schema::ProfileSection;
 
 impl Resolver<'_> {
@@ -133,13 +133,78 @@ impl Resolver<'_> {
         }
     }
 
+    /// Where it says what to do, by a verdict's id.
+    pub(super) fn runbooks(&mut self, layers: &[ProfileSection]) -> BTreeMap<Arc<str>, Arc<str>> {
+        let mut out: BTreeMap<Arc<str>, Arc<str>> = BTreeMap::new();
+        for (id, setting) in layers.iter().flat_map(|layer| &layer.runbooks) {
+            let Some(setting) = setting else { continue };
+            let key = format!("runbooks.{}", text::safe(id));
+            if !VERDICTS.contains(&id.as_str()) {
+                let what = format!("`{key}`: there is no verdict of that name");
+                self.problem(Problem::new(&setting.origin, what).next(suggest(id, VERDICTS.iter().copied())));
+                continue;
+            }
+            if out.contains_key(id.as_str()) {
+                continue;
+            }
+            let url = text::safe(&setting.value).into_owned();
+            self.show(key, url.clone(), &setting.origin);
+            out.insert(id.as_str().into(), url.into());
+        }
+        out
+    }
+
+    /// Who is told of alarms.
+    pub(super) fn alerts(&mut self, layers: &[ProfileSection]) -> Alerts {
+        let default = Alerts::default();
+        let command = pick(layers, |layer| &layer.on_alert);
+        if let Some(setting) = &command {
+            if setting.value.first().is_none_or(|program| program.trim().is_empty()) {
+                let what = "`on_alert` names no command";
+                self.problem(
+                    Problem::new(&setting.origin, what).next("write it like [\"notify-send\", \"hookwatch\"]"),
+                );
+            }
+            // Its arguments may hold a secret.
+            let program = setting.value.first().cloned().unwrap_or_default();
+            self.show("on_alert", text::safe(&program).into_owned(), &setting.origin);
+        }
+        let least = pick(layers, |layer| &layer.alerts.least);
+        let least = least.unwrap_or(Setting::new("warning".to_owned(), Origin::Default));
+        self.show("alerts.least", text::safe(&least.value).into_owned(), &least.origin);
+        let level = match least.value.as_str() {
+            "info" => AlertLevel::Info,
+            "warning" => AlertLevel::Warning,
+            "critical" => AlertLevel::Critical,
+            other => {
+                let problem = Problem::new(&least.origin, "`alerts.least` is none of `info`, `warning`, `critical`");
+                self.problem(problem.next(suggest(other, ["info", "warning", "critical"])));
+                default.least
+            }
+        };
+        let timeout = pick(layers, |layer| &layer.alerts.timeout);
+        let interval = pick(layers, |layer| &layer.alerts.interval);
+        Alerts {
+            command: command.map(|setting| setting.value).unwrap_or_default(),
+            timeout: self.span("alerts.timeout", timeout, default.timeout).value,
+            interval: self.span("alerts.interval", interval, default.interval).value,
+            least: level,
+            bell: self.switch("alerts.bell", pick(layers, |layer| &layer.alerts.bell), default.bell),
+            notify: self.switch(
+                "alerts.notify",
+                pick(layers, |layer| &layer.alerts.notify),
+                default.notify,
+            ),
+        }
+    }
+
     fn time(&mut self, key: &str, setting: Key<Duration>, default: Duration) -> Setting<Duration> {
+        self.span(&format!("thresholds.{key}"), setting, default)
+    }
+
+    fn span(&mut self, key: &str, setting: Key<Duration>, default: Duration) -> Setting<Duration> {
         let setting = setting.unwrap_or(Setting::new(default, Origin::Default));
-        self.show(
-            format!("thresholds.{key}"),
-            format_duration(setting.value),
-            &setting.origin,
-        );
+        self.show(key, format_duration(setting.value), &setting.origin);
         setting
     }
 

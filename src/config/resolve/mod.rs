@@ -178,6 +178,8 @@ pub fn resolve(overrides: &Overrides, surroundings: &Surroundings<'_>) -> Result
     profile.postgres = work.postgres(&layers);
     profile.families = work.families(&layers);
     profile.thresholds = work.thresholds(&layers);
+    profile.runbooks = work.runbooks(&layers);
+    profile.alerts = work.alerts(&layers);
     let console = work.console(&console);
     work.overridden(&layers);
     let mut resolved = work.finish(profile, console)?;

@@ -847,6 +847,29 @@ fn limits_that_make_no_sense_are_refused() {
     }
 }
 
+// Alarms.
+
+#[test]
+fn runbooks_and_alarms_are_read_and_what_is_wrong_is_named() {
+    let case = Case::new().config(
+        "[runbooks]\nstalled = 'https://common'\n[profile.a]\non_alert = ['page', '--now']\n[profile.a.runbooks]\nstalled = 'https://own'\n[profile.a.alerts]\nleast = 'critical'\nbell = true\n",
+    );
+    let profile = case.ok().profile;
+    assert_eq!(profile.runbooks["stalled"].as_ref(), "https://own");
+    assert_eq!(profile.alerts.command, ["page", "--now"]);
+    assert_eq!(profile.alerts.least, crate::config::AlertLevel::Critical);
+    assert!(profile.alerts.bell && !profile.alerts.notify);
+    let case = Case::new().config("on_alert = []\n[runbooks]\nstaled = 'x'\n[alerts]\nleast = 'critcal'\n");
+    assert_eq!(
+        case.problems(),
+        [
+            "~/.config/hookwatch/hookwatch.toml:3: `runbooks.staled`: there is no verdict of that name → did you mean `stalled`?",
+            "~/.config/hookwatch/hookwatch.toml:1: `on_alert` names no command → write it like [\"notify-send\", \"hookwatch\"]",
+            "~/.config/hookwatch/hookwatch.toml:5: `alerts.least` is none of `info`, `warning`, `critical` → did you mean `critical`?",
+        ]
+    );
+}
+
 // The example.
 
 /// The example with every key in force: `#key = …` and `#[[…]]` become `key = …` and `[[…]]`.
@@ -870,7 +893,7 @@ fn paths(value: &toml::Value, path: &str, out: &mut BTreeSet<String>) {
                 let path = match path {
                     "" | "@" => key.clone(),
                     "profile" => "@".to_owned(),
-                    "metrics.targets.headers" => format!("{path}.*"),
+                    "metrics.targets.headers" | "runbooks" => format!("{path}.*"),
                     _ => format!("{path}.{key}"),
                 };
                 paths(value, &path, out);
@@ -915,7 +938,12 @@ fn the_examples_values_are_the_defaults_where_there_are_defaults() {
         let header = format!("[profile.local.{section}]");
         let text = whole.split(&header).nth(1).unwrap().split("\n[").next().unwrap();
         let resolved = Case::new().config(&format!("[{section}]{text}")).ok();
-        assert_eq!(resolved.profile.thresholds, Thresholds::default());
+        let thresholds = Thresholds {
+            // That it is configured is the one difference.
+            lag_set: false,
+            ..resolved.profile.thresholds
+        };
+        assert_eq!(thresholds, Thresholds::default());
         assert_eq!(resolved.profile.families, Families::default());
     }
     let (file, _) = Reader::read::<FileSection>(Path::new("example.toml"), &whole);

@@ -140,7 +140,10 @@ impl Scenario {
     fn processes(&self) -> BTreeSet<String> {
         let nats = match self.servers {
             0 | 1 => vec!["nats".to_owned()],
-            many => numbered("nats", many).into_iter().chain([STREAM_LEADER.to_owned()]).collect(),
+            many => numbered("nats", many)
+                .into_iter()
+                .chain([STREAM_LEADER.to_owned()])
+                .collect(),
         };
         let servers = nats.into_iter().chain(["postgres".to_owned()]);
         let parts = self.gateway_names().into_iter().chain(self.worker_names());

@@ -267,13 +267,7 @@ impl Verdicts {
 
     /// Notes that nobody wants to hear of a verdict for a while, even when it clears and comes
     /// back. Returns it as it was; `None` when there is none.
-    pub(super) fn silence(
-        &mut self,
-        id: &str,
-        subject: Option<&str>,
-        lasts: Duration,
-        now: Moment,
-    ) -> Option<Verdict> {
+    pub(super) fn silence(&mut self, id: &str, subject: Option<&str>, lasts: Duration, now: Moment) -> Option<Verdict> {
         let key = self.shown(id, subject)?;
         let verdict = self.verdict(&key, self.states.get(&key)?.active.as_ref()?);
         let until = Moment {

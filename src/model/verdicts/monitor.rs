@@ -104,7 +104,9 @@ mod tests {
     use super::*;
 
     fn metadata(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        let named = pairs.iter().map(|(key, value)| (format!("{PREFIX}{key}"), (*value).to_owned()));
+        let named = pairs
+            .iter()
+            .map(|(key, value)| (format!("{PREFIX}{key}"), (*value).to_owned()));
         named.chain([("owner".to_owned(), "payments".to_owned())]).collect()
     }
 
@@ -118,11 +120,20 @@ mod tests {
             ("last-ack-critical", "1m"),
         ]));
         assert_eq!((monitor.unprocessed, monitor.last_ack), (Some(500.0), Some(60.0)));
-        assert_eq!((monitor.outstanding_ack, monitor.redelivery, monitor.last_delivery), (None, None, None));
+        assert_eq!(
+            (monitor.outstanding_ack, monitor.redelivery, monitor.last_delivery),
+            (None, None, None)
+        );
         assert_eq!(refused.len(), 2, "{refused:?}");
-        assert!(refused[0].starts_with("io.nats.monitor.outstanding-ack-critical = many"), "{refused:?}");
+        assert!(
+            refused[0].starts_with("io.nats.monitor.outstanding-ack-critical = many"),
+            "{refused:?}"
+        );
         assert!(!refused[0].contains('\u{1b}') && refused[0].ends_with("wants a whole number"));
-        assert!(refused[1].contains("last-delivery-critical = 30: the unit is missing"), "{refused:?}");
+        assert!(
+            refused[1].contains("last-delivery-critical = 30: the unit is missing"),
+            "{refused:?}"
+        );
     }
 
     #[test]

@@ -3,14 +3,18 @@
 
 use std::time::Duration;
 
-use super::facts::{ConsumerFacts, Crew, DepthFacts, Gate, LineFacts, ProviderFacts, SourceFacts, StreamFacts};
+use super::facts::{
+    ConsumerFacts, Crew, DepthFacts, Gate, LineFacts, ProviderFacts, SilentWorker, SourceFacts, StreamFacts,
+};
+use super::learnt::{Canary, Silence};
+use super::monitor::{ConsumerMonitor, StreamMonitor};
 use super::*;
 use crate::base::time::{Moment, Timestamp};
 use crate::model::failures::Tried;
 use crate::model::ledger::LineId;
 use crate::model::queues::{Limit, Rise};
 use crate::model::view::{Health, Severity};
-use crate::sample::{SourceId, SourceKind};
+use crate::sample::{Blocked, CanaryReading, SourceId, SourceKind};
 
 /// Time goes on second by second.
 struct Bench {
@@ -860,9 +864,384 @@ fn rules_are_evaluated_once_a_second() {
 }
 
 #[test]
+fn the_database_is_slow_by_its_own_measure_until_it_is_as_usual() {
+    let mut bench = bench_with(growing());
+    bench.facts.crew.updates = 20.0;
+    bench.facts.crew.usual_update_s = Some(0.04);
+    bench.facts.crew.update_p95_s = Some(0.13);
+    bench.facts.blocked = Some(Vec::new());
+    bench.hold(1);
+    assert_eq!(
+        bench.text("database_slow"),
+        "Postgres is slow: updates take 130 ms, usually 40 ms"
+    );
+    assert!(!bench.has("backlog_growing"), "a symptom");
+    bench.facts.crew.update_p95_s = Some(0.11);
+    bench.hold(5);
+    assert!(bench.has("database_slow"), "not yet below twice the usual");
+    bench.facts.crew.update_p95_s = Some(0.079);
+    bench.hold(1);
+    assert!(!bench.has("database_slow"));
+    // Quick ones, few ones and usual ones.
+    for (p95, usual, updates) in [(0.09, 0.01, 20.0), (0.5, 0.04, 19.0), (0.119, 0.04, 20.0)] {
+        let mut bench = bench_with(consumer());
+        bench.facts.crew.updates = updates;
+        bench.facts.crew.usual_update_s = Some(usual);
+        bench.facts.crew.update_p95_s = Some(p95);
+        bench.hold(3);
+        assert!(!bench.has("database_slow"), "{p95} {usual} {updates}");
+    }
+}
+
+fn waits(seconds: u64) -> Blocked {
+    Blocked {
+        pid: 7,
+        application: "worker-1".into(),
+        waited: Duration::from_secs(seconds),
+        blocking_pid: 42,
+        blocking_application: "nightly\u{1b}[31m-report".into(),
+        blocking_state: "idle in transaction".into(),
+    }
+}
+
+#[test]
+fn who_holds_the_lock_is_named_and_hides_what_follows() {
+    let mut bench = bench_with(ConsumerFacts {
+        idle_s: 6.0,
+        ..consumer()
+    });
+    bench.facts.crew.breaker_open = vec!["w-1".into()];
+    bench.facts.blocked = Some(vec![waits(1)]);
+    bench.hold(1);
+    assert!(!bench.has("database_slow"), "a short wait is usual");
+    bench.facts.blocked = Some(vec![waits(2)]);
+    bench.hold(1);
+    let text = bench.text("database_slow");
+    assert!(
+        text.contains("-report holds a lock") && !text.contains('\u{1b}'),
+        "{text:?}"
+    );
+    assert_eq!(bench.ids(), ["database_slow"]);
+    // Nobody knows: it stands.
+    bench.facts.blocked = None;
+    bench.hold(3);
+    assert!(bench.has("database_slow"));
+    bench.facts.blocked = Some(Vec::new());
+    bench.hold(1);
+    assert!(!bench.has("database_slow"));
+}
+
+#[test]
+fn a_storm_is_a_fifth_of_the_deliveries_for_five_seconds() {
+    let stormy = ConsumerFacts {
+        attempts: Some(100.0),
+        retries: Some(21.0),
+        ..consumer()
+    };
+    let mut bench = bench_with(stormy.clone());
+    bench.hold(5);
+    assert!(!bench.has("redelivery_storm"));
+    bench.hold(1);
+    assert_eq!(bench.text("redelivery_storm"), "21.0 % of all deliveries are retries");
+    bench.facts.consumers[0].retries = Some(12.0);
+    bench.hold(60);
+    assert!(bench.has("redelivery_storm"), "12 % are not below 10 %");
+    bench.facts.consumers[0].retries = Some(9.0);
+    bench.hold(30);
+    assert!(bench.has("redelivery_storm"));
+    bench.hold(1);
+    assert!(!bench.has("redelivery_storm"));
+    for (attempts, retries) in [(Some(100.0), Some(20.0)), (Some(2.0), Some(1.0)), (Some(100.0), None)] {
+        let mut bench = bench_with(ConsumerFacts {
+            attempts,
+            retries,
+            ..stormy.clone()
+        });
+        bench.hold(10);
+        assert!(!bench.has("redelivery_storm"), "{attempts:?} {retries:?}");
+    }
+}
+
+#[test]
+fn an_ack_wait_below_a_batch_is_a_storm_and_printed_exactly() {
+    let mut bench = bench_with(ConsumerFacts {
+        ack_wait_s: 30e-6,
+        ..consumer()
+    });
+    bench.hold(6);
+    assert_eq!(
+        bench.text("redelivery_storm"),
+        "ack_wait is 30 µs: webhooks are delivered again before they are done"
+    );
+    let mut bench = bench_with(ConsumerFacts {
+        ack_wait_s: 0.22,
+        ..consumer()
+    });
+    bench.hold(6);
+    assert!(!bench.has("redelivery_storm"), "a batch takes 210 ms");
+}
+
+#[test]
+fn unmatched_messages_need_two_counts_and_clear_at_none() {
+    let mut bench = Bench::new();
+    bench.facts.streams = vec![StreamFacts {
+        unmatched: Some((84.0, 1)),
+        unmatched_subjects: vec!["webhook.resend.sent".into()],
+        ..stream()
+    }];
+    bench.hold(5);
+    assert!(!bench.has("unmatched_messages"));
+    bench.facts.streams[0].unmatched = Some((84.0, 2));
+    bench.hold(1);
+    assert_eq!(
+        bench.text("unmatched_messages"),
+        "84 messages in webhooks match no consumer"
+    );
+    bench.facts.streams[0].unmatched = Some((0.0, 0));
+    bench.hold(1);
+    assert!(!bench.has("unmatched_messages"));
+    // Nobody consumes dead letters.
+    bench.facts.streams[0].unmatched = Some((84.0, 2));
+    bench.facts.streams[0].letters = true;
+    bench.hold(1);
+    assert!(!bench.has("unmatched_messages"));
+}
+
+#[test]
+fn a_provider_is_silent_until_its_next_webhook() {
+    let mut bench = Bench::new();
+    let silence = |lasts| {
+        Some(Silence {
+            lasts,
+            unusual: 5.0,
+            mean: 0.012,
+        })
+    };
+    bench.facts.providers = vec![ProviderFacts {
+        silence: silence(5.0),
+        ..provider(1_000.0, 0.0)
+    }];
+    bench.hold(1);
+    assert!(!bench.has("provider_silent"));
+    bench.facts.providers[0].silence = silence(6.0);
+    bench.hold(1);
+    assert_eq!(bench.text("provider_silent"), "Nothing from stripe for 6 s");
+    // A gateway does not answer: nobody knows.
+    bench.facts.providers[0].silence = None;
+    bench.hold(9);
+    assert!(bench.has("provider_silent"));
+    bench.facts.providers[0].silence = silence(0.0);
+    bench.hold(1);
+    assert!(!bench.has("provider_silent"));
+}
+
+#[test]
+fn slow_answers_are_told_after_five_seconds_until_thirty_below_eighty_per_cent() {
+    let mut bench = Bench::new();
+    bench.facts.providers = vec![ProviderFacts {
+        answers: Some((0.14, 20.0)),
+        ..provider(1_000.0, 0.0)
+    }];
+    bench.hold(6);
+    assert_eq!(
+        bench.text("slow_webhook"),
+        "stripe waits 140 ms for an answer on average"
+    );
+    bench.facts.providers[0].answers = Some((0.09, 20.0));
+    bench.hold(60);
+    assert!(bench.has("slow_webhook"));
+    bench.facts.providers[0].answers = Some((0.07, 20.0));
+    bench.hold(31);
+    assert!(!bench.has("slow_webhook"));
+    for near in [(0.14, 19.0), (0.1, 20.0)] {
+        let mut bench = Bench::new();
+        bench.facts.providers = vec![ProviderFacts {
+            answers: Some(near),
+            ..provider(1_000.0, 0.0)
+        }];
+        bench.hold(10);
+        assert!(!bench.has("slow_webhook"), "{near:?}");
+    }
+}
+
+#[test]
+fn an_inactive_worker_is_named_until_it_is_heard_of() {
+    let mut bench = Bench::new();
+    bench.facts.inactive = vec![SilentWorker {
+        name: "w-7".into(),
+        silent_s: 400.0,
+    }];
+    bench.hold(1);
+    assert_eq!(bench.text("worker_inactive"), "Worker w-7 was last heard of 7 min ago");
+    bench.facts.inactive.clear();
+    bench.hold(1);
+    assert!(!bench.has("worker_inactive"));
+}
+
+#[test]
+fn a_canary_fails_at_once_and_is_well_after_two_passes() {
+    let mut bench = Bench::new();
+    let run = |passed| CanaryReading {
+        name: "stripe".into(),
+        passed,
+        reason: (!passed).then(|| "no row within 10 s\u{1b}[2J".to_owned()),
+        total: None,
+    };
+    let mut canary = Canary::default();
+    for (passed, shown) in [(true, false), (false, true), (true, true), (true, false)] {
+        canary.observe(&run(passed));
+        bench.facts.canaries = vec![("stripe".into(), canary.clone())];
+        bench.hold(1);
+        assert_eq!(bench.has("canary_failed"), shown, "{canary:?}");
+        if shown {
+            assert_eq!(bench.text("canary_failed"), "Canary stripe did not get through");
+            assert!(!bench.verdicts.view()[0].evidence[0].contains('\u{1b}'));
+        }
+    }
+}
+
+#[test]
+fn thresholds_in_metadata_alarm_beside_the_rules_own() {
+    let of = |monitor| ConsumerFacts { monitor, ..consumer() };
+    for (id, monitor) in [
+        (
+            "saturated",
+            ConsumerMonitor {
+                outstanding_ack: Some(50.0),
+                ..Default::default()
+            },
+        ),
+        (
+            "stalled",
+            ConsumerMonitor {
+                last_ack: Some(3.0),
+                ..Default::default()
+            },
+        ),
+        (
+            "redelivery_storm",
+            ConsumerMonitor {
+                redelivery: Some(5.0),
+                ..Default::default()
+            },
+        ),
+        (
+            "backlog_growing",
+            ConsumerMonitor {
+                unprocessed: Some(100.0),
+                ..Default::default()
+            },
+        ),
+    ] {
+        for (over, told) in [(true, true), (false, false)] {
+            let mut facts = of(if over { monitor } else { ConsumerMonitor::default() });
+            facts.idle_s = if id == "stalled" { 3.0 } else { 0.0 };
+            facts.redelivered = 5.0;
+            facts.rise = Rise {
+                steps: 6,
+                seconds: 6.0,
+                ..Rise::default()
+            };
+            let mut bench = bench_with(facts);
+            bench.hold(6);
+            assert_eq!(bench.has(id), told, "{id}");
+        }
+    }
+    let mut bench = Bench::new();
+    bench.facts.streams = vec![StreamFacts {
+        messages: 12_000.0,
+        monitor: StreamMonitor {
+            messages: (Some(10_000.0), Some(50_000.0)),
+            lag: None,
+        },
+        ..stream()
+    }];
+    bench.hold(6);
+    assert_eq!(bench.text("limit_eviction"), "webhooks holds 12,000 messages");
+    assert_eq!(bench.verdicts.view()[0].severity, Severity::Warning);
+}
+
+#[test]
+fn what_is_acknowledged_stays_quiet_until_it_clears() {
+    let mut bench = Bench::new();
+    bench.facts.missing = vec!["a/b".into()];
+    bench.hold(1);
+    let now = bench.facts.now;
+    assert!(
+        bench.verdicts.acknowledge("consumer_missing", None, now).is_none(),
+        "another subject"
+    );
+    assert!(
+        bench
+            .verdicts
+            .acknowledge("consumer_missing", Some("a/b"), now)
+            .is_some()
+    );
+    assert_eq!(bench.verdicts.view()[0].hush, Some(Hush::Acknowledged { at: now.at }));
+    bench.facts.missing.clear();
+    bench.hold(1);
+    bench.facts.missing = vec!["a/b".into()];
+    bench.hold(1);
+    assert_eq!(bench.verdicts.view()[0].hush, None, "it is back");
+}
+
+#[test]
+fn what_is_silenced_stays_quiet_for_its_time_even_when_it_comes_back() {
+    let mut bench = Bench::new();
+    bench.facts.missing = vec!["a/b".into()];
+    bench.hold(1);
+    let hour = Duration::from_secs(60);
+    assert!(
+        bench
+            .verdicts
+            .silence("consumer_missing", Some("a/b"), hour, bench.facts.now)
+            .is_some()
+    );
+    bench.facts.missing.clear();
+    bench.hold(2);
+    bench.facts.missing = vec!["a/b".into()];
+    bench.hold(1);
+    assert!(matches!(bench.verdicts.view()[0].hush, Some(Hush::Silenced { .. })));
+    bench.hold(60);
+    assert_eq!(bench.verdicts.view()[0].hush, None);
+    assert!(
+        bench.verdicts.heed("consumer_missing", Some("a/b")).is_none(),
+        "nothing to take back"
+    );
+    bench
+        .verdicts
+        .acknowledge("consumer_missing", Some("a/b"), bench.facts.now);
+    assert!(bench.verdicts.heed("consumer_missing", Some("a/b")).is_some());
+    assert_eq!(bench.verdicts.view()[0].hush, None);
+}
+
+#[test]
+fn a_loss_is_over_when_it_is_acknowledged_and_news_when_it_grows() {
+    let mut bench = Bench::new();
+    bench.facts.lines = vec![line(LineId::Stored, 5.0, 3, 5.0)];
+    bench.hold(1);
+    assert!(
+        bench
+            .verdicts
+            .acknowledge("loss", Some("stored"), bench.facts.now)
+            .is_some()
+    );
+    bench.hold(30);
+    assert!(!bench.has("loss"), "seen");
+    bench.facts.lines[0].difference = 6.0;
+    bench.hold(1);
+    assert_eq!(bench.text("loss"), "6 confirmed webhooks are not in the stream");
+}
+
+#[test]
 fn every_id_is_there_once_and_every_link_names_rules() {
     let ids: std::collections::BTreeSet<_> = RULES.iter().map(|rule| rule.id).collect();
     assert_eq!(ids.len(), RULES.len());
+    assert_eq!(
+        super::ids().collect::<Vec<_>>(),
+        crate::config::VERDICTS,
+        "runbooks are checked against these"
+    );
     for link in SYMPTOMS {
         assert!(
             ids.contains(link.cause) && ids.contains(link.symptom),

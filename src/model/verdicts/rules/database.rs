@@ -84,7 +84,10 @@ pub(super) fn database_slow(facts: &Facts) -> Vec<Finding> {
     let usual = pace.is_none_or(|(p95, usual)| p95 < (usual * SLOWER.1).max(SLOW));
     // While it is not known who waits, a lock is not called released.
     let released = facts.blocked.is_some() || facts.consumers.is_empty();
-    let stage = stage(slow.is_some() || held_up.is_some(), usual && released && blocked.is_empty());
+    let stage = stage(
+        slow.is_some() || held_up.is_some(),
+        usual && released && blocked.is_empty(),
+    );
     vec![Finding::new(None, stage, || {
         let (text, next) = match (held_up, slow) {
             (Some(first), _) => (
@@ -95,7 +98,11 @@ pub(super) fn database_slow(facts: &Facts) -> Vec<Finding> {
                 ),
             ),
             (None, Some((p95, usual))) => (
-                format!("Postgres is slow: updates take {}, usually {}", measured(p95), measured(usual)),
+                format!(
+                    "Postgres is slow: updates take {}, usually {}",
+                    measured(p95),
+                    measured(usual)
+                ),
                 "look for missing indexes, vacuum, disk and long transactions; workers wait for it".to_owned(),
             ),
             (None, None) => ("Postgres is slow".to_owned(), String::new()),
@@ -103,14 +110,24 @@ pub(super) fn database_slow(facts: &Facts) -> Vec<Finding> {
         let waiters = held_up.map(|first| {
             let sessions = counted(blocked.len() as f64, "session waits", "sessions wait");
             let who = names(blocked.iter().map(|waits| &*waits.application));
-            format!("{sessions} ({}), the first for {}", text::safe(&who), about(first.waited.as_secs_f64()))
+            format!(
+                "{sessions} ({}), the first for {}",
+                text::safe(&who),
+                about(first.waited.as_secs_f64())
+            )
         });
         let state = held_up.map(|first| {
             let state = text::cut(&text::safe(&first.blocking_state), 40).into_owned();
             format!("pid {}, {state}", first.blocking_pid)
         });
-        let p95 = crew.update_p95_s.map(|p95| format!("update p95 {} of {}", measured(p95), count(crew.updates)));
-        Words::new(Severity::Critical, text).because_of(waiters).because_of(state).because_of(p95).next(next)
+        let p95 = crew
+            .update_p95_s
+            .map(|p95| format!("update p95 {} of {}", measured(p95), count(crew.updates)));
+        Words::new(Severity::Critical, text)
+            .because_of(waiters)
+            .because_of(state)
+            .because_of(p95)
+            .next(next)
     })]
 }
 

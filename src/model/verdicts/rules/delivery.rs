@@ -18,8 +18,7 @@ const SWEEPS: u32 = 2;
 /// Whether deliveries are taken back before a worker can have acked them.
 fn impatient(consumer: &ConsumerFacts, crew: &Crew) -> bool {
     let batch = crew.batch_p95_s.filter(|_| consumer.followed);
-    consumer.ack_wait_s > 0.0
-        && (consumer.ack_wait_s < QUICKEST || batch.is_some_and(|p95| consumer.ack_wait_s < p95))
+    consumer.ack_wait_s > 0.0 && (consumer.ack_wait_s < QUICKEST || batch.is_some_and(|p95| consumer.ack_wait_s < p95))
 }
 
 pub(super) fn redelivery_storm(facts: &Facts) -> Vec<Finding> {
@@ -50,13 +49,24 @@ pub(super) fn redelivery_storm(facts: &Facts) -> Vec<Finding> {
             };
             Words::new(Severity::Warning, sentence)
                 .because_of(share.map(|(retries, _)| {
-                    format!("{} of {} deliveries are retries", rate(retries), rate(consumer.attempts.unwrap_or_default()))
+                    format!(
+                        "{} of {} deliveries are retries",
+                        rate(retries),
+                        rate(consumer.attempts.unwrap_or_default())
+                    )
                 }))
-                .because_of(facts.crew.batch_p95_s.filter(|_| consumer.followed).map(|p95| {
-                    format!("ack_wait {ack_wait}, batch p95 {}", measured(p95))
-                }))
+                .because_of(
+                    facts
+                        .crew
+                        .batch_p95_s
+                        .filter(|_| consumer.followed)
+                        .map(|p95| format!("ack_wait {ack_wait}, batch p95 {}", measured(p95))),
+                )
                 .because_of(many.map(|most| format!("redelivery-critical of its metadata is {}", count(most))))
-                .because(format!("{} delivered more than once and not acked", count(consumer.redelivered)))
+                .because(format!(
+                    "{} delivered more than once and not acked",
+                    count(consumer.redelivered)
+                ))
                 .next(if impatient {
                     "set ack_wait well above the slowest batch, and mind its unit: nanoseconds in the API"
                 } else {
@@ -90,7 +100,10 @@ pub(super) fn unmatched_messages(facts: &Facts) -> Vec<Finding> {
                     stream.name
                 ),
             )
-            .because(format!("no filter takes {}", names(subjects.iter().map(String::as_str))))
+            .because(format!(
+                "no filter takes {}",
+                names(subjects.iter().map(String::as_str))
+            ))
             .because(format!("{sweeps} counts per subject agree"))
             .next("add a consumer for these subjects, or widen a filter: nobody gets them, and they fill the stream")
         }))

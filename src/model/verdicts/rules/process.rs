@@ -152,7 +152,11 @@ pub(super) fn worker_inactive(facts: &Facts) -> Vec<Finding> {
             Finding::new(Some(worker.name.clone()), Stage::Trigger, || {
                 Words::new(
                     Severity::Warning,
-                    format!("Worker {} was last heard of {} ago", worker.name, about(worker.silent_s)),
+                    format!(
+                        "Worker {} was last heard of {} ago",
+                        worker.name,
+                        about(worker.silent_s)
+                    ),
                 )
                 .because(format!(
                     "its heartbeat in Postgres is older than {}, and webhooks wait",
@@ -174,8 +178,15 @@ pub(super) fn canary_failed(facts: &Facts) -> Vec<Finding> {
                 let reason = canary.reason.as_deref().map(text::safe);
                 Words::new(Severity::Critical, format!("Canary {name} did not get through"))
                     .because_of(reason.map(|reason| text::cut(&reason, 200).into_owned()))
-                    .because(format!("{} failed in a row", counted(f64::from(canary.failures), "run", "runs")))
-                    .because_of(canary.total.map(|took| format!("the last one took {}", text::duration(took))))
+                    .because(format!(
+                        "{} failed in a row",
+                        counted(f64::from(canary.failures), "run", "runs")
+                    ))
+                    .because_of(
+                        canary
+                            .total
+                            .map(|took| format!("the last one took {}", text::duration(took))),
+                    )
                     .next("follow it with `hookwatch fire --trace`: it says at which hop a webhook gets stuck")
             })
         })

@@ -17,7 +17,7 @@ const FULL: (f64, f64) = (0.98, 0.9);
 /// Growth counts above this share of the ingest.
 const GROWTH: f64 = 0.02;
 /// Without a completion for this long a backlog does not grow, it stands, seconds.
-const HALT: f64 = 2.5;
+const HALT: f64 = 1.5;
 /// A batch's size where no worker tells it.
 const BATCH: f64 = 100.0;
 /// Workers are worked out for a drain within this.
@@ -141,7 +141,10 @@ pub(in crate::model) fn is_stalled(consumer: &ConsumerFacts, crew: &Crew) -> boo
     let late = |limit: Option<f64>, since: f64| limit.is_some_and(|limit| since >= limit);
     let told = late(consumer.monitor.last_ack, consumer.idle_s)
         || (consumer.pending > 0.0 && late(consumer.monitor.last_delivery, consumer.delivery_s));
-    consumer.backlog() > 0.0 && (consumer.idle_s >= patience(crew) || told) && !consumer.only_retries && !consumer.paused
+    consumer.backlog() > 0.0
+        && (consumer.idle_s >= patience(crew) || told)
+        && !consumer.only_retries
+        && !consumer.paused
 }
 
 pub(super) fn stalled(facts: &Facts) -> Vec<Finding> {
@@ -191,11 +194,15 @@ pub(super) fn backlog_growing(facts: &Facts) -> Vec<Finding> {
         if consumer.idle_s >= HALT {
             return Some(Finding::between(Some(subject(consumer))));
         }
-        let over = consumer.monitor.unprocessed.is_some_and(|most| consumer.pending >= most);
-        let grows = over || rise.rises >= 5
-            && slope > GROWTH * consumer.ingest.unwrap_or(0.0)
-            && rise.grown > 2.0 * batch
-            && waits.is_none_or(|age| age > 1.0);
+        let over = consumer
+            .monitor
+            .unprocessed
+            .is_some_and(|most| consumer.pending >= most);
+        let grows = over
+            || rise.rises >= 5
+                && slope > GROWTH * consumer.ingest.unwrap_or(0.0)
+                && rise.grown > 2.0 * batch
+                && waits.is_none_or(|age| age > 1.0);
         Some(Finding::new(Some(subject(consumer)), stage(grows, true), || {
             falling_behind(facts, consumer, slope, waits)
         }))

@@ -57,7 +57,9 @@ pub(super) fn limit_eviction(facts: &Facts) -> Vec<Finding> {
         let (warning, critical) = stream.monitor.messages;
         let over = |most: &f64| stream.messages >= *most;
         if let Some(most) = critical.filter(over).or(warning.filter(over)) {
-            out.push(Finding::new(subject, Stage::Trigger, || monitored(stream, most, critical.is_some_and(|c| over(&c)))));
+            out.push(Finding::new(subject, Stage::Trigger, || {
+                monitored(stream, most, critical.is_some_and(|c| over(&c)))
+            }));
             continue;
         }
         // A log that rolls over at its limit is as it should be.
@@ -86,7 +88,11 @@ fn monitored(stream: &StreamFacts, most: f64, critical: bool) -> Words {
     };
     Words::new(
         severity,
-        format!("{} holds {}", stream.name, counted(stream.messages, "message", "messages")),
+        format!(
+            "{} holds {}",
+            stream.name,
+            counted(stream.messages, "message", "messages")
+        ),
     )
     .because(format!("{key} of its metadata is {}", count(most)))
     .next("drain it, or change the threshold in its metadata")
