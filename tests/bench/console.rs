@@ -116,7 +116,7 @@ fn starts(arguments: &[String], clock: &SharedClock) -> Result<(), Error> {
         let begun = clock.now().mono;
         let took = || u64::try_from(clock.now().mono.saturating_sub(begun).as_micros());
         let console = open(arguments);
-        console.wait("totals", PATIENCE, |screen| has_number(screen, " of no limit"));
+        console.wait("totals", PATIENCE, |screen| has_number(screen, " in all"));
         totals.record(took()?)?;
         console.wait("rates", PATIENCE, |screen| has_number(screen, "/s"));
         rates.record(took()?)?;
