@@ -21,7 +21,7 @@ use super::theme::{Library, Theme, ThemeError};
 use crate::base::time::SharedClock;
 use crate::model::{Settings, Severity};
 use crate::sample::{Envelope, Interest};
-use crate::session::Ticker;
+use crate::session::{Alarms, Ticker};
 
 /// What the console needs.
 #[derive(Debug)]
@@ -34,6 +34,8 @@ pub struct RunOptions {
     pub envelopes: mpsc::Receiver<Envelope>,
     /// What the sources are told is on screen.
     pub interest: watch::Sender<Interest>,
+    /// Whoever is told of verdicts besides the screen.
+    pub alarms: Alarms,
     /// On what one works.
     pub badges: Vec<Badge>,
     /// Every theme.
@@ -108,6 +110,7 @@ pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, E
         clock,
         mut envelopes,
         interest,
+        mut alarms,
         mouse,
         notices,
         ..
@@ -127,6 +130,8 @@ pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, E
         let now = clock.now();
         if ticker.is_due(now) {
             update(&mut app, Msg::Tick(now), &drawn.hits);
+            let raised = alarms.note(app.view());
+            terminal.send(&raised.iter().map(|alert| alarms.terminal(alert)).collect::<String>())?;
             dirty = true;
         }
         if dirty && now.mono >= frame_at {

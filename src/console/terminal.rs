@@ -167,6 +167,17 @@ impl Terminal {
         write(MOUSE[usize::from(on)].as_bytes()).map_err(TerminalError::io("write to"))
     }
 
+    /// Sends what is no part of a frame: a bell, a notification.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written to.
+    pub fn send(&mut self, sequences: &str) -> Result<(), TerminalError> {
+        if sequences.is_empty() {
+            return Ok(());
+        }
+        write(sequences.as_bytes()).map_err(TerminalError::io("write to"))
+    }
+
     /// Puts text on the clipboard of the person's own machine (OSC 52), cut to what terminals take.
     ///
     /// # Errors

@@ -44,6 +44,7 @@ impl Program<'_> {
             settings,
             envelopes,
             interest,
+            alarms,
             stop,
             ..
         } = Session::live(profile, &self.clock);
@@ -57,6 +58,7 @@ impl Program<'_> {
             clock: self.clock.clone(),
             envelopes,
             interest,
+            alarms,
             badges: badges
                 .into_iter()
                 .filter_map(|(on, badge)| on.then_some(badge))

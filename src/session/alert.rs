@@ -131,6 +131,12 @@ impl Alarms {
         found
     }
 
+    /// What the terminal is sent for an alarm, as configured.
+    #[must_use]
+    pub fn terminal(&self, alert: &Alert) -> String {
+        alert.terminal(&self.alerts)
+    }
+
     fn alert(&self, view: &View, event: &'static str, verdict: Verdict) -> Alert {
         Alert {
             hookwatch: env!("CARGO_PKG_VERSION"),

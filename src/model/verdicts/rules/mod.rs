@@ -109,7 +109,8 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "database_slow",
-        hold: seconds(0),
+        // What catches up after a pause is slow for a moment, too.
+        hold: seconds(3),
         clear_after: seconds(0),
         rates: false,
         lasting: false,
