@@ -49,17 +49,16 @@ impl Alert {
     /// terminals that know only that), as configured. Empty when neither is, or when it cleared.
     #[must_use]
     pub fn terminal(&self, alerts: &Alerts) -> String {
-        let mut out = String::new();
         if self.event != "raised" {
-            return out;
+            return String::new();
         }
+        let mut out = String::new();
         if alerts.notify {
             // A `;` would begin another field of OSC 777.
             let said = text::safe(&self.verdict.text).replace(';', ",");
             let said = text::cut(&said, 120);
             let profile = text::safe(&self.profile).replace(';', ",");
-            out.push_str(&format!("\u{1b}]9;{profile}: {said}\u{1b}\\"));
-            out.push_str(&format!("\u{1b}]777;notify;hookwatch {profile};{said}\u{1b}\\"));
+            out = format!("\u{1b}]9;{profile}: {said}\u{1b}\\\u{1b}]777;notify;hookwatch {profile};{said}\u{1b}\\");
         }
         if alerts.bell {
             out.push('\u{7}');
@@ -119,7 +118,7 @@ impl Alarms {
                 now.insert(key, verdict.clone());
             }
         }
-        // Whoever acknowledged it need not hear that it is over; neither on `known` of before.
+        // Whoever acknowledged it need not hear that it is over.
         for verdict in std::mem::replace(&mut self.known, now).into_values() {
             if verdict.hush.is_none() {
                 found.push(self.alert(view, "cleared", verdict));

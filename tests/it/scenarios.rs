@@ -11,19 +11,20 @@ use hookwatch::lab::{Lab, Options, play};
 use tokio_util::sync::CancellationToken;
 
 use crate::lab::{folder, options};
+use crate::support;
 use crate::watcher::{Watcher, all_answer, picture};
 
 /// A verdict must be there this soon after its evidence.
 const SOON: Duration = Duration::from_secs(10);
 
 /// How long a lab may take until every source answers.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Labs side by side: each is light, and most of a scenario is waiting.
 const TOGETHER: usize = 4;
 
 /// Names of scenarios with commas, to look at a few only.
-const ONLY: &str = "HOOKWATCH_TEST_SCENARIOS";
+const ONLY: &str = "SCENARIOS";
 
 /// When a verdict was first and last shown, since the scenario's start.
 type Seen = BTreeMap<String, (Duration, Duration)>;
@@ -169,7 +170,7 @@ fn report(name: &str, scenario: &Scenario, outcome: &Outcome, wrong: &[String]) 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_scenario_yields_its_verdicts_and_its_mutation_does_not() {
-    let only = std::env::var(ONLY).ok();
+    let only = support::environment().remove(ONLY);
     let chosen = |name: &str| {
         only.as_deref()
             .is_none_or(|only| only.split(',').any(|one| one == name))

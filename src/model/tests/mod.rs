@@ -1,5 +1,6 @@
 //! The model as a whole, on hand-made envelopes and on a simulated pipeline.
 
+mod answers;
 mod figures;
 mod folding;
 mod stories;

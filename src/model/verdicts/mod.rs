@@ -243,7 +243,7 @@ impl Verdicts {
         let mut out: Vec<Verdict> = self
             .states
             .iter()
-            .filter(|(key, state)| !self.is_hidden(key) && !(RULES[key.0].lasting && state.is_acknowledged()))
+            .filter(|(key, state)| !self.is_hidden(key) && !state.is_over(&RULES[key.0]))
             .filter_map(|(key, state)| {
                 let active = state.active.as_ref().filter(|active| active.announced)?;
                 Some(self.verdict(key, active))
@@ -293,8 +293,8 @@ impl Verdicts {
         let index = RULES.iter().position(|rule| rule.id == id)?;
         let key: Key = (index, subject.map(Arc::from));
         let state = self.states.get(&key)?;
-        let over = RULES[index].lasting && state.is_acknowledged();
-        (state.active.as_ref().is_some_and(|active| active.announced) && !over).then_some(key)
+        let shown = state.active.as_ref().is_some_and(|active| active.announced);
+        (shown && !state.is_over(&RULES[index])).then_some(key)
     }
 
     fn verdict(&self, key: &Key, active: &Active) -> Verdict {
@@ -317,6 +317,11 @@ impl Verdicts {
 }
 
 impl State {
+    /// Whether it never clears by itself, and somebody has acknowledged it.
+    fn is_over(&self, rule: &Rule) -> bool {
+        rule.lasting && self.is_acknowledged()
+    }
+
     fn is_acknowledged(&self) -> bool {
         self.active.as_ref().is_some_and(|active| active.acknowledged.is_some())
     }

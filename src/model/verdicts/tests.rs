@@ -1192,11 +1192,11 @@ fn what_is_silenced_stays_quiet_for_its_time_even_when_it_comes_back() {
     let mut bench = Bench::new();
     bench.facts.missing = vec!["a/b".into()];
     bench.hold(1);
-    let hour = Duration::from_secs(60);
+    let minute = Duration::from_mins(1);
     assert!(
         bench
             .verdicts
-            .silence("consumer_missing", Some("a/b"), hour, bench.facts.now)
+            .silence("consumer_missing", Some("a/b"), minute, bench.facts.now)
             .is_some()
     );
     bench.facts.missing.clear();

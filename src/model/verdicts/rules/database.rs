@@ -89,46 +89,49 @@ pub(super) fn database_slow(facts: &Facts) -> Vec<Finding> {
         usual && released && blocked.is_empty(),
     );
     vec![Finding::new(None, stage, || {
-        let (text, next) = match (held_up, slow) {
-            (Some(first), _) => (
-                format!("{} holds a lock that the database's sessions wait for", blocker(first)),
-                format!(
-                    "ask who runs it; SELECT pg_cancel_backend({0}), then pg_terminate_backend({0}), ends it",
-                    first.blocking_pid
-                ),
-            ),
-            (None, Some((p95, usual))) => (
-                format!(
-                    "Postgres is slow: updates take {}, usually {}",
-                    measured(p95),
-                    measured(usual)
-                ),
-                "look for missing indexes, vacuum, disk and long transactions; workers wait for it".to_owned(),
-            ),
-            (None, None) => ("Postgres is slow".to_owned(), String::new()),
-        };
-        let waiters = held_up.map(|first| {
-            let sessions = counted(blocked.len() as f64, "session waits", "sessions wait");
-            let who = names(blocked.iter().map(|waits| &*waits.application));
-            format!(
-                "{sessions} ({}), the first for {}",
-                text::safe(&who),
-                about(first.waited.as_secs_f64())
-            )
-        });
-        let state = held_up.map(|first| {
-            let state = text::cut(&text::safe(&first.blocking_state), 40).into_owned();
-            format!("pid {}, {state}", first.blocking_pid)
-        });
         let p95 = crew
             .update_p95_s
             .map(|p95| format!("update p95 {} of {}", measured(p95), count(crew.updates)));
-        Words::new(Severity::Critical, text)
-            .because_of(waiters)
-            .because_of(state)
-            .because_of(p95)
-            .next(next)
+        match (held_up, slow) {
+            (Some(first), _) => locked(first, blocked),
+            (None, pace) => slower(pace.unwrap_or_default()),
+        }
+        .because_of(p95)
     })]
+}
+
+/// Updates take longer than usual.
+fn slower((p95, usual): (f64, f64)) -> Words {
+    Words::new(
+        Severity::Critical,
+        format!(
+            "Postgres is slow: updates take {}, usually {}",
+            measured(p95),
+            measured(usual)
+        ),
+    )
+    .next("look for missing indexes, vacuum, disk and long transactions; workers wait for it")
+}
+
+/// Sessions wait for somebody's lock.
+fn locked(first: &Blocked, blocked: &[Blocked]) -> Words {
+    let sessions = counted(blocked.len() as f64, "session waits", "sessions wait");
+    let who = names(blocked.iter().map(|waits| &*waits.application));
+    let doing = text::cut(&text::safe(&first.blocking_state), 40).into_owned();
+    Words::new(
+        Severity::Critical,
+        format!("{} holds a lock that the database's sessions wait for", blocker(first)),
+    )
+    .because(format!(
+        "{sessions} ({}), the first for {}",
+        text::safe(&who),
+        about(first.waited.as_secs_f64())
+    ))
+    .because(format!("pid {}, {doing}", first.blocking_pid))
+    .next(format!(
+        "ask who runs it; SELECT pg_cancel_backend({0}), then pg_terminate_backend({0}), ends it",
+        first.blocking_pid
+    ))
 }
 
 /// The session that holds the lock, by its application's name.
