@@ -121,6 +121,8 @@ pub(in crate::model) struct Crew {
     /// Updates of the last 10 s, and their usual 95th percentile.
     pub(super) updates: f64,
     pub(super) usual_update_s: Option<f64>,
+    /// For how long updates have been slower than is usual, seconds.
+    pub(super) unusual_s: f64,
     /// Whether something was processed at the newest readings.
     pub(super) working: bool,
 }

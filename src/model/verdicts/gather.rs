@@ -90,6 +90,7 @@ impl Memory {
         let muted = sight.now.mono.saturating_sub(quiet_from) < MUTED;
         let mut crew = sight.crew();
         crew.usual_update_s = self.update.learn(now, crew.update_p95_s, crew.updates);
+        crew.unusual_s = self.update.unusual_for();
         let providers = self.providers(sight);
         let followed_stream = sight.queues.followed_stream(sight.pipeline).map(|(_, stream)| stream);
         Facts {

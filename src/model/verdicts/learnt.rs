@@ -25,6 +25,8 @@ const FORGETS: f64 = 600.0;
 pub(super) struct UsualUpdate {
     p95: Option<f64>,
     at: f64,
+    /// Since when it has been unusual.
+    unusual: Option<f64>,
 }
 
 impl UsualUpdate {
@@ -35,14 +37,23 @@ impl UsualUpdate {
         if let Some(p95) = p95.filter(|_| updates >= UPDATES) {
             self.p95 = Some(match self.p95 {
                 None => p95,
-                Some(usual) if p95 > usual * USUAL => usual,
+                Some(usual) if p95 > usual * USUAL => {
+                    self.unusual.get_or_insert(now);
+                    return self.p95;
+                }
                 Some(usual) => {
                     let follows = if p95 < usual { FOLLOWS.0 } else { FOLLOWS.1 };
                     usual + (p95 - usual) * (1.0 - (-step / follows).exp())
                 }
             });
         }
+        self.unusual = None;
         self.p95
+    }
+
+    /// For how long it has been unusual, seconds.
+    pub(super) fn unusual_for(&self) -> f64 {
+        self.unusual.map_or(0.0, |since| self.at - since)
     }
 }
 

@@ -870,8 +870,10 @@ fn the_database_is_slow_by_its_own_measure_until_it_is_as_usual() {
     bench.facts.crew.usual_update_s = Some(0.04);
     bench.facts.crew.update_p95_s = Some(0.13);
     bench.facts.blocked = Some(Vec::new());
+    bench.facts.crew.unusual_s = 2.0;
     bench.hold(3);
     assert!(!bench.has("database_slow"), "a moment is none");
+    bench.facts.crew.unusual_s = 3.0;
     bench.hold(1);
     assert_eq!(
         bench.text("database_slow"),
@@ -890,6 +892,7 @@ fn the_database_is_slow_by_its_own_measure_until_it_is_as_usual() {
         bench.facts.crew.updates = updates;
         bench.facts.crew.usual_update_s = Some(usual);
         bench.facts.crew.update_p95_s = Some(p95);
+        bench.facts.crew.unusual_s = 9.0;
         bench.hold(9);
         assert!(!bench.has("database_slow"), "{p95} {usual} {updates}");
     }

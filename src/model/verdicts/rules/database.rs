@@ -14,6 +14,8 @@ const CONNECTS: (u32, u32) = (3, 3);
 const SLOWER: (f64, f64) = (3.0, 2.0);
 /// Quicker updates are never slow, seconds.
 const SLOW: f64 = 0.1;
+/// Updates must have been unusually slow for this long, seconds.
+const HELD: f64 = 3.0;
 /// A lock is waited for this long before it is worth a word, seconds.
 const WAITED: f64 = 2.0;
 
@@ -78,7 +80,8 @@ pub(super) fn database_slow(facts: &Facts) -> Vec<Finding> {
         .update_p95_s
         .zip(crew.usual_update_s)
         .filter(|_| crew.updates >= UPDATES);
-    let slow = pace.filter(|(p95, usual)| *p95 > usual * SLOWER.0 && *p95 > SLOW);
+    // What catches up after a pause is slow for a moment, too.
+    let slow = pace.filter(|(p95, usual)| *p95 > usual * SLOWER.0 && *p95 > SLOW && crew.unusual_s >= HELD);
     let blocked = facts.blocked.as_deref().unwrap_or_default();
     let held_up = blocked.first().filter(|first| first.waited.as_secs_f64() >= WAITED);
     let usual = pace.is_none_or(|(p95, usual)| p95 < (usual * SLOWER.1).max(SLOW));

@@ -109,8 +109,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "database_slow",
-        // What catches up after a pause is slow for a moment, too.
-        hold: seconds(3),
+        hold: seconds(0),
         clear_after: seconds(0),
         rates: false,
         lasting: false,

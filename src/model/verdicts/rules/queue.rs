@@ -148,7 +148,13 @@ pub(in crate::model) fn is_stalled(consumer: &ConsumerFacts, crew: &Crew) -> boo
 }
 
 pub(super) fn stalled(facts: &Facts) -> Vec<Finding> {
+    let crew = &facts.crew;
+    let deserted = crew.known > 0 && crew.down == crew.known;
     each(facts, |consumer| {
+        // Nobody is there: a moment later that is said, and it is the cause.
+        if deserted && consumer.followed && consumer.still_s < STILL {
+            return Some(Finding::between(Some(subject(consumer))));
+        }
         let stage = stage(
             is_stalled(consumer, &facts.crew),
             !is_stalled(consumer, &facts.crew) && (consumer.idle_s < STILL || consumer.backlog() <= 0.0),
