@@ -12,6 +12,7 @@ mod faults;
 mod jetstream;
 mod lab;
 mod layering;
+mod readme;
 mod soak;
 mod support;
 mod terminal;
