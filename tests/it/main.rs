@@ -9,6 +9,7 @@
 mod cli;
 mod console;
 mod faults;
+mod fire;
 mod lab;
 mod layering;
 mod soak;
