@@ -17,6 +17,9 @@ use super::variant::Variant;
 use crate::base::time::Timestamp;
 use crate::signature::Message;
 
+/// How long an oversized body is held back after its headers.
+const HOLD: Duration = Duration::from_millis(200);
+
 /// What a shot counts as.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Kind {
@@ -128,7 +131,7 @@ impl Composer {
                 poison,
             },
             id: webhook.id.clone(),
-            request: self.request(entry, uri, webhook, signature, variant == Variant::SlowBody),
+            request: self.request(entry, uri, webhook, signature, variant),
         }
     }
 
@@ -191,7 +194,7 @@ impl Composer {
         uri: Uri,
         webhook: Webhook,
         signature: Vec<(String, String)>,
-        slowly: bool,
+        variant: Variant,
     ) -> Request<Payload> {
         let mut headers = HeaderMap::with_capacity(webhook.headers.len() + signature.len() + 4);
         if self.target.version == HttpVersion::Http1 {
@@ -211,10 +214,10 @@ impl Composer {
                 headers.insert(name, value);
             }
         }
-        let mut request = Request::new(if slowly {
-            Payload::slow(webhook.body, self.slow_for)
-        } else {
-            Payload::whole(webhook.body)
+        let mut request = Request::new(match variant {
+            Variant::SlowBody => Payload::slow(webhook.body, self.slow_for),
+            Variant::Oversized => Payload::held(webhook.body, HOLD),
+            _ => Payload::whole(webhook.body),
         });
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = uri;

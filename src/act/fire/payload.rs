@@ -25,6 +25,8 @@ struct Drips {
     size: usize,
     /// From one to the next.
     every: Duration,
+    /// Whether the first one waits, too.
+    held: bool,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
@@ -44,13 +46,29 @@ impl Payload {
             drips: Some(Drips {
                 size: left.len().div_ceil(DRIPS as usize).max(1),
                 every: over / DRIPS,
+                held: false,
                 sleep: None,
             }),
             left,
         }
     }
 
-    /// Whether it comes in drips.
+    /// All at once, but a while after the headers: who refuses it by its length can say so before
+    /// the connection breaks under it.
+    pub(super) fn held(body: String, wait: Duration) -> Self {
+        let left = Bytes::from(body);
+        Self {
+            drips: Some(Drips {
+                size: left.len().max(1),
+                every: wait,
+                held: true,
+                sleep: None,
+            }),
+            left,
+        }
+    }
+
+    /// Whether an answer may come before all of it is out.
     pub(super) fn is_slow(&self) -> bool {
         self.drips.is_some()
     }
@@ -80,6 +98,9 @@ impl Body for Payload {
         let Some(drips) = drips else {
             return Poll::Ready(Some(Ok(Frame::data(std::mem::take(left)))));
         };
+        if drips.held && drips.sleep.is_none() {
+            drips.sleep = Some(Box::pin(tokio::time::sleep(drips.every)));
+        }
         if let Some(sleep) = &mut drips.sleep {
             ready!(sleep.as_mut().poll(cx));
         }

@@ -41,8 +41,8 @@ fn accepted(is_genuine: bool) -> StatusCode {
 #[tokio::test]
 async fn the_reference_implementations_verify_what_is_signed_and_refuse_what_is_tampered_with() {
     let home = tempfile::tempdir().unwrap();
-    let standard = standardwebhooks::Webhook::new(KEY).unwrap();
-    let svix = svix::webhooks::Webhook::new(KEY).unwrap();
+    let standard = Arc::new(standardwebhooks::Webhook::new(KEY).unwrap());
+    let svix = Arc::new(svix::webhooks::Webhook::new(KEY).unwrap());
     let (by_standard, _first) = receiver(move |headers, body| accepted(standard.verify(&body, &headers).is_ok())).await;
     let (by_svix, _second) = receiver(move |headers, body| accepted(svix.verify(&body, &headers).is_ok())).await;
     for (template, url) in [
