@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use super::expect::Expectation;
 use super::mix::Mix;
 use super::tally::Exchange;
-use crate::act::pace::Shape;
+use crate::act::pace::{RateError, Shape};
 use crate::base::secret::Redactor;
 use crate::config::Tls;
 
@@ -185,6 +185,12 @@ pub enum PlanError {
         /// Why it cannot be.
         reason: String,
     },
+    /// A rate that cannot be.
+    #[error(transparent)]
+    Rate(#[from] RateError),
+    /// A batch that waits for a time, and nothing that comes in it.
+    #[error("batch: a time says nothing without a rate → give --rate, or leave the time out")]
+    BatchTime,
     /// A key that does not fit.
     #[error("{0}")]
     Key(String),

@@ -59,7 +59,7 @@ pub async fn selftest(
             break;
         }
         let attack = match attempt(plan, entry, variant, clock, stop).await? {
-            Ok(exchange) => judge(variant, &exchange),
+            Ok(exchange) => judge(variant, exchange.as_ref()),
             Err(reason) => Attack {
                 variant: variant.name(),
                 judgement: Judgement::NotApplicable,
@@ -121,7 +121,7 @@ async fn attempt(
     Ok(Ok(last))
 }
 
-fn judge(variant: Variant, exchange: &Option<Exchange>) -> Attack {
+fn judge(variant: Variant, exchange: Option<&Exchange>) -> Attack {
     let attack = |judgement, status, text: String| Attack {
         variant: variant.name(),
         judgement,

@@ -88,6 +88,7 @@ impl History {
     }
 
     /// The last runs, oldest first.
+    #[must_use]
     pub fn recent(&self) -> impl DoubleEndedIterator<Item = &Outcome> {
         self.recent.iter()
     }

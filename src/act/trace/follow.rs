@@ -26,6 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Messages that are looked at until the webhook's own is found.
 const MOST_MESSAGES: usize = 20_000;
 
+/// Messages that are kept while the gateway has not answered yet.
+const MOST_KEPT: usize = 1_000;
+
 /// Fires one webhook and follows it until it has come to the end of its way, the plan's time is
 /// over, or `stop` is cancelled. `progress` hears of every step as it happens.
 ///
@@ -137,9 +140,9 @@ impl<'a> Walk<'a> {
         walk
     }
 
-    fn set(&mut self, stage: Stage, state: State, detail: &str) {
+    fn set(&mut self, stage: Stage, to: State, detail: &str) {
         let clean = self.plan.redactor.clean(detail);
-        self.timeline.set(stage, state, text::cut(&text::safe(&clean), 160));
+        self.timeline.set(stage, to, text::cut(&text::safe(&clean), 160));
         self.tell();
     }
 
@@ -455,7 +458,7 @@ fn unreachable_end() -> Result<fire::Summary, fire::FireError> {
 /// Keeps what comes into a stream. Never returns.
 async fn collect(reader: &Reader, from: u64, come: &mut Vec<Message>) {
     let mut next = from;
-    while come.len() < MOST_MESSAGES {
+    while come.len() < MOST_KEPT {
         match reader.next(next).await {
             Ok(Some(message)) => {
                 next = message.seq + 1;
@@ -465,7 +468,7 @@ async fn collect(reader: &Reader, from: u64, come: &mut Vec<Message>) {
             Ok(None) | Err(_) => tokio::time::sleep(LOOK / 5).await,
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// The stream sequence that an answer's body tells.

@@ -140,9 +140,9 @@ impl Timeline {
         step.map(|step| step.stage)
     }
 
-    pub(super) fn set(&mut self, stage: Stage, state: State, detail: impl Into<String>) {
+    pub(super) fn set(&mut self, stage: Stage, to: State, detail: impl Into<String>) {
         let step = &mut self.steps[stage as usize];
-        step.state = state;
+        step.state = to;
         step.detail = detail.into();
     }
 

@@ -1,5 +1,6 @@
 //! `hookwatch fire --trace` and `--every`: one webhook followed to its row, or one after another.
 
+use std::fmt::Write as _;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -217,7 +218,8 @@ fn print(outcome: &Outcome, options: &FireOptions, out: &mut impl Write) -> Resu
         let mut steps = String::new();
         for step in outcome.timeline.iter().flat_map(|timeline| &timeline.steps) {
             if let State::Reached { after, .. } = step.state {
-                steps += &format!("  {} {}", step.stage.name(), text::duration(after));
+                // Writing to a text does not fail.
+                let _ = write!(steps, "  {} {}", step.stage.name(), text::duration(after));
             }
         }
         writeln!(out, "{at}  {word}  {total}{steps}  {reason}")?;

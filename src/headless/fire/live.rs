@@ -1,6 +1,7 @@
 //! Progress while a run goes on: one line on a terminal, drawn over and over, and nothing elsewhere.
 
 use std::collections::VecDeque;
+use std::fmt::Write as _;
 use std::io::Write;
 use std::time::Duration;
 
@@ -69,17 +70,18 @@ fn standing(progress: &Progress, recent: &[Option<f64>]) -> String {
             0.0
         }),
     );
+    // Writing to a text does not fail.
     for (status, count) in outcomes.statuses.iter().take(4) {
-        line += &format!("  {status} {}", text::count(*count));
+        let _ = write!(line, "  {status} {}", text::count(*count));
     }
     for (kind, count) in &outcomes.failures {
-        line += &format!("  {} {}", FailureKind::name(*kind), text::count(*count));
+        let _ = write!(line, "  {} {}", FailureKind::name(*kind), text::count(*count));
     }
     let behind = progress.due.saturating_sub(outcomes.fired);
     if behind > 0 {
-        line += &format!("  behind {}", text::count(behind));
+        let _ = write!(line, "  behind {}", text::count(behind));
     }
-    line += &format!("  p99 {} {}", shown(progress.recent.p99), chart(recent));
+    let _ = write!(line, "  p99 {} {}", shown(progress.recent.p99), chart(recent));
     text::cut(&line, 110).into_owned()
 }
 

@@ -17,17 +17,16 @@ use tokio_util::sync::CancellationToken;
 
 use self::report::Report;
 use crate::act::fire::{
-    self, Composed, FireError, GuardError, HttpVersion, Library, Limit, Mix, Order, OrderError, Plan, PlanError,
-    Progress, Refusal, TemplateError, UnknownExpectation, UnknownVariant, Variant, expectations,
+    self, Composed, FireError, GuardError, HttpVersion, Library, Load, Order, OrderError, Plan, PlanError, Progress,
+    Refusal, TemplateError, UnknownExpectation, UnknownVariant, Variant, expectations,
 };
-use crate::act::pace::{Rate, RateError, Shape};
 use crate::act::trace::TraceError;
 use crate::base::secret::strip_url_credentials;
 use crate::base::text;
 use crate::base::time::SharedClock;
 use crate::config::{Environment, Profile, Tls};
 
-pub use crate::act::fire::SecretSource;
+pub use crate::act::fire::{Batch, SecretSource};
 pub use keep::save;
 
 /// Done, and every expectation met.
@@ -38,18 +37,6 @@ const FAILED: u8 = 1;
 const REFUSED: u8 = 2;
 /// Interrupted.
 const INTERRUPTED: u8 = 130;
-
-/// Lanes of a load whose concurrency is not given.
-const LANES: usize = 64;
-
-/// Several webhooks in one request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Batch {
-    /// At most so many.
-    pub size: NonZeroUsize,
-    /// And at most what the rate brings in this time.
-    pub within: Option<Duration>,
-}
 
 /// What to fire: the arguments of the command.
 #[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
@@ -123,8 +110,6 @@ enum CommandError {
     Order(#[from] OrderError),
     #[error(transparent)]
     Guard(#[from] GuardError),
-    #[error(transparent)]
-    Rate(#[from] RateError),
     #[error(transparent)]
     Variant(#[from] UnknownVariant),
     #[error(transparent)]
@@ -303,76 +288,26 @@ fn prepare(options: &FireOptions, context: &FireContext) -> Result<(Plan, Compos
         Some(name) => name.parse()?,
         None => Variant::Valid,
     };
-    let mix = Mix::new(vec![composed.entry.clone()], &[(variant, 1.0)], None)?;
-    let lanes = if options.is_load() { LANES } else { 1 };
-    // A replay needs something to replay.
-    let one = if variant == Variant::ReplayedId { 2 } else { 1 };
-    let webhooks = options.count.or_else(|| options.duration.is_none().then_some(one));
-    let rate = options.rate.map(Rate::per_second).transpose()?;
-    let size = batch_size(options.batch, rate)?;
-    let per_request = size.map_or(1, |size| size.get() as u64);
-    let base = Plan::new(&composed.url, mix, options.seed.unwrap_or_else(rand::random));
-    let plan = Plan {
-        limit: Limit {
-            count: webhooks.map(|webhooks| webhooks.div_ceil(per_request)),
-            duration: options.duration,
-        },
-        webhooks,
-        shape: match rate {
-            Some(rate) => Shape::Steady(Rate::per_second(rate.as_f64() / per_request as f64)?),
-            None if options.burst => Shape::Bursts {
-                size: webhooks
-                    .and_then(std::num::NonZeroU64::new)
-                    .unwrap_or(std::num::NonZeroU64::MIN),
-                every: Duration::ZERO,
-            },
-            None => Shape::Unpaced,
-        },
-        concurrency: options
-            .concurrency
-            .or_else(|| NonZeroUsize::new(lanes))
-            .unwrap_or(NonZeroUsize::MIN),
-        batch: size,
-        timeout: options.timeout.unwrap_or(match variant {
-            Variant::SlowBody => base.slow_for + base.timeout,
-            _ => base.timeout,
-        }),
+    let plan = composed.plan(&Load {
+        count: options.count,
+        duration: options.duration,
+        rate: options.rate,
+        burst: options.burst,
+        concurrency: options.concurrency,
+        batch: options.batch,
+        timeout: options.timeout,
         retries: options.retries,
         version: if options.http2 {
             HttpVersion::Http2
         } else {
             HttpVersion::Http1
         },
-        tls: options.tls.clone(),
-        redactor: composed.redactor.clone(),
+        variant,
         expect,
-        ..base
-    };
-    plan.check()?;
-    Ok((plan, composed))
-}
-
-/// How many webhooks a request holds. At a steady rate, a batch that is closed after a time always
-/// holds as many: the first, and what comes until then.
-fn batch_size(batch: Option<Batch>, rate: Option<Rate>) -> Result<Option<NonZeroUsize>, CommandError> {
-    let Some(Batch { size, within }) = batch else {
-        return Ok(None);
-    };
-    let Some(within) = within else {
-        return Ok(Some(size));
-    };
-    let rate = rate.ok_or_else(|| {
-        CommandError::Refused(
-            "batch: a time says nothing without a rate → give --rate, or leave the time out".to_owned(),
-        )
+        seed: options.seed,
+        tls: options.tls.clone(),
     })?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "above 0, and cut to the size"
-    )]
-    let come = (rate.as_f64() * within.as_secs_f64()).floor().min(size.get() as f64) as usize;
-    Ok(NonZeroUsize::new(come.saturating_add(1)).map(|come| come.min(size)))
+    Ok((plan, composed))
 }
 
 #[cfg(test)]
