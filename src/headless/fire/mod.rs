@@ -271,7 +271,8 @@ async fn attempt(
 impl FireOptions {
     /// Whether it is more than a few single webhooks.
     fn is_load(&self) -> bool {
-        self.count.is_some_and(|count| count > 1) && !self.trace || self.duration.is_some() || self.selftest
+        let is_canary = self.trace || self.every.is_some();
+        self.count.is_some_and(|count| count > 1) && !is_canary || self.duration.is_some() || self.selftest
     }
 }
 

@@ -262,3 +262,43 @@ async fn a_letter_becomes_a_template_that_can_be_listed_shown_and_fired() {
     let body = bodies.lock().unwrap()[0].clone();
     assert!(body.contains("again") && !body.contains("msg_0123456789"), "{body}");
 }
+
+#[tokio::test]
+async fn a_key_is_in_no_output_and_no_log_however_it_is_given_and_whatever_is_answered() {
+    let home = tempfile::tempdir().unwrap();
+    let bare = KEY.strip_prefix("whsec_").unwrap();
+    // A receiver that knows the key and cannot keep it to itself.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let router =
+        Router::new().fallback(|| std::future::ready((StatusCode::UNAUTHORIZED, format!("{KEY} {}", &KEY[6..]))));
+    let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let _server = AbortOnDropHandle::new(server);
+    let file = home.path().join("key");
+    std::fs::write(&file, format!("{KEY}\n")).unwrap();
+    let log = home.path().join("log");
+    for secret in [
+        ["--secret-env", "KEY"],
+        ["--secret-file", file.to_str().unwrap()],
+        ["--secret", KEY],
+    ] {
+        for more in [
+            &["--json"][..],
+            &["--retries", "1"],
+            &["--every", "10ms", "-n", "2", "--json"],
+            &["--selftest", "--timeout", "100ms"],
+            &["--expect", "$.x"],
+            &["--variant", "nonsense"],
+        ] {
+            let common = ["resend.email.sent", "--to", &url, "--log", log.to_str().unwrap()];
+            let args = [&common[..], &secret, more].concat();
+            let mut command = command(home.path(), &args, &[("KEY", KEY)]);
+            let output = command.env("HOOKWATCH_LOG", "trace").output().await.unwrap();
+            for text in [&output.stdout, &output.stderr, &std::fs::read(&log).unwrap()] {
+                let text = String::from_utf8_lossy(text);
+                assert!(!text.contains(bare), "{args:?}: {text}");
+            }
+            assert_ne!(output.status.code(), Some(0), "{args:?}");
+        }
+    }
+}
