@@ -82,9 +82,12 @@ pub enum Error {
     Signals(io::Error),
 }
 
-/// The shortest time between two frames: a key is on screen within 16 ms, and no flood of
-/// events draws more than 60 frames a second. Without input there is one a second.
+/// The shortest time between two frames: no flood of data draws more than 60 frames a second.
+/// Without input there is one a second.
 const FRAME: Duration = Duration::from_millis(16);
+
+/// The same after a key or a click, whose effect a person waits for.
+const ANSWER: Duration = Duration::from_millis(4);
 
 /// Envelopes that are taken in before anything else has its turn.
 const BATCH: usize = 256;
@@ -119,7 +122,7 @@ pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, E
     let mut batch = Vec::with_capacity(BATCH);
     let mut drawn = Drawn::default();
     let mut ticker = Ticker::new(clock.now());
-    let (mut frame_at, mut dirty) = (Duration::ZERO, true);
+    let (mut frame_at, mut answer_at, mut dirty) = (Duration::ZERO, Duration::ZERO, true);
     loop {
         let now = clock.now();
         if ticker.is_due(now) {
@@ -133,7 +136,7 @@ pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, E
                 let cursor = drawn.cursor;
                 (drawn, cursor)
             })?;
-            (frame_at, dirty) = (now.mono + FRAME, false);
+            (frame_at, answer_at, dirty) = (now.mono + FRAME, now.mono + ANSWER, false);
         }
         let wake = if dirty { ticker.at().min(frame_at) } else { ticker.at() };
         let effects = tokio::select! {
@@ -145,7 +148,7 @@ pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, E
             },
             event = input.next() => {
                 let event: Event = event.unwrap_or_else(|| Err(io::ErrorKind::UnexpectedEof.into())).map_err(Error::Input)?;
-                dirty = true;
+                (frame_at, dirty) = (frame_at.min(answer_at), true);
                 update(&mut app, Msg::Input(event), &drawn.hits)
             }
             _ = envelopes.recv_many(&mut batch, BATCH), if !envelopes.is_closed() || !envelopes.is_empty() => {

@@ -13,7 +13,7 @@ use crate::support;
 use crate::watcher::{Watcher, all_answer, is_settled, line, picture};
 
 /// How long the pipeline may take to work off what waits.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 fn is_long() -> bool {
     support::environment().contains_key("HOOKWATCH_SOAK")
