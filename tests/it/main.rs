@@ -9,6 +9,7 @@
 mod cli;
 mod console;
 mod faults;
+mod fire;
 mod jetstream;
 mod lab;
 mod layering;
