@@ -10,6 +10,7 @@ use super::super::app::{App, Effect, Msg, Options, draw, update};
 use super::super::command::Command;
 use super::super::fixture;
 use super::super::keymap::{Chord, Keymap};
+use super::super::palette::{Choices, parse};
 use super::super::screen::{Badge, PanelId, Screen, Spot};
 use super::theme_of_roles;
 use crate::base::time::Moment;
@@ -53,7 +54,7 @@ impl Desk {
     }
 
     fn event(&mut self, code: KeyCode, modifiers: KeyModifiers) -> Vec<Effect> {
-        self.send(Msg::Input(Event::Key(KeyEvent::new(code, modifiers))))
+        self.send(Msg::Input(fixture::now(), Event::Key(KeyEvent::new(code, modifiers))))
     }
 
     /// Presses keys as they are written, one after the other.
@@ -75,12 +76,15 @@ impl Desk {
     }
 
     fn mouse(&mut self, kind: MouseEventKind, column: u16, row: u16) -> Vec<Effect> {
-        self.send(Msg::Input(Event::Mouse(MouseEvent {
-            kind,
-            column,
-            row,
-            modifiers: KeyModifiers::NONE,
-        })))
+        self.send(Msg::Input(
+            fixture::now(),
+            Event::Mouse(MouseEvent {
+                kind,
+                column,
+                row,
+                modifiers: KeyModifiers::NONE,
+            }),
+        ))
     }
 
     fn click_on(&mut self, spot: Spot) -> Vec<Effect> {
@@ -119,7 +123,7 @@ fn keys_of_the_console_become_effects() {
 fn a_key_that_is_let_go_runs_nothing() {
     let mut desk = Desk::rich();
     let released = KeyEvent::new_with_kind(KeyCode::Char('q'), KeyModifiers::NONE, KeyEventKind::Release);
-    assert_eq!(desk.send(Msg::Input(Event::Key(released))), []);
+    assert_eq!(desk.send(Msg::Input(fixture::now(), Event::Key(released))), []);
 }
 
 #[test]
@@ -168,7 +172,7 @@ fn a_panel_scrolls_to_its_end_and_no_further() {
     let mut desk = Desk::rich();
     let verdict = PanelId("overview.verdict");
     desk.click_on(Spot::Panel(verdict));
-    let panel = *desk.hits.panel(verdict).unwrap();
+    let panel = desk.hits.panel(verdict).unwrap().clone();
     let last = panel.rows - panel.visible;
     assert!(last > 1, "the fixture must not fit: {panel:?}");
     desk.press("j");
@@ -204,11 +208,13 @@ fn the_wheel_scrolls_the_panel_under_the_pointer() {
 fn the_help_scrolls_and_keeps_the_panels_out_of_reach() {
     let mut desk = Desk::rich();
     desk.press("?");
-    let help = desk.hits.help.unwrap();
+    let help = desk.hits.popup.clone().unwrap();
     assert!(help.rows > help.visible);
     desk.press("G j");
     assert_eq!(desk.app.ui().help(), Some(help.rows - help.visible));
-    assert!(desk.hits.spots.iter().all(|(_, spot)| !matches!(spot, Spot::Panel(_))));
+    for position in Rect::new(0, 1, 80, 22).positions() {
+        assert!(!matches!(desk.hits.at(position), Some(Spot::Panel(_))), "{position}");
+    }
     desk.press("?");
     assert_eq!(desk.app.ui().help(), None);
 }
@@ -336,14 +342,26 @@ fn a_picture_that_is_held_still_does_not_move_while_time_goes_on() {
 }
 
 #[test]
-fn every_command_can_be_reached_by_a_key() {
+fn every_command_is_reached_by_a_key_and_by_its_name() {
     let keymap = Keymap::default();
     for command in Command::ALL {
         let key: Chord = keymap
             .keys(*command)
             .next()
             .unwrap_or_else(|| panic!("{}", command.id()));
-        assert_eq!(keymap.command(key), Some(*command));
+        let screens: Vec<Screen> = Screen::ALL
+            .into_iter()
+            .filter(|screen| screen.exists() && command.applies(*screen))
+            .collect();
+        for screen in screens {
+            assert_eq!(keymap.command(key, screen), Some(*command), "{}", command.id());
+            let choices = Choices {
+                screen,
+                ..Choices::default()
+            };
+            let request = parse(command.id(), &choices).unwrap();
+            assert_eq!((request.command, request.argument), (*command, None));
+        }
     }
 }
 

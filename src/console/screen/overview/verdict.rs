@@ -2,6 +2,7 @@
 
 use ratatui::layout::Rect;
 
+use super::super::popup::verdict_text;
 use super::super::{PanelId, Scene, Stage, status};
 use crate::base::text;
 use crate::base::time::since;
@@ -188,25 +189,7 @@ pub fn summary(scene: &Scene<'_>) -> String {
         rows.push("no verdict is active".to_owned());
     }
     for verdict in &view.verdicts {
-        let word = match verdict.severity {
-            Severity::Info => "info",
-            Severity::Warning => "warning",
-            Severity::Critical => "critical",
-        };
-        rows.push(format!(
-            "{word}: {} (since {})",
-            tidy(&verdict.text, SENTENCE),
-            zone.minute(verdict.since, view.now.at)
-        ));
-        rows.extend(
-            verdict
-                .evidence
-                .iter()
-                .map(|fact| format!("  why: {}", tidy(fact, SENTENCE))),
-        );
-        if !verdict.next.is_empty() {
-            rows.push(format!("  next: {}", tidy(&verdict.next, SENTENCE)));
-        }
+        rows.extend(verdict_text(scene, verdict));
     }
     rows.join("\n") + "\n"
 }

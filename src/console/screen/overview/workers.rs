@@ -8,7 +8,7 @@ use super::super::{PanelId, Scene, Stage, status};
 use super::{absence, staleness};
 use crate::console::glyph::Glyphs;
 use crate::console::theme::Role;
-use crate::console::widget::table::{self, Align, Cell, Column};
+use crate::console::widget::table::{self, Cell, Column};
 use crate::console::widget::{Frame, Line, chart, figure, span};
 use crate::model::field::Unit;
 use crate::model::{Reading, Worker, WorkerState};
@@ -20,13 +20,7 @@ const HISTORY: u16 = 12;
 const COLUMNS: [Column; 9] = [
     Column::name("worker", 8),
     Column::number("rate", 8, 0),
-    Column {
-        title: "last 60 s",
-        align: Align::Left,
-        width: HISTORY,
-        rank: 1,
-        grows: false,
-    },
+    Column::text("last 60 s", HISTORY, 1),
     Column::number("batch", 5, 2),
     Column::number("p95", 7, 3),
     Column::number("errors", 6, 4),
