@@ -31,6 +31,7 @@ pub use view::{
     View, Worker, WorkerState,
 };
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,6 +82,19 @@ pub struct Model {
     outage: Option<f64>,
     view: View,
     histories: Histories,
+    /// What has been charted on screen.
+    charted: BTreeSet<SeriesKey>,
+}
+
+/// Queues, workers and providers whose figures have a history whether or not somebody looks.
+const CHARTED: usize = 12;
+
+/// Series that are recorded because somebody looked at them.
+const LOOKED_AT: usize = 64;
+
+/// A stale value is no news: the chart shows a gap.
+fn fresh(reading: &Reading) -> Option<f64> {
+    reading.value.filter(|_| !reading.is_stale())
 }
 
 impl Model {
@@ -102,6 +116,7 @@ impl Model {
             outage: None,
             view: View::empty(&settings.profile, start),
             histories: Histories::default(),
+            charted: BTreeSet::new(),
             settings,
         };
         let profile = crate::base::text::safe(&model.settings.profile).into_owned();
@@ -323,14 +338,67 @@ impl Model {
             (Field::ResponseP99, &flow.response_p99_s),
         ];
         for (field, reading) in charted {
-            // A stale value is no news: the chart shows a gap.
-            let value = reading.value.filter(|_| !reading.is_stale());
-            self.histories.record(&SeriesKey::of(field), now, value);
+            self.histories.record(&SeriesKey::of(field), now, fresh(reading));
+        }
+        self.record_rows(now);
+    }
+
+    /// Records the figures of single queues, workers and providers: of the first few, and of
+    /// those that somebody looks at.
+    fn record_rows(&mut self, now: Moment) {
+        let looked_at = |charted: &BTreeSet<SeriesKey>, subject: &Arc<str>, field: Field| {
+            charted.contains(&SeriesKey::about(field, subject.clone()))
+        };
+        for (number, queue) in self.view.queues.iter().enumerate() {
+            let subject: Arc<str> = match &queue.consumer {
+                Some(consumer) => format!("{}/{consumer}", queue.stream).into(),
+                None => queue.stream.clone(),
+            };
+            if number >= CHARTED && !looked_at(&self.charted, &subject, Field::Pending) {
+                continue;
+            }
+            let pending = if queue.consumer.is_none() { &queue.messages } else { &queue.pending };
+            for (field, reading) in [
+                (Field::Pending, pending),
+                (Field::StoredPerS, &queue.ingest_per_s),
+                (Field::CompletedPerS, &queue.completed_per_s),
+                (Field::OldestWaiting, &queue.oldest_age_s),
+            ] {
+                let key = SeriesKey::about(field, subject.clone());
+                self.histories.record(&key, now, fresh(reading));
+            }
+        }
+        for (number, worker) in self.view.workers.iter().enumerate() {
+            if number >= CHARTED && !looked_at(&self.charted, &worker.name, Field::BatchP95) {
+                continue;
+            }
+            for (field, reading) in [
+                (Field::BatchP95, &worker.batch_p95_s),
+                (Field::ErrorsPerS, &worker.errors_per_s),
+                (Field::Memory, &worker.memory),
+            ] {
+                let key = SeriesKey::about(field, worker.name.clone());
+                self.histories.record(&key, now, fresh(reading));
+            }
+        }
+        for provider in self.view.providers.iter().take(CHARTED) {
+            for (field, reading) in [
+                (Field::ReceivedPerS, &provider.received_per_s),
+                (Field::ErrorRatio, &provider.error_ratio),
+            ] {
+                let key = SeriesKey::about(field, provider.name.clone());
+                self.histories.record(&key, now, fresh(reading));
+            }
         }
     }
 
-    /// Notes that a chart of this series is on screen, so that its fine history is kept longest.
+    /// Notes that a chart of this series is on screen, so that it is recorded and its fine
+    /// history is kept longest.
     pub fn touch(&mut self, key: &SeriesKey) {
+        if self.charted.len() >= LOOKED_AT && !self.charted.contains(key) {
+            self.charted.clear();
+        }
+        self.charted.insert(key.clone());
         self.histories.touch(key);
     }
 

@@ -4,12 +4,14 @@
 //! Its tables are [`Rows`]: sorting, filter, columns, marks, copying and `i` come with them.
 
 pub mod events;
+pub mod failures;
 pub mod help;
 pub mod history;
 pub mod overview;
 pub mod popup;
 pub mod queues;
 pub mod status;
+pub mod workers;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,7 +83,7 @@ impl Screen {
     /// Whether this version has it.
     #[must_use]
     pub fn exists(self) -> bool {
-        matches!(self, Self::Overview | Self::Queues)
+        !matches!(self, Self::DeadLetters | Self::TestWebhooks)
     }
 
     /// What draws it.
@@ -586,4 +588,13 @@ pub fn absence(scene: &Scene<'_>, kind: SourceKind, without: &str, meanwhile: &s
         return "Its source does not answer: see the top of the screen.".to_owned();
     }
     meanwhile.to_owned()
+}
+
+/// How many labels were left out because there are too many, for a panel's note.
+#[must_use]
+pub fn left_out(scene: &Scene<'_>) -> Line<'static> {
+    match scene.view.left_out {
+        0 => Line::new(),
+        count => vec![span(format!("{} left out", text::count(count)), Role::Warning)],
+    }
 }
