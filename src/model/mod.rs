@@ -357,7 +357,11 @@ impl Model {
             if number >= CHARTED && !looked_at(&self.charted, &subject, Field::Pending) {
                 continue;
             }
-            let pending = if queue.consumer.is_none() { &queue.messages } else { &queue.pending };
+            let pending = if queue.consumer.is_none() {
+                &queue.messages
+            } else {
+                &queue.pending
+            };
             for (field, reading) in [
                 (Field::Pending, pending),
                 (Field::StoredPerS, &queue.ingest_per_s),

@@ -91,10 +91,11 @@ impl Screen {
     pub fn page(self) -> &'static dyn Page {
         match self {
             Self::Queues => &queues::Queues,
+            Self::Workers => &workers::Workers,
+            Self::Failures => &failures::Failures,
+            Self::Events => &events::Events,
             // The others are not there yet, and update goes to none of them.
-            Self::Overview | Self::Workers | Self::Failures | Self::DeadLetters | Self::TestWebhooks | Self::Events => {
-                &overview::Overview
-            }
+            Self::Overview | Self::DeadLetters | Self::TestWebhooks => &overview::Overview,
         }
     }
 }

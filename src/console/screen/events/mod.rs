@@ -152,7 +152,9 @@ impl Rows for List<'_> {
                 let clock = zone.clock(event.at);
                 // The date where it is another one.
                 let minute = zone.minute(event.at, self.scene.view.now.at);
-                let day = minute.split_once(' ').map_or(String::new(), |(day, _)| format!("{day} "));
+                let day = minute
+                    .split_once(' ')
+                    .map_or(String::new(), |(day, _)| format!("{day} "));
                 Cell::Text(vec![span(day + &clock, Role::Dim)])
             }
             1 => Cell::Text(vec![

@@ -42,7 +42,11 @@ impl<'a> List<'a> {
             if !tells {
                 continue;
             }
-            let text = if event.detail.is_empty() { &event.text } else { &event.detail };
+            let text = if event.detail.is_empty() {
+                &event.text
+            } else {
+                &event.detail
+            };
             let cause = cause(text).to_string();
             let group = groups.entry(cause.clone()).or_insert(Group {
                 cause,

@@ -53,7 +53,11 @@ impl Failures {
             OFF => off::draw(scene, stage, area, OFF),
             RECEIVED | RATIO => {
                 let subject = scene.row(PROVIDERS);
-                let provider = scene.view.providers.iter().find(|known| Some(&*known.name) == subject.as_deref());
+                let provider = scene
+                    .view
+                    .providers
+                    .iter()
+                    .find(|known| Some(&*known.name) == subject.as_deref());
                 let (field, reading) = if panel == RECEIVED {
                     (Field::ReceivedPerS, provider.map(|provider| &provider.received_per_s))
                 } else {
@@ -74,7 +78,11 @@ impl Page for Failures {
             return;
         }
         let off = off::rows(scene);
-        let below = if off == 0 { 0 } else { (off + 2).min(area.height / 4).max(3) };
+        let below = if off == 0 {
+            0
+        } else {
+            (off + 2).min(area.height / 4).max(3)
+        };
         let [main, bottom] = Layout::vertical([Constraint::Fill(1), Constraint::Length(below)]).areas(area);
         let [top, middle] = Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(main);
         if area.width >= 110 {
@@ -125,7 +133,9 @@ impl Page for Failures {
     }
 
     fn charted(&self, scene: &Scene<'_>) -> Vec<SeriesKey> {
-        let Some(subject) = scene.row(PROVIDERS) else { return Vec::new() };
+        let Some(subject) = scene.row(PROVIDERS) else {
+            return Vec::new();
+        };
         let charted = [Field::ReceivedPerS, Field::ErrorRatio];
         charted.map(|field| SeriesKey::about(field, subject.as_str())).to_vec()
     }

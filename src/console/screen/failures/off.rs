@@ -23,7 +23,11 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: Pan
     for (panel, reason) in &scene.view.panels_off {
         let text = format!("{} is not read: {reason}", panel.relation());
         for (number, row) in wrap(&text, inner.width.saturating_sub(2), 3).into_iter().enumerate() {
-            let head = if number == 0 { format!("{} ", glyphs.off) } else { "  ".to_owned() };
+            let head = if number == 0 {
+                format!("{} ", glyphs.off)
+            } else {
+                "  ".to_owned()
+            };
             lines.push(vec![span(head, Role::Dim), span(row, Role::Text)]);
         }
     }

@@ -42,12 +42,21 @@ impl<'a> List<'a> {
     pub(super) fn new(scene: Scene<'a>) -> Self {
         Self {
             view: scene.view,
-            providers: scene.view.providers.iter().filter(|provider| !is_silent_other(provider)).collect(),
+            providers: scene
+                .view
+                .providers
+                .iter()
+                .filter(|provider| !is_silent_other(provider))
+                .collect(),
         }
     }
 
     fn tone(&self, provider: &Provider) -> Role {
-        let about = self.view.verdicts.iter().filter(|verdict| verdict.subject.as_ref() == Some(&provider.name));
+        let about = self
+            .view
+            .verdicts
+            .iter()
+            .filter(|verdict| verdict.subject.as_ref() == Some(&provider.name));
         match about.map(|verdict| verdict.severity).max() {
             Some(Severity::Critical) => Role::Critical,
             Some(Severity::Warning) => Role::Warning,

@@ -32,8 +32,8 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: Pan
         .iter()
         .filter(|provider| !is_silent_other(provider))
         .collect();
-    let note = staleness(scene, providers.iter().map(|provider| &provider.received_per_s))
-        .unwrap_or_else(|| left_out(scene));
+    let note =
+        staleness(scene, providers.iter().map(|provider| &provider.received_per_s)).unwrap_or_else(|| left_out(scene));
     let title = if area.height < 3 { "Providers" } else { "By provider" };
     let inner = stage.panel(
         scene,

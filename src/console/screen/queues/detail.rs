@@ -90,7 +90,7 @@ fn figures(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, queue: &Queue) 
         ..Frame::default()
     };
     let inner = stage.panel(scene, FIGURES, area, frame);
-    let (word, role) = list::word(queue.state);
+    let (word, role) = list::stands(queue);
     let glyph = list::glyph(queue.state, stage.canvas.glyphs());
     let label = |text: &str| span(format!("{text:<16}"), Role::Dim);
     let mut lines: Vec<Line<'_>> = vec![vec![label("state"), span(format!("{glyph} {word}"), role)]];
@@ -158,7 +158,7 @@ pub(super) fn summary(scene: &Scene<'_>, queue: &Queue) -> String {
         tidy(&scene.view.profile, 100),
         zone.clock(scene.view.now.at),
         zone.name,
-        list::word(queue.state).0
+        list::stands(queue).0
     )];
     for (field, figure) in list::FIGURES {
         rows.push(format!("  {:<16}{}", field.label(), show(figure(queue), field.unit())));

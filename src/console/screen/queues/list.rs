@@ -14,7 +14,7 @@ use crate::model::{Queue, QueueState, Reading};
 
 /// The columns that come before the figures, and those after them.
 const COLUMNS: [Column; 21] = [
-    Column::name("queue", 14),
+    Column::name("queue", 24),
     Column::text("state", 12, 0),
     Column::number("pending", 9, 0),
     Column::number("ack pending", 11, 2),
@@ -99,7 +99,7 @@ impl Rows for List<'_> {
         let queue = self.queue(row);
         match column {
             0 => Value::Text(key(queue).into()),
-            1 => Value::text(word(queue.state).0),
+            1 => Value::text(stands(queue).0),
             19 => queue.leader.as_deref().map_or(Value::Unknown, Value::text),
             20 => Value::Number(f64::from(queue.replicas), crate::model::field::Unit::Count),
             _ => {
@@ -121,7 +121,7 @@ impl Rows for List<'_> {
                 Cell::Text(line)
             }
             1 => {
-                let (word, role) = word(queue.state);
+                let (word, role) = stands(queue);
                 let glyph = glyph(queue.state, glyphs);
                 Cell::Text(vec![span(format!("{glyph} "), role), span(word, role)])
             }
@@ -142,6 +142,14 @@ pub(super) fn tone(field: Field, reading: &Reading) -> Role {
         // Nothing is the usual case of most figures: it need not shout.
         _ if reading.value == Some(0.0) => Role::Dim,
         _ => Role::Text,
+    }
+}
+
+/// A queue's state; a stream of which nobody takes anything has none.
+pub(super) fn stands(queue: &Queue) -> (&'static str, Role) {
+    match (queue.state, &queue.consumer) {
+        (QueueState::Unknown | QueueState::Idle, None) => ("no reader", Role::Dim),
+        (state, _) => word(state),
     }
 }
 
@@ -169,6 +177,6 @@ pub(super) fn glyph(state: QueueState, glyphs: &Glyphs) -> char {
         QueueState::Growing | QueueState::Saturated => glyphs.warning,
         QueueState::Stalled | QueueState::NoWorkers | QueueState::Missing => glyphs.critical,
         QueueState::Paused => glyphs.stale,
-        QueueState::Unknown => glyphs.unchecked,
+        QueueState::Unknown => glyphs.off,
     }
 }

@@ -105,7 +105,11 @@ fn sources(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, worker: &Worker
     let mut lines: Vec<Line<'_>> = Vec::new();
     let mut say = |glyph: char, role: Role, text: &str| {
         for (number, row) in wrap(text, room, 5).into_iter().enumerate() {
-            let head = if number == 0 { format!("{glyph} ") } else { "  ".to_owned() };
+            let head = if number == 0 {
+                format!("{glyph} ")
+            } else {
+                "  ".to_owned()
+            };
             lines.push(vec![span(head, role), span(row, Role::Text)]);
         }
     };
@@ -117,7 +121,11 @@ fn sources(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, worker: &Worker
         let sees = worker.seen_by.iter().any(|by| &**by == name);
         let watched = scene.view.sources.iter().any(|source| source.id.kind == kind);
         // NATS knows connections only where a monitoring URL is given.
-        let others = scene.view.workers.iter().any(|other| other.seen_by.iter().any(|by| &**by == name));
+        let others = scene
+            .view
+            .workers
+            .iter()
+            .any(|other| other.seen_by.iter().any(|by| &**by == name));
         match (sees, watched && others) {
             (true, _) => say(glyphs.ok, Role::Ok, &format!("{name} sees it")),
             (false, true) => say(
@@ -131,9 +139,9 @@ fn sources(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, worker: &Worker
     let own = scene.view.sources.iter().filter(|source| source.id.name == worker.name);
     for source in own {
         let (glyph, role, word) = status::health(source.state, glyphs);
-        let latency = source.latency.map_or_else(String::new, |latency| {
-            format!(" in {}", text::duration(latency))
-        });
+        let latency = source
+            .latency
+            .map_or_else(String::new, |latency| format!(" in {}", text::duration(latency)));
         say(glyph, role, &format!("its endpoint: {word}{latency}"));
         if let Some(error) = &source.error {
             say(glyphs.critical, Role::Critical, error);

@@ -53,7 +53,11 @@ impl Page for Workers {
     }
 
     fn open(&self, _: &Scene<'_>, panel: PanelId, _: Option<&str>) -> Opening {
-        if panel == LIST { Opening::Detail } else { Opening::Nothing }
+        if panel == LIST {
+            Opening::Detail
+        } else {
+            Opening::Nothing
+        }
     }
 
     fn detail(&self, scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, key: &str) {
@@ -65,7 +69,9 @@ impl Page for Workers {
     }
 
     fn charted(&self, scene: &Scene<'_>) -> Vec<SeriesKey> {
-        let Some(detail) = scene.ui.detail() else { return Vec::new() };
+        let Some(detail) = scene.ui.detail() else {
+            return Vec::new();
+        };
         let subject: Arc<str> = detail.key.as_str().into();
         let charted = detail::CHARTS.iter().map(|(field, _)| *field);
         charted.map(|field| SeriesKey::about(field, subject.clone())).collect()
@@ -75,7 +81,10 @@ impl Page for Workers {
         let Some(worker) = scene.ui.detail().and_then(|detail| find(&scene, &detail.key)) else {
             return Vec::new();
         };
-        list::FIGURES.iter().map(|(field, figure)| (*field, figure(worker))).collect()
+        list::FIGURES
+            .iter()
+            .map(|(field, figure)| (*field, figure(worker)))
+            .collect()
     }
 
     fn summary(&self, scene: &Scene<'_>) -> Option<String> {
