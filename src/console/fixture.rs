@@ -15,7 +15,7 @@ use hookwatch::model::{
 };
 use hookwatch::sample::{
     AccountReading, Blocked, ConsumerConfig, DatabaseReading, Discard, Panel, Retention, ServerReading, SourceId,
-    SourceKind, StreamConfig,
+    SourceKind, StreamConfig, SubjectsReading,
 };
 
 /// How old the session of every fixture is.
@@ -114,6 +114,19 @@ pub(crate) fn rich() -> (View, Histories) {
     view.verdicts = rich_verdicts();
     view.events = rich_events();
     view.queues = rich_queues();
+    view.subjects = [SubjectsReading {
+        stream: "webhooks".into(),
+        counts: [
+            ("webhook.telnyx.message.finalized", 61_004),
+            ("webhook.resend.email.delivered", 17_880),
+            ("webhook.stripe.charge.failed", 1_326),
+        ]
+        .map(|(subject, count)| (Arc::from(subject), count))
+        .to_vec(),
+        left_out: (4, 212),
+    }]
+    .map(|reading| (reading.stream.clone(), reading))
+    .into();
     view.server = Some(server());
     view.database = Some(database());
     (view, rich_histories())

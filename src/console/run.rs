@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::{Event, EventStream};
@@ -37,6 +38,8 @@ pub struct RunOptions {
     pub interest: watch::Sender<Interest>,
     /// On what one works.
     pub badges: Vec<Badge>,
+    /// The profile's own label.
+    pub label: Option<Arc<str>>,
     /// Every theme.
     pub themes: Library,
     /// The theme to begin with.
@@ -193,6 +196,7 @@ fn appearance(options: &RunOptions) -> Options {
     let names = options.themes.names();
     Options {
         badges: options.badges.clone(),
+        label: options.label.clone(),
         themes: names.to_vec(),
         theme: names.iter().position(|name| **name == *options.theme).unwrap_or(0),
         local: options.local.clone(),

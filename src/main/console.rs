@@ -72,13 +72,14 @@ impl Program<'_> {
             clock: self.clock.clone(),
             envelopes,
             interest,
+            label: profile.label.clone(),
             badges: badges
                 .into_iter()
                 .filter_map(|(on, badge)| on.then_some(badge))
                 .collect(),
             themes,
             theme,
-            depth: Depth::detect(environment, None),
+            depth: Depth::detect(environment, looks.colours.as_deref().and_then(Depth::parse).flatten()),
             charset: Charset::detect(environment, looks.ascii.then_some(Charset::Ascii)),
             local: Some(TimeZone::system()),
             local_first: !looks.utc,

@@ -47,7 +47,7 @@ use self::sources::{Sources, Stamp};
 use self::verdicts::{Facts, Memory, Sight, Verdicts};
 use crate::base::time::Moment;
 use crate::config::{Families, Pipeline, Thresholds};
-use crate::sample::{Envelope, QueueReading, Sample, SourceKind, SourceState};
+use crate::sample::{Envelope, QueueReading, Sample, SourceKind, SourceState, SubjectsReading};
 
 /// What the model needs to know of the profile.
 #[derive(Clone, Debug)]
@@ -88,6 +88,10 @@ pub struct Model {
 
 /// Queues, workers and providers whose figures have a history whether or not somebody looks.
 const CHARTED: usize = 12;
+
+/// Streams whose counts per subject are kept, and subjects of each.
+const SUBJECTS_KEPT: usize = 4;
+const SUBJECTS_SHOWN: usize = 200;
 
 /// Series that are recorded because somebody looked at them.
 const LOOKED_AT: usize = 64;
@@ -186,7 +190,10 @@ impl Model {
                 self.hear_queues(signs, before, moment);
             }
             Sample::Oldest(reading) => self.queues.oldest(stamp, reading),
-            Sample::Subjects(reading) => self.queues.subjects(&stamp, reading),
+            Sample::Subjects(reading) => {
+                self.queues.subjects(&stamp, reading);
+                self.keep_subjects(reading);
+            }
             Sample::Advisory(advisory) => self.hear_advisory(advisory, moment),
             Sample::Counters(reading) => {
                 if self.database.count(stamp, reading, &mut self.metrics.providers) {
@@ -201,6 +208,19 @@ impl Model {
             Sample::Database(reading) => self.view.database = Some((**reading).clone()),
             Sample::Panel(reading) => self.database.panel(reading),
         }
+    }
+
+    /// Keeps the latest counts per subject of the last few streams that somebody looked at.
+    fn keep_subjects(&mut self, reading: &SubjectsReading) {
+        let kept = &mut self.view.subjects;
+        if kept.len() >= SUBJECTS_KEPT && !kept.contains_key(&reading.stream) {
+            kept.clear();
+        }
+        let mut shown = reading.clone();
+        let over = shown.counts.split_off(shown.counts.len().min(SUBJECTS_SHOWN));
+        shown.left_out.0 += over.len() as u64;
+        shown.left_out.1 += over.iter().map(|(_, count)| count).sum::<u64>();
+        kept.insert(reading.stream.clone(), shown);
     }
 
     fn take_cycle(&mut self, stamp: &Stamp, moment: Moment, reading: &QueueReading) {

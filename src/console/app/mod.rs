@@ -86,6 +86,8 @@ impl Picture {
 pub struct Options {
     /// On what one works.
     pub badges: Vec<Badge>,
+    /// The profile's own label.
+    pub label: Option<Arc<str>>,
     /// The names of the themes, in the order in which the key goes through them.
     pub themes: Vec<Arc<str>>,
     /// The theme to begin with: a place in `themes`.
@@ -109,6 +111,7 @@ pub struct App {
     paused: Option<Box<Still>>,
     stream: Option<Arc<str>>,
     badges: Vec<Badge>,
+    label: Option<Arc<str>>,
     themes: Vec<Arc<str>>,
     keymap: Keymap,
     now: Moment,
@@ -170,6 +173,7 @@ impl App {
             paused: None,
             stream,
             badges: options.badges,
+            label: options.label,
             themes: options.themes,
             keymap: options.keymap,
             now,
@@ -263,6 +267,7 @@ impl App {
             now: self.now,
             stream: self.stream.as_deref(),
             badges: &self.badges,
+            label: self.label.as_deref(),
             paused: self.paused.as_ref().map(|still| still.view.now),
             ui: &self.ui,
             keymap: &self.keymap,

@@ -216,6 +216,8 @@ pub struct Scene<'a> {
     pub stream: Option<&'a str>,
     /// On what one works.
     pub badges: &'a [Badge],
+    /// The profile's own label, loud beside its name.
+    pub label: Option<&'a str>,
     /// Since when the picture is held still.
     pub paused: Option<Moment>,
     /// Where the person is.

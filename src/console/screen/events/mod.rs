@@ -100,9 +100,12 @@ const COLUMNS: [Column; 6] = [
     Column::text("when", 14, 0),
     Column::text("severity", 10, 2),
     Column::text("kind", 9, 1),
-    Column::name("what", 20),
+    Column::text("what", 34, 0),
     Column::number("times", 6, 3),
-    Column::text("more", 48, 4),
+    Column {
+        rank: 4,
+        ..Column::name("more", 20)
+    },
 ];
 
 /// Every event, newest first.

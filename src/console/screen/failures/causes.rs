@@ -18,7 +18,7 @@ const COLUMNS: [Column; 4] = [
     Column::number("count", 7, 0),
     Column::name("cause", 24),
     Column::text("last", 9, 1),
-    Column::text("latest example", 60, 2),
+    Column::text("latest example", 44, 2),
 ];
 
 struct Group<'a> {

@@ -63,7 +63,14 @@ impl Failures {
                 } else {
                     (Field::ErrorRatio, provider.map(|provider| &provider.error_ratio))
                 };
-                history::draw(scene, stage, area, panel, field, subject.as_deref(), reading);
+                let history = history::History {
+                    id: panel,
+                    field,
+                    subject: subject.as_deref(),
+                    named: true,
+                    current: reading,
+                };
+                history::draw(scene, stage, area, &history);
             }
             _ => {}
         }

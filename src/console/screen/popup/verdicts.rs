@@ -88,13 +88,13 @@ fn about(scene: &Scene<'_>, verdict: &Verdict, hush: Option<Hush>) -> String {
         .map_or_else(String::new, |subject| format!(" of {}", tidy(subject, 40)));
     let hush = match hush {
         None => String::new(),
-        Some(Hush::Acknowledged { .. }) => "   acknowledged".to_owned(),
+        Some(Hush::Acknowledged { .. }) => "acknowledged   ".to_owned(),
         Some(Hush::Silenced { until }) => {
             let left = until.saturating_sub(scene.now.mono);
-            format!("   silenced, {} left", status::whole(left))
+            format!("silenced, {} left   ", status::whole(left))
         }
     };
-    format!("{}{subject}, since {begun}, for {lasted}{hush}", verdict.id)
+    format!("{hush}{}{subject}, since {begun}, for {lasted}", verdict.id)
 }
 
 fn body_of(verdict: &Verdict, room: u16, lines: &mut Vec<Line<'static>>) {

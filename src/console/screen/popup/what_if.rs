@@ -105,7 +105,7 @@ fn lines(scene: &Scene<'_>, minutes: u32) -> Vec<Line<'static>> {
                 format!("empty in {}", whole(Duration::from_secs(time.as_secs()))),
                 Role::Text,
             ),
-            None => ("never empty: not faster than what arrives".to_owned(), Role::Warning),
+            None => ("never: slower than what arrives".to_owned(), Role::Warning),
         };
         lines.push(fact_long(format!("{} workers", text::count(count)), text(said, role)));
     }

@@ -4,6 +4,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 
 use super::super::{PanelId, Scene, Stage, events, history};
 use super::{find, key, list, plain};
+use crate::base::text;
 use crate::console::theme::Role;
 use crate::console::widget::{Frame, Line, figure, span, tidy, wrap};
 use crate::model::field::{Field, show};
@@ -12,6 +13,7 @@ use crate::model::{EventKind, Queue};
 /// The figures.
 pub(super) const FIGURES: PanelId = PanelId("queue.figures");
 const CONFIGURATION: PanelId = PanelId("queue.configuration");
+const SUBJECTS: PanelId = PanelId("queue.subjects");
 const ADVISORIES: PanelId = PanelId("queue.advisories");
 
 /// What is charted, and in which panel.
@@ -33,7 +35,7 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, row: &s
         stage.hint(inner, &format!("{} is not there any more.", tidy(row, 60)));
         return;
     };
-    let panels = [FIGURES, CONFIGURATION, ADVISORIES].into_iter();
+    let panels = [FIGURES, CONFIGURATION, SUBJECTS, ADVISORIES].into_iter();
     let zoomed = panels
         .chain(CHARTS.map(|(_, panel)| panel))
         .find(|panel| scene.ui.zoomed() == Some(*panel));
@@ -61,8 +63,10 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, row: &s
         }
     }
     if wide && tall {
-        let [configuration, advisories] = Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).areas(below);
+        let [configuration, side] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(below);
+        let [subjects, advisories] = Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(side);
         panel_of(scene, stage, configuration, CONFIGURATION, queue);
+        panel_of(scene, stage, subjects, SUBJECTS, queue);
         panel_of(scene, stage, advisories, ADVISORIES, queue);
     } else {
         panel_of(scene, stage, below, CONFIGURATION, queue);
@@ -74,12 +78,21 @@ fn panel_of(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, panel: PanelId
         figures(scene, stage, area, queue);
     } else if panel == CONFIGURATION {
         configuration(scene, stage, area, queue);
+    } else if panel == SUBJECTS {
+        subjects(scene, stage, area, queue);
     } else if panel == ADVISORIES {
         advisories(scene, stage, area, queue);
     } else if let Some((field, _)) = CHARTS.iter().find(|(_, known)| *known == panel) {
         let current = list::FIGURES.iter().find(|(known, _)| known == field);
         let reading = current.map(|(_, figure)| figure(queue));
-        history::draw(scene, stage, area, panel, *field, Some(&key(queue)), reading);
+        let history = history::History {
+            id: panel,
+            field: *field,
+            subject: Some(&key(queue)),
+            named: false,
+            current: reading,
+        };
+        history::draw(scene, stage, area, &history);
     }
 }
 
@@ -124,6 +137,43 @@ fn configuration(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, queue: &Q
         }
     }
     stage.lines(scene, CONFIGURATION, area, inner, &lines);
+}
+
+fn subjects(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, queue: &Queue) {
+    let counted = scene.view.subjects.get(&queue.stream);
+    let note = counted.map_or_else(Line::new, |reading| match reading.left_out {
+        (0, _) => Line::new(),
+        (more, messages) => {
+            let text = format!("{} more with {}", text::count(more), text::count(messages));
+            vec![span(text, Role::Warning)]
+        }
+    });
+    let frame = Frame {
+        title: "Subjects",
+        note,
+        ..Frame::default()
+    };
+    let inner = stage.panel(scene, SUBJECTS, area, frame);
+    let Some(reading) = counted.filter(|reading| !reading.counts.is_empty()) else {
+        let hint = if counted.is_some() {
+            "The stream is empty."
+        } else {
+            "Being counted."
+        };
+        stage.hint(inner, hint);
+        return;
+    };
+    let lines: Vec<Line<'_>> = reading
+        .counts
+        .iter()
+        .map(|(subject, count)| {
+            vec![
+                span(format!("{:>9}  ", text::count(*count)), Role::Text),
+                span(&**subject, Role::Dim),
+            ]
+        })
+        .collect();
+    stage.lines(scene, SUBJECTS, area, inner, &lines);
 }
 
 fn advisories(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, queue: &Queue) {

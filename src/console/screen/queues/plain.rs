@@ -15,10 +15,14 @@ const QUICKEST: Duration = Duration::from_millis(100);
 
 /// Everything about a queue's stream and consumer.
 pub(super) fn facts(queue: &Queue) -> Vec<Fact> {
-    let mut facts = stream(&queue.stream_config);
-    if let Some(config) = &queue.consumer_config {
-        facts.extend(consumer(config));
-    }
+    let mut facts = queue.consumer_config.as_deref().map_or_else(Vec::new, consumer);
+    facts.extend(stream(&queue.stream_config));
+    // What is unwise about it stands first.
+    facts.sort_by_key(|(_, _, role)| match role {
+        Role::Critical => 0,
+        Role::Warning => 1,
+        _ => 2,
+    });
     facts
 }
 

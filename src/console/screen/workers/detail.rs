@@ -66,7 +66,14 @@ fn panel_of(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, panel: PanelId
     } else if let Some((field, _)) = CHARTS.iter().find(|(_, known)| *known == panel) {
         let current = list::FIGURES.iter().find(|(known, _)| known == field);
         let reading = current.map(|(_, figure)| figure(worker));
-        history::draw(scene, stage, area, panel, *field, Some(&worker.name), reading);
+        let history = history::History {
+            id: panel,
+            field: *field,
+            subject: Some(&worker.name),
+            named: false,
+            current: reading,
+        };
+        history::draw(scene, stage, area, &history);
     }
 }
 
