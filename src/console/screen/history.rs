@@ -1,6 +1,6 @@
 //! The history of one figure as a panel of its own.
 
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Layout, Rect};
 
 use super::{ChartHit, PanelId, Scene, Stage};
 use crate::console::theme::Role;
@@ -89,6 +89,19 @@ pub fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, history: &Hist
         span,
     };
     stage.chart(scene, chart);
+}
+
+/// The room of a table of `rows` rows, and what is left under it for histories of the row
+/// under its cursor; nothing where there is not much.
+#[must_use]
+pub fn beneath(area: Rect, rows: usize) -> (Rect, Option<Rect>) {
+    let table = u16::try_from(rows).unwrap_or(u16::MAX).saturating_add(4).max(10);
+    if area.height < table.saturating_add(12) {
+        return (area, None);
+    }
+    let below = (area.height - table).min(16);
+    let [table, below] = Layout::vertical([Constraint::Fill(1), Constraint::Length(below)]).areas(area);
+    (table, Some(below))
 }
 
 /// By what values are multiplied so that their axis is readable, and the unit that they then have.

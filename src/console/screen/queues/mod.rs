@@ -8,9 +8,9 @@ pub use list::word;
 
 use std::sync::Arc;
 
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Layout, Rect};
 
-use super::{Hits, Opening, Page, PanelId, Scene, Stage};
+use super::{Hits, Opening, Page, PanelId, Scene, Stage, history};
 use crate::base::text;
 use crate::console::theme::Role;
 use crate::console::widget::grid::{Rows, order};
@@ -40,7 +40,24 @@ impl Page for Queues {
             "Not watched: --nats URL shows what waits.",
             "Waiting for the first look at the streams.",
         );
-        stage.grid(scene, LIST, area, frame, &rows, &hint);
+        let zoomed = scene.ui.zoomed().and_then(|panel| detail::history_of(scene, panel));
+        if let Some((key, at)) = zoomed {
+            detail::history(scene, &key, at, |history| history::draw(scene, stage, area, &history));
+            return;
+        }
+        let (table, below) = if scene.ui.zoomed().is_some() {
+            (area, None)
+        } else {
+            history::beneath(area, scene.view.queues.len())
+        };
+        stage.grid(scene, LIST, table, frame, &rows, &hint);
+        if let (Some(below), Some(key)) = (below, scene.row(LIST)) {
+            let across = usize::from((below.width / 48).max(1)).min(detail::CHARTS.len());
+            let places = Layout::horizontal(vec![Constraint::Fill(1); across]).split(below);
+            for (at, place) in places.iter().enumerate() {
+                detail::history(scene, &key, at, |history| history::draw(scene, stage, *place, &history));
+            }
+        }
     }
 
     fn home(&self) -> Option<PanelId> {

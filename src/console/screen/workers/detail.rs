@@ -2,7 +2,8 @@
 
 use ratatui::layout::{Constraint, Layout, Rect};
 
-use super::super::{PanelId, Scene, Stage, history, status};
+use super::super::history::{self, History};
+use super::super::{PanelId, Scene, Stage, status};
 use super::{find, list};
 use crate::base::text;
 use crate::console::theme::Role;
@@ -22,6 +23,26 @@ pub(super) const CHARTS: [(Field, PanelId); 4] = [
     (Field::ErrorsPerS, PanelId("worker.errors")),
     (Field::Memory, PanelId("worker.memory")),
 ];
+
+/// The history that a panel of the list shows: the row's key and which of [`CHARTS`].
+pub(super) fn history_of(scene: &Scene<'_>, panel: PanelId) -> Option<(String, usize)> {
+    let at = CHARTS.iter().position(|(_, known)| *known == panel)?;
+    Some((scene.row(super::LIST)?, at))
+}
+
+/// Hands one of the histories of a row to `draw`, named.
+pub(super) fn history(scene: &Scene<'_>, row: &str, at: usize, draw: impl FnOnce(History<'_>)) {
+    let Some(worker) = find(scene, row) else { return };
+    let (field, id) = CHARTS[at];
+    let current = list::FIGURES.iter().find(|(known, _)| *known == field);
+    draw(History {
+        id,
+        field,
+        subject: Some(row),
+        named: true,
+        current: current.map(|(_, figure)| figure(worker)),
+    });
+}
 
 /// Draws it in place of the screen.
 pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, row: &str) {
@@ -66,7 +87,7 @@ fn panel_of(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, panel: PanelId
     } else if let Some((field, _)) = CHARTS.iter().find(|(_, known)| *known == panel) {
         let current = list::FIGURES.iter().find(|(known, _)| known == field);
         let reading = current.map(|(_, figure)| figure(worker));
-        let history = history::History {
+        let history = History {
             id: panel,
             field: *field,
             subject: Some(&worker.name),

@@ -7,9 +7,9 @@ pub use list::{breaker, state};
 
 use std::sync::Arc;
 
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Layout, Rect};
 
-use super::{Opening, Page, PanelId, Scene, Stage};
+use super::{Opening, Page, PanelId, Scene, Stage, history};
 use crate::console::theme::Role;
 use crate::console::widget::grid::Rows;
 use crate::console::widget::{Frame, Line, span};
@@ -37,7 +37,24 @@ impl Page for Workers {
             "Not watched: --metrics URL of each worker shows who works; --postgres URL shows their heartbeats.",
             "No worker has been seen yet.",
         );
-        stage.grid(scene, LIST, area, frame, &list::List::new(*scene), &hint);
+        let zoomed = scene.ui.zoomed().and_then(|panel| detail::history_of(scene, panel));
+        if let Some((key, at)) = zoomed {
+            detail::history(scene, &key, at, |history| history::draw(scene, stage, area, &history));
+            return;
+        }
+        let (table, below) = if scene.ui.zoomed().is_some() {
+            (area, None)
+        } else {
+            history::beneath(area, scene.view.workers.len())
+        };
+        stage.grid(scene, LIST, table, frame, &list::List::new(*scene), &hint);
+        if let (Some(below), Some(key)) = (below, scene.row(LIST)) {
+            let across = usize::from((below.width / 48).max(1)).min(detail::CHARTS.len());
+            let places = Layout::horizontal(vec![Constraint::Fill(1); across]).split(below);
+            for (at, place) in places.iter().enumerate() {
+                detail::history(scene, &key, at, |history| history::draw(scene, stage, *place, &history));
+            }
+        }
     }
 
     fn home(&self) -> Option<PanelId> {
