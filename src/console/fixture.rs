@@ -345,8 +345,8 @@ fn rich_queues() -> Vec<Queue> {
         discard: Discard::New,
         storage: "file".to_owned(),
         max_bytes: Some(1 << 30),
-        max_age: Some(Duration::from_secs(86_400)),
-        duplicate_window: Duration::from_secs(120),
+        max_age: Some(Duration::from_hours(24)),
+        duplicate_window: Duration::from_mins(2),
         replicas: 1,
         ..StreamConfig::default()
     });

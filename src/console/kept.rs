@@ -81,7 +81,6 @@ mod tests {
                     columns: BTreeMap::from([("leader".to_owned(), true)]),
                 },
             )]),
-            ..Kept::default()
         };
         assert_eq!(Kept::parse(&kept.text()), Ok(kept));
         assert_eq!(Kept::parse(""), Ok(Kept::default()));

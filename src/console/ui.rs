@@ -207,6 +207,7 @@ impl Ui {
     }
 
     /// The messages of this session, newest last.
+    #[must_use]
     pub fn flashes(&self) -> impl DoubleEndedIterator<Item = &Flash> {
         self.flashes.iter()
     }

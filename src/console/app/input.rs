@@ -126,7 +126,7 @@ impl App {
                 }
             }
             Some(Spot::Panel(panel) | Spot::Row(panel, _) | Spot::Heading(panel, _) | Spot::Chart(panel)) => {
-                self.scroll(panel, hits, Step::Rows(rows))
+                self.scroll(panel, hits, Step::Rows(rows));
             }
             Some(Spot::Command(_)) | None => {}
         }

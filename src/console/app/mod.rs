@@ -22,7 +22,7 @@ use super::ui::{FLASH, Flash, RANGES, Ui};
 use super::widget::grid::GridState;
 use super::widget::time::Zone;
 use crate::base::time::Moment;
-use crate::model::{Health, Histories, Model, Settings, Severity, View};
+use crate::model::{Histories, Model, Settings, Severity, View};
 use crate::sample::{Envelope, Interest};
 
 /// The smallest screen that can be drawn, columns and rows.
@@ -206,7 +206,7 @@ impl App {
     #[must_use]
     pub fn kept(&self) -> Kept {
         let mut kept = self.kept.clone();
-        kept.typed = self.ui.typed.clone();
+        kept.typed.clone_from(&self.ui.typed);
         kept.range_s = self.ui.range.map(|range| range.as_secs());
         for (panel, grid) in &self.ui.grids {
             let table = KeptTable {
@@ -236,11 +236,10 @@ impl App {
         self.scene().view
     }
 
-    /// Whether a source has yet to answer for the first time.
+    /// Whether something happened that should be shown before the next full second.
     #[must_use]
-    pub fn is_connecting(&self) -> bool {
-        let sources = &self.picture.parts().0.sources;
-        sources.is_empty() || sources.iter().any(|source| source.state == Health::Connecting)
+    pub fn has_news(&self) -> bool {
+        matches!(&self.picture, Picture::Live(model) if model.has_news())
     }
 
     /// Shows a message in place of the key line for a few seconds.
@@ -311,7 +310,9 @@ pub fn update(app: &mut App, msg: Msg, hits: &Hits) -> Vec<Effect> {
             app.now = now;
             let charted = app.ui.screen.page().charted(&app.scene());
             if let Picture::Live(model) = &mut app.picture {
-                charted.iter().for_each(|key| model.touch(key));
+                for key in &charted {
+                    model.touch(key);
+                }
                 model.advance(now);
             }
             Vec::new()

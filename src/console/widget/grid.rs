@@ -390,24 +390,24 @@ mod tests {
         order(rows, state).into_iter().map(|row| rows.0[row].0).collect()
     }
 
-    fn by(column: &str, down: bool) -> Option<Sort> {
-        Some(Sort {
-            column: column.to_owned(),
-            down,
-        })
+    fn by(column: &str, down: bool) -> GridState {
+        let column = column.to_owned();
+        GridState {
+            sort: Some(Sort { column, down }),
+            ..GridState::default()
+        }
     }
 
     #[test]
     fn what_is_not_known_stands_last_either_way() {
         let rows = few(&[("a", None), ("b", Some(2.0)), ("c", Some(f64::NAN)), ("d", Some(9.0))]);
-        let mut state = GridState::default();
-        state.sort = by("pending", true);
+        let state = by("pending", true);
         assert_eq!(names(&rows, &state), ["d", "b", "a", "c"]);
-        state.sort = by("pending", false);
+        let state = by("pending", false);
         assert_eq!(names(&rows, &state), ["b", "d", "a", "c"]);
-        state.sort = by("name", true);
+        let state = by("name", true);
         assert_eq!(names(&rows, &state), ["d", "c", "b", "a"]);
-        state.sort = by("no such column", true);
+        let state = by("no such column", true);
         assert_eq!(names(&rows, &state), ["a", "b", "c", "d"]);
     }
 

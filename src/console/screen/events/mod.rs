@@ -67,7 +67,7 @@ fn place(scene: &Scene<'_>, event: &Event) -> Opening {
     }
     let queue = scene.view.queues.iter().find(|queue| {
         let consumer = queue.consumer.as_deref();
-        names(&queues::key(queue)) || names(&queue.stream) && consumer.is_none_or(|consumer| names(consumer))
+        names(&queues::key(queue)) || names(&queue.stream) && consumer.is_none_or(&names)
     });
     if let Some(queue) = queue.or_else(|| scene.view.queues.iter().find(|queue| names(&queue.stream))) {
         return Opening::Go(Place {

@@ -47,7 +47,7 @@ impl<'a> List<'a> {
             } else {
                 &event.detail
             };
-            let cause = cause(text).to_string();
+            let cause = cause(text);
             let group = groups.entry(cause.clone()).or_insert(Group {
                 cause,
                 count: 0,

@@ -59,15 +59,15 @@ fn lines(scene: &Scene<'_>, glyphs: &Glyphs, width: u16, air: bool) -> Vec<Line<
     let mut lines = Vec::new();
     // What somebody has acknowledged or silenced comes last, and in one row.
     let known = |verdict: &&Verdict| scene.ui.hush(verdict, scene.now).is_some();
-    let (hushed, heard): (Vec<&Verdict>, Vec<&Verdict>) = scene.view.verdicts.iter().partition(known);
-    for (number, verdict) in heard.iter().enumerate() {
+    let (hushed, open): (Vec<&Verdict>, Vec<&Verdict>) = scene.view.verdicts.iter().partition(known);
+    for (number, verdict) in open.iter().enumerate() {
         if air || number > 0 {
             lines.push(Line::new());
         }
         lines.extend(describe(scene, verdict, glyphs, width, air));
     }
     for (number, verdict) in hushed.into_iter().enumerate() {
-        if number == 0 && !heard.is_empty() {
+        if number == 0 && !open.is_empty() {
             lines.push(Line::new());
         }
         let (glyph, _) = status::severity(verdict.severity, glyphs);

@@ -91,7 +91,7 @@ fn lines(scene: &Scene<'_>, minutes: u32) -> Vec<Line<'static>> {
             ]
         }
     };
-    lines.push(fact_long(format!("empty within {} takes", whole(within)), answer));
+    lines.push(fact_long(&format!("empty within {} takes", whole(within)), answer));
     lines.push(Line::new());
     // What some more or fewer would do, so that the answer is no oracle.
     let around = needed.unwrap_or(workers).max(workers);
@@ -107,7 +107,7 @@ fn lines(scene: &Scene<'_>, minutes: u32) -> Vec<Line<'static>> {
             ),
             None => ("never: slower than what arrives".to_owned(), Role::Warning),
         };
-        lines.push(fact_long(format!("{} workers", text::count(count)), text(said, role)));
+        lines.push(fact_long(&format!("{} workers", text::count(count)), text(said, role)));
     }
     lines.push(Line::new());
     let limit = flow.limit.clone().unwrap_or_else(|| "the next limit".to_owned());
@@ -117,7 +117,7 @@ fn lines(scene: &Scene<'_>, minutes: u32) -> Vec<Line<'static>> {
     lines
 }
 
-fn fact_long(label: String, rest: Line<'static>) -> Line<'static> {
+fn fact_long(label: &str, rest: Line<'static>) -> Line<'static> {
     let mut line = vec![span(format!("{label:<28}"), Role::Dim)];
     line.extend(rest);
     line

@@ -172,11 +172,10 @@ pub fn word(state: QueueState) -> (&'static str, Role) {
 /// A state's glyph.
 pub(super) fn glyph(state: QueueState, glyphs: &Glyphs) -> char {
     match state {
-        QueueState::Idle => glyphs.off,
+        QueueState::Idle | QueueState::Unknown => glyphs.off,
         QueueState::Draining => glyphs.ok,
         QueueState::Growing | QueueState::Saturated => glyphs.warning,
         QueueState::Stalled | QueueState::NoWorkers | QueueState::Missing => glyphs.critical,
         QueueState::Paused => glyphs.stale,
-        QueueState::Unknown => glyphs.off,
     }
 }

@@ -10,7 +10,7 @@ use crate::sample::{ConsumerConfig, Discard, Retention, StreamConfig};
 /// One fact: what it is about, in plain words, and whether to look at it.
 pub(super) type Fact = (&'static str, String, Role);
 
-/// An ack_wait below this cannot be meant: no worker answers that fast, seconds.
+/// An `ack_wait` below this cannot be meant: no worker answers that fast, seconds.
 const QUICKEST: Duration = Duration::from_millis(100);
 
 /// Everything about a queue's stream and consumer.
