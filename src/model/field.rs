@@ -104,9 +104,9 @@ fields! {
     /// Age of the oldest message that a worker holds.
     OldestHeld = "oldest_held_s", "oldest held", Seconds, "server time minus the time of the first message behind ack_floor.stream_seq that is still stored";
     /// Time until the backlog is empty at this pace.
-    DrainEta = "drain_eta_s", "empty in", Seconds, "backlog / -(slope of the backlog); unknown while it does not shrink";
+    DrainEta = "drain_eta_s", "empty in", Seconds, "backlog / (completed - ingest), smoothed; unknown while it does not shrink";
     /// Time until the next limit of the stream is reached at this pace.
-    LimitEta = "limit_eta_s", "limit in", Seconds, "(limit - used) / slope of what is used, the nearest of max_msgs and max_bytes";
+    LimitEta = "limit_eta_s", "limit in", Seconds, "(limit - used) / slope of what is used, the nearest of max_msgs, max_bytes and max_age";
     /// Letters in the dead letter stream.
     Dead = "dead", "dead letters", Count, "messages of the dead letter stream";
     /// 99th percentile of the gateway's answer.
@@ -146,17 +146,17 @@ fields! {
     /// Messages that were delivered more than once and not acked.
     Redelivered = "redelivered", "redelivered", Count, "num_redelivered of CONSUMER.INFO: a gauge, parked ones stay in it";
     /// Messages past their last delivery and still stored: a lower bound.
-    Parked = "parked", "parked", Count, "messages between ack_floor and delivered, minus those held, in three readings running";
+    Parked = "parked", "parked", Count, "messages - what consumers wait for and hold, at least, in three readings running; no more than num_redelivered";
     /// Messages acked before a server crash and still stored: a lower bound.
-    Orphaned = "orphaned", "orphaned", Count, "messages below every ack floor of a workqueue, in three readings running";
+    Orphaned = "orphaned", "orphaned", Count, "messages in no consumer's backlog, in three readings running, minus the parked ones";
     /// Messages under no consumer's filter.
     Unmatched = "unmatched", "unmatched", Count, "counts per subject under no filter, in two sweeps";
     /// Messages that a consumer has completed.
-    CompletedPerS = "completed_per_s", "completed", PerSecond, "messages that left the stream by acks over the window, divided by it";
+    CompletedPerS = "completed_per_s", "completed", PerSecond, "(attempts - growth of num_ack_pending) over the window; the workers' acks or what left the stream where that says more";
     /// Deliveries, retries included.
     AttemptsPerS = "attempts_per_s", "attempts", PerSecond, "increase of delivered.consumer_seq over the window, divided by it";
     /// Deliveries that were not the first of their message.
-    RetriesPerS = "retries_per_s", "retries", PerSecond, "attempts minus first deliveries over the window, divided by it";
+    RetriesPerS = "retries_per_s", "retries", PerSecond, "attempts + growth of num_pending - growth of last_seq over the window; else the workers' naks";
 }
 
 /// A reading as it stands on screen: its value with its unit, `≤` before a bound, `–` when unknown.
