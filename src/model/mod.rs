@@ -207,6 +207,8 @@ impl Model {
             Sample::Heartbeats(reading) => self.database.beat(stamp, reading),
             Sample::Database(reading) => self.view.database = Some((**reading).clone()),
             Sample::Panel(reading) => self.database.panel(reading),
+            // No rule looks at it yet.
+            Sample::Canary(_) => {}
         }
     }
 
