@@ -2,6 +2,8 @@
 
 #[path = "main/console.rs"]
 mod console;
+#[path = "main/fire.rs"]
+mod fire;
 #[path = "main/lab.rs"]
 mod lab;
 
@@ -133,11 +135,12 @@ impl Program<'_> {
             None | Some(Command::Watch(_)) => self.watch(&cli),
             Some(Command::Snapshot(args)) => self.snapshot(&cli, args),
             Some(Command::Check(args)) => self.check(&cli, args),
+            Some(Command::Fire(args)) => self.fire(&cli, args),
             Some(Command::Config(args)) => self.config(&cli, args),
             Some(Command::Demo(args)) => self.demo(&cli, args),
             Some(Command::Lab { command }) => self.lab(&cli, command),
             Some(Command::Themes) => self.list_themes(),
-            Some(Command::Keys) => console::list_keys(),
+            Some(Command::Keys) => self.list_keys(),
             Some(Command::Completions { shell }) => print(&cli::completions(*shell)),
             Some(Command::Man { command }) => match cli::man(command.as_deref()) {
                 Ok(page) => print(&page),

@@ -9,6 +9,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
+use super::fire::FireArgs;
 use super::lab::{DemoArgs, LabCommand};
 use crate::config::{Overrides, parse_duration};
 
@@ -63,6 +64,8 @@ pub enum Command {
     Snapshot(SnapshotArgs),
     /// One line and an exit code, as monitoring systems want them
     Check(CheckArgs),
+    /// Fire signed test webhooks, and follow them through
+    Fire(Box<FireArgs>),
     /// Show the resolved configuration and where each value is from
     Config(ConfigArgs),
     /// Watch a private pipeline with a made-up load, gone without a trace at the end
@@ -97,6 +100,7 @@ impl Command {
             Self::Watch(_) => "watch",
             Self::Snapshot(_) => "snapshot",
             Self::Check(_) => "check",
+            Self::Fire(_) => "fire",
             Self::Config(_) => "config",
             Self::Demo(_) => "demo",
             Self::Lab { .. } => "lab",
@@ -112,6 +116,7 @@ impl Command {
             Self::Watch(args) => Some(&args.connection),
             Self::Snapshot(args) => Some(&args.connection),
             Self::Check(args) => Some(&args.connection),
+            Self::Fire(args) => Some(&args.connection),
             Self::Config(args) => Some(&args.connection),
             _ => None,
         }

@@ -1,11 +1,13 @@
 //! Arguments, the log file, and the pages that only the command line has.
 
 mod args;
+mod fire;
 mod lab;
 mod log;
 mod pages;
 
 pub use args::{CheckArgs, Cli, Command, ConfigArgs, ConnectionArgs, ConsoleArgs, SnapshotArgs, WatchArgs};
+pub use fire::{BatchArg, FireArgs};
 pub use lab::{DemoArgs, FaultArgs, LabCommand, LoadArgs, ScenarioArgs, UpArgs};
 pub use log::{LogError, start_log};
 pub use pages::{completions, config_page, man};

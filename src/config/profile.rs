@@ -39,6 +39,8 @@ pub struct Profile {
     pub runbooks: BTreeMap<Arc<str>, Arc<str>>,
     /// Who is told of alarms.
     pub alerts: Alerts,
+    /// Test webhooks: where they go, how they are signed and followed.
+    pub fire: Fire,
     /// Knows every secret of this profile.
     pub redactor: Redactor,
 }
@@ -60,6 +62,7 @@ impl Profile {
             thresholds: Thresholds::default(),
             runbooks: BTreeMap::new(),
             alerts: Alerts::default(),
+            fire: Fire::default(),
             redactor: Redactor::default(),
         }
     }
@@ -139,6 +142,46 @@ pub enum AlertLevel {
     Warning,
     /// Critical ones.
     Critical,
+}
+
+/// Test webhooks. Keys are looked up when something is fired, not before: whoever only watches
+/// need not have them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fire {
+    /// Where they go; `{provider}` in it stands for the template's provider. Without credentials.
+    pub url: Option<String>,
+    /// Hosts, or beginnings of URLs, that need no confirmation, besides [`Fire::url`]'s own.
+    pub allow: Vec<String>,
+    /// By provider, where its signing key is.
+    pub secrets: BTreeMap<String, SecretPlace>,
+    /// By provider, another scheme than its template's.
+    pub schemes: BTreeMap<String, String>,
+    /// How one is followed.
+    pub trace: TraceSettings,
+}
+
+/// Where a secret is; never the secret itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretPlace {
+    /// In an environment variable of this name.
+    Variable(String),
+    /// In this file; its last line end does not count.
+    File(PathBuf),
+}
+
+/// How a test webhook is found again on its way. What is not set has the reference pipeline's form.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TraceSettings {
+    /// The message's header that holds the webhook's id, whole or after a prefix.
+    pub header: Option<String>,
+    /// A `JSONPath` to the id in the message's payload.
+    pub path: Option<String>,
+    /// A `JSONPath` to the stream sequence in the gateway's answer.
+    pub sequence: Option<String>,
+    /// The query that finds the row: `$1` is the id, `$2` the stream sequence.
+    pub query: Option<String>,
+    /// How long the whole way may take.
+    pub within: Option<Duration>,
 }
 
 /// The names of a pipeline's parts.

@@ -1,4 +1,4 @@
-//! What a canary found: a test webhook that is sent again and again and followed through.
+//! What came of a canary: a test webhook that is fired again and again and followed to its row.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 /// One run of a canary.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CanaryReading {
-    /// Its name: the template and the target's name.
+    /// Its name: the template that it fires.
     pub name: Arc<str>,
-    /// Whether it arrived everywhere in time.
+    /// Whether it came to its end in time and everything was as expected.
     pub passed: bool,
-    /// Why not. May hold a stranger's text.
+    /// Why it did not, in one sentence without secrets.
     pub reason: Option<String>,
-    /// From its first byte to its last trace.
+    /// From the sending to the end of its way; `None`: it did not get there.
     pub total: Option<Duration>,
 }

@@ -88,6 +88,6 @@ pub enum Sample {
     Database(Box<DatabaseReading>),
     /// Whether a group of relations could be read.
     Panel(PanelReading),
-    /// A run of a canary.
+    /// A canary's run.
     Canary(CanaryReading),
 }

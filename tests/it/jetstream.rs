@@ -269,23 +269,27 @@ async fn a_thousand_consumers_are_swept_and_only_what_is_on_screen_is_read_each_
 }
 
 /// Users with their rights; whoever does not log in is the administrator.
-const USERS: &str = r#"
+fn users() -> String {
+    let readme = include_str!("../../README.md");
+    let (_, rights) = readme.split_once("NATS: to publish to ").expect("the rights");
+    let (rights, _) = rights.split_once("subscribe to its inbox").expect("the inbox");
+    let subjects: Vec<&str> = rights.split('`').filter(|span| span.starts_with("$JS")).collect();
+    assert!(subjects.len() > 5, "{subjects:?}");
+    let own = r#"permissions: { subscribe: ["_INBOX.>"], publish: "#;
+    format!(
+        r#"
 no_auth_user: admin
-authorization {
+authorization {{
   users = [
-    { user: admin, password: admin }
-    { user: reader, password: reader, permissions: {
-        publish: ["$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST", "$JS.API.STREAM.INFO.*",
-                  "$JS.API.STREAM.MSG.GET.*", "$JS.API.CONSUMER.NAMES.*", "$JS.API.CONSUMER.LIST.*",
-                  "$JS.API.CONSUMER.INFO.*.*"]
-        subscribe: ["_INBOX.>"] } }
-    { user: narrow, password: narrow, permissions: {
-        publish: ["$JS.API.STREAM.INFO.*", "$JS.API.CONSUMER.INFO.*.*"]
-        subscribe: ["_INBOX.>"] } }
-    { user: blind, password: blind, permissions: { publish: ["$JS.API.INFO"], subscribe: ["_INBOX.>"] } }
+    {{ user: admin, password: admin }}
+    {{ user: reader, password: reader, {own} {subjects:?} }} }}
+    {{ user: narrow, password: narrow, {own} ["$JS.API.STREAM.INFO.*", "$JS.API.CONSUMER.INFO.*.*"] }} }}
+    {{ user: blind, password: blind, {own} ["$JS.API.INFO"] }} }}
   ]
+}}
+"#
+    )
 }
-"#;
 
 fn user(name: &str) -> NatsAuth {
     NatsAuth {
@@ -297,7 +301,7 @@ fn user(name: &str) -> NatsAuth {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_rights_that_the_readme_lists_are_enough_and_less_costs_only_its_part() {
     let folder = folder();
-    let lab = server(folder.path(), USERS).await;
+    let lab = server(folder.path(), &users()).await;
     let (client, context) = context(&lab).await;
     pipeline(&context, Duration::from_secs(30), -1).await;
     client.publish("hook.a", "waits".into()).await.unwrap();
