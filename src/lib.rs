@@ -40,6 +40,7 @@ pub mod lab;
 pub mod model;
 pub mod observe;
 pub mod pipeline;
+pub mod record;
 pub mod sample;
 pub mod session;
 pub mod signature;
