@@ -11,10 +11,12 @@ mod error;
 mod file;
 #[cfg(test)]
 mod fixture;
+mod folder;
 
 mod item;
 mod outline;
 
+mod recorder;
 mod recording;
 mod redaction;
 mod scan;
@@ -31,9 +33,11 @@ pub use damage::{Damage, Health};
 pub use error::RecordError;
 pub use file::{Finished, RecordingFile};
 
+pub use folder::{Limits, is_pinned, pin, unpin};
 pub use item::{Action, Event, Gap, Item, Marker, SessionInfo, Tick, Topic, VERSION, Version};
 pub use outline::{BUCKET, Outline, Point};
 
+pub use recorder::{Progress, Recorder, RecorderOptions, RecorderState, Target};
 pub use recording::{ChunkAt, ChunkReader, Recording};
 pub use redaction::Redaction;
 pub use writer::{CHUNK, Counts, RecordWriter, WriteError};
