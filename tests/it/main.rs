@@ -8,7 +8,11 @@
 
 mod cli;
 mod console;
+mod faults;
 mod lab;
 mod layering;
+mod soak;
 mod support;
 mod terminal;
+mod truth;
+mod watcher;
