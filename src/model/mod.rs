@@ -34,6 +34,8 @@ pub use view::{
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use self::counter::WINDOW;
 use self::database::Database;
 use self::events::{Happening, Merger};
@@ -48,8 +50,8 @@ use crate::base::time::Moment;
 use crate::config::{Families, Pipeline, Thresholds};
 use crate::sample::{Envelope, QueueReading, Sample, SourceKind, SourceState};
 
-/// What the model needs to know of the profile.
-#[derive(Clone, Debug)]
+/// What the model needs to know of the profile. Recorded with what the model was given.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Settings {
     /// The profile's name.
     pub profile: Arc<str>,

@@ -168,6 +168,14 @@ impl Recorder {
         }
     }
 
+    /// Takes an item, and waits for the disk while the queue is full. Nothing is left out.
+    pub fn offer_waiting(&mut self, item: Item) {
+        if let Some(sender) = &self.sender {
+            // Nobody listens after a failure, which `finish` tells.
+            let _ = sender.send(Order::Write(Box::new(item)));
+        }
+    }
+
     fn skip(&mut self) {
         self.skipped += 1;
         self.shared.dropped.fetch_add(1, Ordering::Relaxed);

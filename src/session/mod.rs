@@ -1,7 +1,13 @@
 //! One profile live, or one recording: what the console and the headless commands share.
 
+mod playback;
+mod ring;
+mod tap;
 mod ticker;
 
+pub use playback::{Cell, Mark, Past, Playback, PlaybackError, Seek, Speed, Step, Timeline, settings_of, state_at};
+pub use ring::Ring;
+pub use tap::Tap;
 pub use ticker::Ticker;
 
 use std::time::Duration;
