@@ -4,6 +4,8 @@
 mod console;
 #[path = "main/lab.rs"]
 mod lab;
+#[path = "main/record.rs"]
+mod record;
 
 use std::future::Future;
 use std::io::{self, Write as _};
@@ -133,6 +135,9 @@ impl Program<'_> {
             None | Some(Command::Watch(_)) => self.watch(&cli),
             Some(Command::Snapshot(args)) => self.snapshot(&cli, args),
             Some(Command::Check(args)) => self.check(&cli, args),
+            Some(Command::Record(args)) => self.record(&cli, args),
+            Some(Command::Verify { recording }) => record::verify(recording),
+            Some(Command::Export(args)) => record::export(args),
             Some(Command::Config(args)) => self.config(&cli, args),
             Some(Command::Demo(args)) => self.demo(&cli, args),
             Some(Command::Lab { command }) => self.lab(&cli, command),

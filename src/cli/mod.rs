@@ -5,7 +5,10 @@ mod lab;
 mod log;
 mod pages;
 
-pub use args::{CheckArgs, Cli, Command, ConfigArgs, ConnectionArgs, ConsoleArgs, SnapshotArgs, WatchArgs};
+pub use args::{
+    CheckArgs, Cli, Command, ConfigArgs, ConnectionArgs, ConsoleArgs, ExportArgs, ExportForm, RecordArgs, SnapshotArgs,
+    WatchArgs,
+};
 pub use lab::{DemoArgs, FaultArgs, LabCommand, LoadArgs, ScenarioArgs, UpArgs};
 pub use log::{LogError, start_log};
 pub use pages::{completions, config_page, man};

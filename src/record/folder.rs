@@ -79,7 +79,9 @@ pub(super) fn keep_within(folder: &Path, total: u64, writing: &Path) -> io::Resu
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();
-        let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
+        let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else {
+            continue;
+        };
         let size = entry.metadata().map_or(0, |metadata| metadata.len());
         used += size;
         if Path::new(name).extension().is_some_and(|extension| extension == "mcap") && entry.path() != writing {

@@ -192,7 +192,12 @@ impl Recorder {
     /// What it has done so far.
     #[must_use]
     pub fn progress(&self) -> Progress {
-        let mut progress = self.shared.progress.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut progress = self
+            .shared
+            .progress
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         progress.dropped = self.shared.dropped.load(Ordering::Relaxed);
         progress
     }
@@ -223,7 +228,11 @@ impl Drop for Recorder {
 
 impl Shared {
     fn path(&self) -> PathBuf {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner).path.clone()
+        self.progress
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .path
+            .clone()
     }
 }
 
@@ -283,7 +292,9 @@ impl Room {
 
     /// After a chunk: is it time for another file?
     fn rotate(&mut self, moment: Moment) -> Result<(), RecordError> {
-        let Target::Folder(folder, limits) = &self.target else { return Ok(()) };
+        let Target::Folder(folder, limits) = &self.target else {
+            return Ok(());
+        };
         let Some(writing) = &self.writing else { return Ok(()) };
         let (folder, limits) = (folder.clone(), *limits);
         let full = writing.written.load(Ordering::Relaxed) >= limits.largest
@@ -356,7 +367,9 @@ impl Room {
 
     /// Finishes the file, puts it on the disk and gives it its name.
     fn end_file(&mut self) -> Result<(), RecordError> {
-        let Some(writing) = self.writing.take() else { return Ok(()) };
+        let Some(writing) = self.writing.take() else {
+            return Ok(());
+        };
         let Writing {
             writer,
             path,
@@ -442,7 +455,11 @@ fn claim(part: &Path) -> Result<File, RecordError> {
             }
         }
     }
-    let file = OpenOptions::new().write(true).create_new(true).open(part).map_err(refuse)?;
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(part)
+        .map_err(refuse)?;
     lock(&file)?;
     Ok(file)
 }

@@ -280,7 +280,9 @@ impl Playback {
     pub fn step(&mut self) -> Vec<Step> {
         let mut steps = Vec::new();
         while self.fill() {
-            let Some((at, step)) = self.waiting.pop_front() else { break };
+            let Some((at, step)) = self.waiting.pop_front() else {
+                break;
+            };
             self.position = self.position.max(at);
             let done = matches!(step, Step::Tick(_));
             steps.push(step);
@@ -309,7 +311,8 @@ impl Playback {
         if self.session.as_ref() != Some(&info.session) {
             self.session = Some(info.session.clone());
             if let Ok(settings) = settings_of(&info) {
-                self.waiting.push_back((start, Step::Begin(Box::new(settings), info.start)));
+                self.waiting
+                    .push_back((start, Step::Begin(Box::new(settings), info.start)));
             }
         }
         match self.reader.read(chunk) {

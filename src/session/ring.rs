@@ -167,13 +167,20 @@ impl Chunks {
 
     fn seal(&mut self, end: Duration) {
         let items = std::mem::take(&mut self.open);
-        let Ok(bytes) = encode(&self.info, &self.redactor, items) else { return };
+        let Ok(bytes) = encode(&self.info, &self.redactor, items) else {
+            return;
+        };
         self.bytes += bytes.len();
         self.sealed.push_back(Sealed {
             bytes: bytes.into(),
             end,
         });
-        while self.bytes > CAP || self.sealed.front().is_some_and(|oldest| end.saturating_sub(oldest.end) > REACH) {
+        while self.bytes > CAP
+            || self
+                .sealed
+                .front()
+                .is_some_and(|oldest| end.saturating_sub(oldest.end) > REACH)
+        {
             let Some(oldest) = self.sealed.pop_front() else { break };
             self.bytes -= oldest.bytes.len();
             self.step_base(&oldest);
@@ -182,8 +189,12 @@ impl Chunks {
 
     /// The model at the ring's beginning moves on over what leaves the ring.
     fn step_base(&mut self, oldest: &Sealed) {
-        let Ok(file) = RecordingFile::in_memory(oldest.bytes.clone()) else { return };
-        let Ok(recording) = Recording::of(vec![file], Vec::new()) else { return };
+        let Ok(file) = RecordingFile::in_memory(oldest.bytes.clone()) else {
+            return;
+        };
+        let Ok(recording) = Recording::of(vec![file], Vec::new()) else {
+            return;
+        };
         let recording = Arc::new(recording);
         let mut reader = recording.reader();
         for chunk in 0..recording.chunks().len() {

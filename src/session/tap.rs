@@ -4,7 +4,9 @@ use crate::base::secret::Redactor;
 use crate::base::time::{Moment, Timestamp};
 use crate::config::Profile;
 use crate::model::{EventKind, Settings, Severity, View};
-use crate::record::{Action, Event, Item, Marker, Progress, RecordError, Recorder, RecorderOptions, SessionInfo, Target, Tick};
+use crate::record::{
+    Action, Event, Item, Marker, Progress, RecordError, Recorder, RecorderOptions, SessionInfo, Target, Tick,
+};
 use crate::sample::Envelope;
 
 use super::ring::Ring;

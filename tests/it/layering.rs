@@ -29,7 +29,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("export", &["base", "config", "sample", "model", "record", "console"]),
     (
         "headless",
-        &["base", "config", "sample", "session", "model", "export", "act"],
+        &[
+            "base", "config", "sample", "session", "model", "export", "act", "record",
+        ],
     ),
     ("pipeline", &["base", "config", "signature"]),
     ("lab", &["base", "config", "pipeline", "act", "signature"]),

@@ -159,10 +159,22 @@ impl Seek {
             .unwrap_or(last);
         let far = u64::try_from(WINDOW.as_nanos()).unwrap_or(u64::MAX);
         let near = self.recording.chunk_before(self.at.saturating_sub(far));
-        let near = if chunks[near].end < self.at.saturating_sub(far) { near + 1 } else { near };
-        let first = if self.exact || self.base.is_some() { begun } else { near.clamp(begun, last) };
+        let near = if chunks[near].end < self.at.saturating_sub(far) {
+            near + 1
+        } else {
+            near
+        };
+        let first = if self.exact || self.base.is_some() {
+            begun
+        } else {
+            near.clamp(begun, last)
+        };
         // Within half a window more it is worth to be exact.
-        let first = if chunks[first].start.saturating_sub(chunks[begun].start) <= far / 2 { begun } else { first };
+        let first = if chunks[first].start.saturating_sub(chunks[begun].start) <= far / 2 {
+            begun
+        } else {
+            first
+        };
         let (model, damage) = self.fold(first, last, first == begun)?;
         Ok(Past {
             model,
