@@ -11,6 +11,7 @@ mod console;
 mod faults;
 mod lab;
 mod layering;
+mod record;
 mod soak;
 mod support;
 mod terminal;
