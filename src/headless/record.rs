@@ -56,25 +56,23 @@ pub async fn record(
 #[must_use]
 pub fn told(progress: &Progress) -> String {
     let path = progress.path.display().to_string();
-    let mut line = format!(
+    let mut parts = vec![format!(
         "recorded {} items, {}, in {}",
         text::count(progress.items),
         text::bytes(progress.bytes),
         text::safe(&path)
-    );
+    )];
     if progress.files > 1 {
-        line += &format!(" and {} files before it", progress.files - 1);
+        parts.push(format!("files before it: {}", progress.files - 1));
     }
     if progress.redacted > 0 {
-        line += &format!("; secrets taken out: {}", text::count(progress.redacted));
+        parts.push(format!("secrets taken out: {}", text::count(progress.redacted)));
     }
     if progress.dropped > 0 {
-        line += &format!(
-            "; left out because the disk was too slow: {}",
-            text::count(progress.dropped)
-        );
+        let dropped = text::count(progress.dropped);
+        parts.push(format!("left out because the disk was too slow: {dropped}"));
     }
-    line
+    parts.join("; ")
 }
 
 /// What is to be said of a recording's state.

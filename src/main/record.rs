@@ -91,7 +91,9 @@ pub(crate) fn export(args: &ExportArgs) -> Result<u8, Failure> {
         Err(error @ ExportError::Playback(_)) => return Err(Failure::Refused(vec![error.to_string()])),
         Err(error) => return Err(Failure::Failed(error.to_string())),
     };
-    missing.iter().for_each(|line| complain(line));
+    for line in &missing {
+        complain(line);
+    }
     Ok(u8::from(!missing.is_empty()))
 }
 

@@ -55,7 +55,9 @@ impl Redaction {
                     self.mask(text);
                     return;
                 }
-                parts.iter_mut().for_each(|part| self.clean(part));
+                for part in parts {
+                    self.clean(part);
+                }
             }
             Value::Object(fields) => {
                 for (name, field) in fields.iter_mut() {

@@ -343,6 +343,7 @@ pub(super) fn messages(store: &Store, chunk: Found, mut take: impl FnMut(Message
 }
 
 /// What a chunk holds.
+#[derive(Clone, Copy)]
 pub(super) enum Message<'a> {
     /// A channel is declared: its number and its topic.
     Channel(u16, &'a str),

@@ -100,6 +100,9 @@ impl<W: Write> std::fmt::Debug for RecordWriter<W> {
 
 impl<W: Write> RecordWriter<W> {
     /// Begins a file of the session that `info` describes.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
     pub fn new(out: W, mut info: SessionInfo, mut redaction: Redaction) -> Result<Self, WriteError> {
         redaction.clean(&mut info.settings);
         let options = WriteOptions::new()
@@ -157,6 +160,9 @@ impl<W: Write> RecordWriter<W> {
     }
 
     /// Writes an item; the chunk is sealed when it is full, or when the item must not be lost.
+    ///
+    /// # Errors
+    /// When it cannot be written: then nothing more can be.
     pub fn write(&mut self, item: Item) -> Result<(), WriteError> {
         let moment = item.moment();
         let at = self.info.axis(moment).max(self.last);
@@ -219,6 +225,9 @@ impl<W: Write> RecordWriter<W> {
     }
 
     /// Seals the chunk: what is in it is on its way to the disk.
+    ///
+    /// # Errors
+    /// When it cannot be written: then nothing more can be.
     pub fn flush(&mut self) -> Result<(), WriteError> {
         self.due = false;
         if self.chunk.take().is_some() {
@@ -230,6 +239,9 @@ impl<W: Write> RecordWriter<W> {
     }
 
     /// Ends the file. Returns what it was written to.
+    ///
+    /// # Errors
+    /// When its end cannot be written; with what it was written to.
     pub fn finish(mut self) -> Result<W, (WriteError, W)> {
         match self.close() {
             Ok(()) => Ok(self.mcap.into_inner().into_inner()),

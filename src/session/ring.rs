@@ -93,7 +93,7 @@ impl Ring {
     ///
     /// # Errors
     /// When it cannot be written, or the ring is empty.
-    pub fn save(recording: Recording, target: Target, redactor: Redactor) -> Result<Progress, RecordError> {
+    pub fn save(recording: Recording, target: &Target, redactor: &Redactor) -> Result<Progress, RecordError> {
         let recording = Arc::new(recording);
         let (mut reader, mut recorder) = (recording.reader(), None);
         for chunk in 0..recording.chunks().len() {

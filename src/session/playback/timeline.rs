@@ -28,6 +28,10 @@ pub struct Timeline {
 }
 
 /// One column of the strip.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one for each mark that may stand in a column"
+)]
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Cell {
     /// The highest mean of webhooks per second in it; `None`: unknown.
@@ -88,7 +92,9 @@ impl Timeline {
             }
         }
         let mut mark = |points: &[Point], set: fn(&mut Cell)| {
-            points.iter().for_each(|point| set(&mut cells[column(point.at)]));
+            for point in points {
+                set(&mut cells[column(point.at)]);
+            }
         };
         mark(&self.outline.alerts, |cell| cell.alert = true);
         mark(&self.outline.markers, |cell| cell.marker = true);
