@@ -1,7 +1,6 @@
 //! Recordings: size per hour, cost per tick, opening and seeking in a day of rotated files.
 
 #[path = "../../src/record/fixture.rs"]
-#[expect(dead_code, reason = "shared with the unit tests, which use more of it")]
 mod fixture;
 
 extern crate hookwatch;
