@@ -2,6 +2,8 @@
 
 #[path = "main/console.rs"]
 mod console;
+#[path = "main/fire.rs"]
+mod fire;
 #[path = "main/lab.rs"]
 mod lab;
 #[path = "main/record.rs"]
@@ -138,6 +140,7 @@ impl Program<'_> {
             Some(Command::Record(args)) => self.record(&cli, args),
             Some(Command::Verify { recording }) => record::verify(recording),
             Some(Command::Export(args)) => record::export(args),
+            Some(Command::Fire(args)) => self.fire(&cli, args),
             Some(Command::Config(args)) => self.config(&cli, args),
             Some(Command::Demo(args)) => self.demo(&cli, args),
             Some(Command::Lab { command }) => self.lab(&cli, command),

@@ -9,6 +9,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::fire::FireArgs;
 use super::lab::{DemoArgs, LabCommand};
 use crate::config::{Overrides, parse_duration};
 
@@ -73,6 +74,8 @@ pub enum Command {
     },
     /// Turn a recording into something else
     Export(ExportArgs),
+    /// Fire signed test webhooks, and follow them through
+    Fire(Box<FireArgs>),
     /// Show the resolved configuration and where each value is from
     Config(ConfigArgs),
     /// Watch a private pipeline with a made-up load, gone without a trace at the end
@@ -110,6 +113,7 @@ impl Command {
             Self::Record(_) => "record",
             Self::Verify { .. } => "verify",
             Self::Export(_) => "export",
+            Self::Fire(_) => "fire",
             Self::Config(_) => "config",
             Self::Demo(_) => "demo",
             Self::Lab { .. } => "lab",
@@ -126,6 +130,7 @@ impl Command {
             Self::Snapshot(args) => Some(&args.connection),
             Self::Check(args) => Some(&args.connection),
             Self::Record(args) => Some(&args.connection),
+            Self::Fire(args) => Some(&args.connection),
             Self::Config(args) => Some(&args.connection),
             _ => None,
         }

@@ -1,6 +1,7 @@
 //! Arguments, the log file, and the pages that only the command line has.
 
 mod args;
+mod fire;
 mod lab;
 mod log;
 mod pages;
@@ -9,6 +10,7 @@ pub use args::{
     CheckArgs, Cli, Command, ConfigArgs, ConnectionArgs, ConsoleArgs, ExportArgs, ExportForm, RecordArgs, SnapshotArgs,
     WatchArgs,
 };
+pub use fire::{BatchArg, FireArgs};
 pub use lab::{DemoArgs, FaultArgs, LabCommand, LoadArgs, ScenarioArgs, UpArgs};
 pub use log::{LogError, start_log};
 pub use pages::{completions, config_page, man};

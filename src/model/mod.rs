@@ -187,6 +187,8 @@ impl Model {
             Sample::Heartbeats(reading) => self.database.beat(stamp, reading),
             Sample::Database(reading) => self.view.database = Some((**reading).clone()),
             Sample::Panel(reading) => self.database.panel(reading),
+            // No rule looks at it yet.
+            Sample::Canary(_) => {}
         }
     }
 

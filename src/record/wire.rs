@@ -11,9 +11,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::dictionary::{Dictionary, Missing, Words};
 use crate::base::time::Timestamp;
 use crate::sample::{
-    Advisory, ClusterReading, ConsumerReading, CounterReading, DatabaseReading, Envelope, HeartbeatReading,
-    InventoryReading, OldestReading, PanelReading, QueueReading, Sample, Scrape, SequencePair, ServerReading, SourceId,
-    SourceReport, StreamReading, StreamState, SubjectsReading,
+    Advisory, CanaryReading, ClusterReading, ConsumerReading, CounterReading, DatabaseReading, Envelope,
+    HeartbeatReading, InventoryReading, OldestReading, PanelReading, QueueReading, Sample, Scrape, SequencePair,
+    ServerReading, SourceId, SourceReport, StreamReading, StreamState, SubjectsReading,
 };
 
 /// The id of a layout or configuration, unique in its chunk.
@@ -44,6 +44,7 @@ enum SampleWire {
     Heartbeats(HeartbeatReading),
     Database(Box<DatabaseReading>),
     Panel(PanelReading),
+    Canary(CanaryReading),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -156,6 +157,7 @@ impl EnvelopeWire {
             Sample::Heartbeats(reading) => SampleWire::Heartbeats(reading),
             Sample::Database(reading) => SampleWire::Database(reading),
             Sample::Panel(reading) => SampleWire::Panel(reading),
+            Sample::Canary(reading) => SampleWire::Canary(reading),
         };
         Ok(Self {
             at: envelope.at,
@@ -198,6 +200,7 @@ impl EnvelopeWire {
             SampleWire::Heartbeats(reading) => Sample::Heartbeats(reading),
             SampleWire::Database(reading) => Sample::Database(reading),
             SampleWire::Panel(reading) => Sample::Panel(reading),
+            SampleWire::Canary(reading) => Sample::Canary(reading),
         };
         Ok(Envelope {
             profile: self.profile,

@@ -109,6 +109,13 @@ fn has_number(screen: &str, unit: &str) -> bool {
         .any(|(at, _)| screen[..at].ends_with(|c: char| c.is_ascii_digit()))
 }
 
+/// Whether the rate of the first hop is known.
+fn has_rate(screen: &str) -> bool {
+    let mut lines = screen.lines().skip_while(|line| !line.contains("received ─"));
+    let figure = lines.nth(1).and_then(|line| line.split_once("/s"));
+    figure.is_some_and(|(before, _)| before.ends_with(|c: char| c.is_ascii_digit()) && before.chars().count() < 24)
+}
+
 fn starts(arguments: &[String], clock: &SharedClock) -> Result<(), Error> {
     let mut totals = Histogram::<u64>::new(3)?;
     let mut rates = Histogram::<u64>::new(3)?;
@@ -118,7 +125,7 @@ fn starts(arguments: &[String], clock: &SharedClock) -> Result<(), Error> {
         let console = open(arguments);
         console.wait("totals", PATIENCE, |screen| has_number(screen, " in all"));
         totals.record(took()?)?;
-        console.wait("rates", PATIENCE, |screen| has_number(screen, "/s"));
+        console.wait("rates", PATIENCE, has_rate);
         rates.record(took()?)?;
     }
     let line = |times: &Histogram<u64>| {
@@ -136,7 +143,7 @@ fn starts(arguments: &[String], clock: &SharedClock) -> Result<(), Error> {
 /// From a key to its effect on screen, under full load.
 fn keys(arguments: &[String], clock: &SharedClock) -> Result<Terminal, Error> {
     let mut console = open(arguments);
-    console.wait("rates", PATIENCE, |screen| has_number(screen, "/s"));
+    console.wait("rates", PATIENCE, has_rate);
     let mut times = Histogram::<u64>::new(3)?;
     for turn in 0..KEYS {
         let begun = clock.now().mono;

@@ -83,7 +83,7 @@ async fn lab(workers: usize, worker: BTreeMap<String, String>) -> Result<Lab, Er
     let mut options = Options::pipeline(env!("CARGO_BIN_EXE_hookwatch"), environment(), workers);
     if let Some(pipeline) = &mut options.pipeline {
         pipeline.topology.max_msgs_per_subject = 100_000_000;
-        pipeline.topology.max_bytes = 64 << 30;
+        pipeline.topology.max_bytes = 4 << 30;
         pipeline.worker = worker;
     }
     if let Some(postgres) = &mut options.postgres {

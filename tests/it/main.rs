@@ -9,8 +9,11 @@
 mod cli;
 mod console;
 mod faults;
+mod fire;
+mod jetstream;
 mod lab;
 mod layering;
+mod readme;
 mod record;
 mod soak;
 mod support;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use hookwatch::base::time::SharedClock;
 use hookwatch::config::Profile;
 use hookwatch::model::{Health, LedgerLine, Model, View};
+use hookwatch::sample::Interest;
 use hookwatch::session::{Session, Ticker};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -16,6 +17,8 @@ pub(crate) struct Watcher {
     clock: SharedClock,
     views: watch::Receiver<Arc<View>>,
     history: Arc<Mutex<Vec<Arc<View>>>>,
+    /// What is on screen.
+    pub(crate) interest: watch::Sender<Interest>,
     task: JoinHandle<()>,
 }
 
@@ -23,6 +26,7 @@ impl Watcher {
     pub(crate) fn start(profile: &Profile, clock: &SharedClock) -> Self {
         crate::support::choose_tls();
         let session = Session::live(profile, clock);
+        let interest = session.interest.clone();
         let mut model = Model::new(session.settings.clone(), session.started);
         let (sender, views) = watch::channel(Arc::new(model.view().clone()));
         let history = Arc::new(Mutex::new(Vec::new()));
@@ -57,6 +61,7 @@ impl Watcher {
             clock,
             views,
             history,
+            interest,
             task,
         }
     }

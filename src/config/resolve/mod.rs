@@ -1,5 +1,6 @@
 //! From flags, environment, file and contexts to one profile.
 
+mod fire;
 mod layers;
 mod limits;
 mod metrics;
@@ -178,6 +179,7 @@ pub fn resolve(overrides: &Overrides, surroundings: &Surroundings<'_>) -> Result
     profile.postgres = work.postgres(&layers);
     profile.families = work.families(&layers);
     profile.thresholds = work.thresholds(&layers);
+    profile.fire = work.fire(&layers);
     let console = work.console(&console);
     work.overridden(&layers);
     let mut resolved = work.finish(profile, console)?;
