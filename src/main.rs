@@ -185,7 +185,8 @@ impl Program<'_> {
         let resolved = self.resolve(cli)?;
         resolved.require_something_to_watch()?;
         console::require_terminal()?;
-        block_on(self.console(&resolved.profile, &resolved.console, resolved.warnings.clone(), false))?
+        let (profile, looks, record) = (&resolved.profile, &resolved.console, cli.record());
+        block_on(self.console(profile, looks, resolved.warnings.clone(), false, record))?
     }
 
     fn snapshot(&self, cli: &Cli, args: &SnapshotArgs) -> Result<u8, Failure> {

@@ -1,7 +1,7 @@
 //! The command line's grammar.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Style, Styles};
@@ -208,6 +208,9 @@ pub struct ConsoleArgs {
     /// Refuse every action
     #[arg(long)]
     pub read_only: bool,
+    /// Record the session to FILE, or to a folder of rotated files
+    #[arg(long, value_name = "FILE|DIR")]
+    pub record: Option<PathBuf>,
 }
 
 /// `hookwatch watch`
@@ -338,6 +341,14 @@ impl Cli {
         };
         let text = format!("`{}` has no {what} options", command.name());
         Err(Self::command().error(ErrorKind::ArgumentConflict, text))
+    }
+
+    /// Where the console records to.
+    #[must_use]
+    pub fn record(&self) -> Option<&Path> {
+        let of_command = self.command.as_ref().and_then(Command::console);
+        let asked = of_command.and_then(|console| console.record.as_deref());
+        asked.or(self.console.record.as_deref())
     }
 
     /// What the arguments say of the configuration.

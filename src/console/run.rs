@@ -18,16 +18,21 @@ use super::screen::Badge;
 use super::terminal::{Terminal, TerminalError};
 use super::theme::colour::Depth;
 use super::theme::{Library, Theme, ThemeError};
-use crate::base::time::SharedClock;
+use crate::base::time::{Moment, SharedClock};
 use crate::model::{Settings, Severity};
+use crate::record::RecorderState;
 use crate::sample::{Envelope, Interest};
-use crate::session::Ticker;
+use crate::session::{Tap, Ticker};
 
 /// What the console needs.
 #[derive(Debug)]
 pub struct RunOptions {
     /// The profile, as the model sees it.
     pub settings: Settings,
+    /// When the session started.
+    pub started: Moment,
+    /// Where what the model is given goes besides.
+    pub tap: Option<Tap>,
     /// The one clock.
     pub clock: SharedClock,
     /// What the sources see.
@@ -105,6 +110,8 @@ pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, E
     let shown = appearance(&options);
     let RunOptions {
         settings,
+        started,
+        mut tap,
         clock,
         mut envelopes,
         interest,
@@ -112,7 +119,7 @@ pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, E
         notices,
         ..
     } = options;
-    let mut app = App::live(settings, shown, clock.now());
+    let mut app = App::live(settings, shown, started);
     for notice in notices {
         app.flash(Severity::Warning, notice);
     }
@@ -127,6 +134,7 @@ pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, E
         let now = clock.now();
         if ticker.is_due(now) {
             update(&mut app, Msg::Tick(now), &drawn.hits);
+            tell_tick(&mut tap, &mut app);
             dirty = true;
         }
         if dirty && now.mono >= frame_at {
@@ -152,7 +160,7 @@ pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, E
                 update(&mut app, Msg::Input(event), &drawn.hits)
             }
             _ = envelopes.recv_many(&mut batch, BATCH), if !envelopes.is_closed() || !envelopes.is_empty() => {
-                batch.drain(..).for_each(|envelope| { update(&mut app, Msg::Data(envelope), &drawn.hits); });
+                batch.drain(..).for_each(|envelope| { if let Some(tap) = &mut tap { tap.envelope(&envelope); } update(&mut app, Msg::Data(envelope), &drawn.hits); });
                 if app.has_news() { ticker.hurry(clock.now()); }
                 Vec::new()
             }
@@ -168,6 +176,17 @@ pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, E
             }
         }
         interest.send_if_modified(|known| replace(known, app.interest()));
+    }
+}
+
+/// The model has worked out its figures. A recording that stopped is told once, and left.
+fn tell_tick(tap: &mut Option<Tap>, app: &mut App) {
+    if let (Some(to), Some(view)) = (tap.as_mut(), app.live_view()) {
+        to.tick(view);
+        if let Some(RecorderState::Stopped(reason)) = to.progress().map(|progress| progress.state) {
+            to.stop_recording();
+            app.flash(Severity::Critical, format!("the recording stopped: {reason}"));
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! One profile live, or one recording: what the console and the headless commands share.
 
 mod playback;
+#[cfg(test)]
+#[path = "tests.rs"]
+mod playing_tests;
 mod ring;
 mod tap;
 mod ticker;

@@ -23,7 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "console::run",
         &[
-            "base", "config", "sample", "model", "act", "console", "session", "export",
+            "base", "config", "sample", "model", "act", "console", "session", "export", "record",
         ],
     ),
     ("export", &["base", "config", "sample", "model", "record", "console"]),
