@@ -327,7 +327,7 @@ impl Room {
             written: written.clone(),
         };
         let redaction = Redaction::new(self.redactor.clone());
-        let begun = RecordWriter::new(output, self.info.clone(), redaction).and_then(|mut writer| {
+        let begun = RecordWriter::new(output, self.info.clone(), moment, redaction).and_then(|mut writer| {
             // The description is on the disk before anything else happens.
             writer.flush()?;
             Ok(writer)

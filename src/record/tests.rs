@@ -15,7 +15,7 @@ fn info() -> SessionInfo {
 }
 
 fn write(info: SessionInfo, items: &[Item]) -> Vec<u8> {
-    let mut writer = RecordWriter::new(Vec::new(), info, Redaction::default()).unwrap();
+    let mut writer = RecordWriter::new(Vec::new(), info, moment(0.0), Redaction::default()).unwrap();
     for item in items {
         writer.write(item.clone()).unwrap();
     }
@@ -122,7 +122,7 @@ fn values_that_json_does_not_know_come_back() {
 
 #[test]
 fn what_must_not_be_lost_is_sealed_at_once() {
-    let mut writer = RecordWriter::new(Vec::new(), info(), Redaction::default()).unwrap();
+    let mut writer = RecordWriter::new(Vec::new(), info(), moment(0.0), Redaction::default()).unwrap();
     for item in seconds(CALM, 3) {
         writer.write(item).unwrap();
     }
@@ -158,7 +158,7 @@ fn secrets_are_not_written_and_are_counted() {
         mono: moment(1.0).mono,
         sample: Sample::Report(report),
     };
-    let mut writer = RecordWriter::new(Vec::new(), info(), Redaction::new(redactor)).unwrap();
+    let mut writer = RecordWriter::new(Vec::new(), info(), moment(0.0), Redaction::new(redactor)).unwrap();
     writer.write(Item::Envelope(Box::new(envelope))).unwrap();
     assert_eq!(writer.counts().redacted, 1);
     let (items, _) = read(writer.finish().map_err(|(error, _)| error).unwrap()).unwrap();

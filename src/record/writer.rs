@@ -14,6 +14,7 @@ use super::item::{Item, SessionInfo, Topic, span};
 use super::outline::Outline;
 use super::redaction::Redaction;
 use super::wire::EnvelopeWire;
+use crate::base::time::Moment;
 
 /// The longest time in one chunk: what a kill can cost.
 pub const CHUNK: Duration = Duration::from_secs(10);
@@ -99,11 +100,12 @@ impl<W: Write> std::fmt::Debug for RecordWriter<W> {
 }
 
 impl<W: Write> RecordWriter<W> {
-    /// Begins a file of the session that `info` describes.
+    /// Begins a file of the session that `info` describes, at `begun`: where the session did, or
+    /// later.
     ///
     /// # Errors
     /// When `out` cannot be written.
-    pub fn new(out: W, mut info: SessionInfo, mut redaction: Redaction) -> Result<Self, WriteError> {
+    pub fn new(out: W, mut info: SessionInfo, begun: Moment, mut redaction: Redaction) -> Result<Self, WriteError> {
         redaction.clean(&mut info.settings);
         let options = WriteOptions::new()
             .profile(PROFILE)
@@ -134,7 +136,7 @@ impl<W: Write> RecordWriter<W> {
             counts: Counts::default(),
             chunk: None,
             due: false,
-            last: info.axis(info.start),
+            last: info.axis(begun),
             sequence: 0,
             info,
         };

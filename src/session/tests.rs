@@ -74,7 +74,7 @@ fn items(seconds: u32) -> Vec<Item> {
 
 fn recording(items: Vec<Item>) -> Recording {
     let info = SessionInfo::new("p", moment(0.0), serde_json::to_value(settings()).unwrap());
-    let mut writer = RecordWriter::new(Vec::new(), info, Redaction::default()).unwrap();
+    let mut writer = RecordWriter::new(Vec::new(), info, moment(0.0), Redaction::default()).unwrap();
     for item in items {
         writer.write(item).unwrap();
     }
