@@ -33,6 +33,15 @@ impl Surroundings<'_> {
             .or_else(|| Some(self.home?.join(".config")))
     }
 
+    /// `$XDG_STATE_HOME`, else `~/.local/state`: what a program keeps between runs.
+    #[must_use]
+    pub fn state_folder(&self) -> Option<PathBuf> {
+        self.variable("XDG_STATE_HOME")
+            .map(PathBuf::from)
+            .filter(|folder| folder.is_absolute())
+            .or_else(|| Some(self.home?.join(".local").join("state")))
+    }
+
     /// Where `hookwatch.toml` is looked for.
     #[must_use]
     pub fn config_file(&self) -> Option<PathBuf> {

@@ -29,7 +29,7 @@ fn figure(flow: &Flow, field: Field) -> Option<&Reading> {
         Field::OldestWaiting => &flow.oldest_waiting_s,
         Field::Dead => &flow.dead,
         Field::ResponseP99 => &flow.response_p99_s,
-        Field::WorkerRate => return None,
+        _ => return None,
     })
 }
 
