@@ -3,10 +3,11 @@
 # make lint   formatting, lints, documentation, licences
 # make bench  the budgets, measured
 # make soak   the long runs
+# make interop  foreign tools read what we write
 
 CARGO ?= cargo
 
-.PHONY: demo test lint bench soak servers deny clean
+.PHONY: demo test lint bench soak interop servers deny clean
 
 demo: servers
 	$(CARGO) run --release --locked --quiet -- demo
@@ -26,6 +27,10 @@ bench: servers
 
 soak: servers
 	HOOKWATCH_SOAK=1 $(CARGO) test --locked --release --test it -- soak --nocapture
+
+interop: servers
+	$(CARGO) build --locked
+	@.ci/interop
 
 servers:
 	@.ci/install-servers

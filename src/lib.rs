@@ -12,11 +12,12 @@
 //! | [`sample`] | plain data: what a source saw | base |
 //! | [`observe`] | sources and their supervision | sample, config |
 //! | [`model`] | pure: samples in, numbers out | sample, config |
+//! | [`record`] | recordings: MCAP written and read, redaction | sample |
 //! | [`act`] | everything that changes something | sample, config, signature, model, observe |
-//! | [`session`] | one profile live, or one recording | config, observe, act, model |
+//! | [`session`] | one profile live, or one recording | config, observe, record, act, model |
 //! | [`console`] | update and draw; `run` is the loop | sample, config, model (`run`: session, export) |
-//! | [`headless`] | the same abilities without a screen | session, model, export, act |
-//! | [`export`] | screens and series as files | model, console |
+//! | [`headless`] | the same abilities without a screen | session, model, export, act, record |
+//! | [`export`] | screens and series as files | model, record, console |
 //! | [`signature`] | webhook signatures, both directions | base |
 //! | [`pipeline`] | the reference pipeline | config, signature |
 //! | [`lab`] | private servers, scenarios, load, faults | pipeline, config, act, signature |
@@ -40,6 +41,7 @@ pub mod lab;
 pub mod model;
 pub mod observe;
 pub mod pipeline;
+pub mod record;
 pub mod sample;
 pub mod session;
 pub mod signature;

@@ -6,6 +6,8 @@ mod console;
 mod fire;
 #[path = "main/lab.rs"]
 mod lab;
+#[path = "main/record.rs"]
+mod record;
 
 use std::future::Future;
 use std::io::{self, Write as _};
@@ -135,6 +137,9 @@ impl Program<'_> {
             None | Some(Command::Watch(_)) => self.watch(&cli),
             Some(Command::Snapshot(args)) => self.snapshot(&cli, args),
             Some(Command::Check(args)) => self.check(&cli, args),
+            Some(Command::Record(args)) => self.record(&cli, args),
+            Some(Command::Verify { recording }) => record::verify(recording),
+            Some(Command::Export(args)) => record::export(args),
             Some(Command::Fire(args)) => self.fire(&cli, args),
             Some(Command::Config(args)) => self.config(&cli, args),
             Some(Command::Demo(args)) => self.demo(&cli, args),
@@ -180,7 +185,8 @@ impl Program<'_> {
         let resolved = self.resolve(cli)?;
         resolved.require_something_to_watch()?;
         console::require_terminal()?;
-        block_on(self.console(&resolved.profile, &resolved.console, resolved.warnings.clone(), false))?
+        let (profile, looks, record) = (&resolved.profile, &resolved.console, cli.record());
+        block_on(self.console(profile, looks, resolved.warnings.clone(), false, record))?
     }
 
     fn snapshot(&self, cli: &Cli, args: &SnapshotArgs) -> Result<u8, Failure> {

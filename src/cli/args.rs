@@ -1,12 +1,12 @@
 //! The command line's grammar.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Style, Styles};
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::fire::FireArgs;
@@ -64,6 +64,16 @@ pub enum Command {
     Snapshot(SnapshotArgs),
     /// One line and an exit code, as monitoring systems want them
     Check(CheckArgs),
+    /// Record what the sources see, without a screen: FILE, or a folder of rotated files
+    Record(RecordArgs),
+    /// Check a recording: 0 intact, 1 damaged but readable, 2 unreadable
+    Verify {
+        /// A recording, or a folder of rotated ones
+        #[arg(value_name = "FILE|DIR")]
+        recording: PathBuf,
+    },
+    /// Turn a recording into something else
+    Export(ExportArgs),
     /// Fire signed test webhooks, and follow them through
     Fire(Box<FireArgs>),
     /// Show the resolved configuration and where each value is from
@@ -100,6 +110,9 @@ impl Command {
             Self::Watch(_) => "watch",
             Self::Snapshot(_) => "snapshot",
             Self::Check(_) => "check",
+            Self::Record(_) => "record",
+            Self::Verify { .. } => "verify",
+            Self::Export(_) => "export",
             Self::Fire(_) => "fire",
             Self::Config(_) => "config",
             Self::Demo(_) => "demo",
@@ -116,6 +129,7 @@ impl Command {
             Self::Watch(args) => Some(&args.connection),
             Self::Snapshot(args) => Some(&args.connection),
             Self::Check(args) => Some(&args.connection),
+            Self::Record(args) => Some(&args.connection),
             Self::Fire(args) => Some(&args.connection),
             Self::Config(args) => Some(&args.connection),
             _ => None,
@@ -194,6 +208,9 @@ pub struct ConsoleArgs {
     /// Refuse every action
     #[arg(long)]
     pub read_only: bool,
+    /// Record the session to FILE, or to a folder of rotated files
+    #[arg(long, value_name = "FILE|DIR")]
+    pub record: Option<PathBuf>,
 }
 
 /// `hookwatch watch`
@@ -233,6 +250,55 @@ pub struct CheckArgs {
     /// What to connect to.
     #[command(flatten)]
     pub connection: ConnectionArgs,
+}
+
+/// `hookwatch record`
+#[derive(Args, Clone, Debug)]
+pub struct RecordArgs {
+    /// A file, or a folder of files that are rotated hourly or at 64 MiB, 1 GiB in all
+    #[arg(value_name = "FILE|DIR")]
+    pub target: PathBuf,
+    /// For how long; until interrupted when not given
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+    pub lasts: Option<Duration>,
+    /// Overwrite FILE
+    #[arg(long)]
+    pub force: bool,
+    /// What to connect to.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+}
+
+/// What a recording is turned into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportForm {
+    /// The pipeline's figures at every second, comma-separated
+    Csv,
+    /// The same, one JSON object a line
+    Json,
+}
+
+/// `hookwatch export`
+#[derive(Args, Clone, Debug)]
+pub struct ExportArgs {
+    /// A recording, or a folder of rotated ones
+    #[arg(value_name = "FILE|DIR")]
+    pub recording: PathBuf,
+    /// Into what
+    #[arg(long = "as", value_name = "FORM")]
+    pub form: ExportForm,
+    /// Write to FILE instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// From this time, or this long after the beginning
+    #[arg(long, value_name = "TIME|DURATION")]
+    pub from: Option<String>,
+    /// To this time, or this long after the beginning
+    #[arg(long, value_name = "TIME|DURATION")]
+    pub to: Option<String>,
+    /// Overwrite FILE
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `hookwatch config`
@@ -275,6 +341,14 @@ impl Cli {
         };
         let text = format!("`{}` has no {what} options", command.name());
         Err(Self::command().error(ErrorKind::ArgumentConflict, text))
+    }
+
+    /// Where the console records to.
+    #[must_use]
+    pub fn record(&self) -> Option<&Path> {
+        let of_command = self.command.as_ref().and_then(Command::console);
+        let asked = of_command.and_then(|console| console.record.as_deref());
+        asked.or(self.console.record.as_deref())
     }
 
     /// What the arguments say of the configuration.

@@ -6,7 +6,10 @@ mod lab;
 mod log;
 mod pages;
 
-pub use args::{CheckArgs, Cli, Command, ConfigArgs, ConnectionArgs, ConsoleArgs, SnapshotArgs, WatchArgs};
+pub use args::{
+    CheckArgs, Cli, Command, ConfigArgs, ConnectionArgs, ConsoleArgs, ExportArgs, ExportForm, RecordArgs, SnapshotArgs,
+    WatchArgs,
+};
 pub use fire::{BatchArg, FireArgs};
 pub use lab::{DemoArgs, FaultArgs, LabCommand, LoadArgs, ScenarioArgs, UpArgs};
 pub use log::{LogError, start_log};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::base::secret::Redactor;
 
@@ -185,7 +186,8 @@ pub struct TraceSettings {
 }
 
 /// The names of a pipeline's parts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Pipeline {
     /// The stream that webhooks wait in; `None`: every stream is shown, none is followed.
     pub stream: Option<Arc<str>>,
@@ -449,6 +451,27 @@ impl Default for Families {
     }
 }
 
+/// As in `[metrics.names]`, the other way round: name and key.
+impl Serialize for Families {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.names.iter().map(|(name, family)| (name, family.key())))
+    }
+}
+
+/// A meaning that this version does not know is left out.
+impl<'de> Deserialize<'de> for Families {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let names = BTreeMap::<Arc<str>, String>::deserialize(deserializer)?;
+        let known = |key: &str| Family::ALL.iter().copied().find(|family| family.key() == key);
+        Ok(Self {
+            names: names
+                .into_iter()
+                .filter_map(|(name, key)| Some((name, known(&key)?)))
+                .collect(),
+        })
+    }
+}
+
 impl Families {
     /// The meaning of a sample name, its histogram suffix removed.
     #[must_use]
@@ -463,7 +486,8 @@ impl Families {
 }
 
 /// When to raise an alarm.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Thresholds {
     /// Age of the oldest waiting message: warning, critical.
     pub lag: (Duration, Duration),

@@ -21,16 +21,21 @@ use super::screen::Badge;
 use super::terminal::{Terminal, TerminalError};
 use super::theme::colour::Depth;
 use super::theme::{Library, Theme, ThemeError};
-use crate::base::time::SharedClock;
+use crate::base::time::{Moment, SharedClock};
 use crate::model::{Settings, Severity};
+use crate::record::RecorderState;
 use crate::sample::{Envelope, Interest};
-use crate::session::{Alarms, Ticker};
+use crate::session::{Alarms, Tap, Ticker};
 
 /// What the console needs.
 #[derive(Debug)]
 pub struct RunOptions {
     /// The profile, as the model sees it.
     pub settings: Settings,
+    /// When the session started.
+    pub started: Moment,
+    /// Where what the model is given goes besides.
+    pub tap: Option<Tap>,
     /// The one clock.
     pub clock: SharedClock,
     /// What the sources see.
@@ -116,7 +121,7 @@ const STOPPING: Duration = Duration::from_millis(250);
 pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, Error> {
     let themes = resolve(&options.themes, &options.theme, options.depth, options.charset)?;
     let shown = appearance(&options);
-    let mut app = App::live(options.settings.clone(), shown, options.clock.now());
+    let mut app = App::live(options.settings.clone(), shown, options.started);
     for notice in &options.notices {
         app.flash(Severity::Warning, notice.as_str());
     }
@@ -131,6 +136,7 @@ pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, E
 /// The loop.
 async fn drive(app: &mut App, themes: &[Theme], options: RunOptions, stop: CancellationToken) -> Result<Exit, Error> {
     let RunOptions {
+        mut tap,
         clock,
         mut envelopes,
         interest,
@@ -151,6 +157,7 @@ async fn drive(app: &mut App, themes: &[Theme], options: RunOptions, stop: Cance
             update(app, Msg::Tick(now), &drawn.hits);
             let raised = alarms.note(app.view());
             terminal.send(&raised.iter().map(|alert| alarms.terminal(alert)).collect::<String>())?;
+            tell_tick(&mut tap, app);
             dirty = true;
         }
         if dirty && now.mono >= frame_at {
@@ -177,7 +184,7 @@ async fn drive(app: &mut App, themes: &[Theme], options: RunOptions, stop: Cance
                 update(app, Msg::Input(clock.now(), event), &drawn.hits)
             }
             _ = envelopes.recv_many(&mut batch, BATCH), if !envelopes.is_closed() || !envelopes.is_empty() => {
-                batch.drain(..).for_each(|envelope| { update(app, Msg::Data(envelope), &drawn.hits); });
+                batch.drain(..).for_each(|envelope| { if let Some(tap) = &mut tap { tap.envelope(&envelope); } update(app, Msg::Data(envelope), &drawn.hits); });
                 if app.has_news() { ticker.hurry(clock.now()); }
                 Vec::new()
             }
@@ -191,6 +198,17 @@ async fn drive(app: &mut App, themes: &[Theme], options: RunOptions, stop: Cance
                 Effect::Mouse(on) => terminal.set_mouse(on)?,
                 Effect::Copy(text) => terminal.copy(&text)?,
             }
+        }
+    }
+}
+
+/// The model has worked out its figures. A recording that stopped is told once, and left.
+fn tell_tick(tap: &mut Option<Tap>, app: &mut App) {
+    if let (Some(to), Some(view)) = (tap.as_mut(), app.live_view()) {
+        to.tick(view);
+        if let Some(RecorderState::Stopped(reason)) = to.progress().map(|progress| progress.state) {
+            to.stop_recording();
+            app.flash(Severity::Critical, format!("the recording stopped: {reason}"));
         }
     }
 }

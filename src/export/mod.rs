@@ -1,4 +1,5 @@
 //! Screens and series as files.
 
+pub mod series;
 mod shape;
 pub mod svg;

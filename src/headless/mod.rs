@@ -6,6 +6,7 @@ pub mod fire;
 mod json;
 mod observe;
 mod perfdata;
+pub mod record;
 mod snapshot;
 mod summary;
 #[cfg(test)]

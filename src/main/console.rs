@@ -1,6 +1,7 @@
 //! The console, and the lists that come from its tables.
 
 use std::io::{self, IsTerminal as _};
+use std::path::Path;
 
 use hookwatch::base::text;
 use hookwatch::config::{ConsoleOptions, Profile};
@@ -12,7 +13,8 @@ use hookwatch::console::run::{self, Error, Exit, RunOptions};
 use hookwatch::console::screen::Badge;
 use hookwatch::console::theme::Library;
 use hookwatch::console::theme::colour::Depth;
-use hookwatch::session::Session;
+use hookwatch::record::Target;
+use hookwatch::session::{Session, Tap};
 use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
 
@@ -38,6 +40,7 @@ impl Program<'_> {
         looks: &ConsoleOptions,
         notices: Vec<String>,
         demo: bool,
+        record: Option<&Path>,
     ) -> Result<u8, Failure> {
         let (themes, refused) = self.themes()?;
         let (keymap, wrong_keys) = self.keymap();
@@ -61,6 +64,7 @@ impl Program<'_> {
             interest,
             alarms,
             stop,
+            started,
             ..
         } = Session::live(profile, &self.clock);
         let badges = [
@@ -68,8 +72,18 @@ impl Program<'_> {
             (profile.read_only, Badge::ReadOnly),
             (profile.protected, Badge::Prod),
         ];
+        let tap = match record {
+            None => None,
+            Some(path) => {
+                let mut tap = Tap::new(profile, settings.clone());
+                tap.record(Target::of(path, false), started)?;
+                Some(tap)
+            }
+        };
         let options = RunOptions {
             settings,
+            started,
+            tap,
             clock: self.clock.clone(),
             envelopes,
             interest,

@@ -51,7 +51,7 @@ impl Program<'_> {
             let shown = match args.headless {
                 Some(wait) => self.last_reading(&profile, wait).await,
                 None => self
-                    .console(&profile, &looks, Vec::new(), true)
+                    .console(&profile, &looks, Vec::new(), true, cli.record())
                     .await
                     .map(|code| (None, code)),
             };

@@ -36,6 +36,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use self::counter::WINDOW;
 use self::database::Database;
 use self::events::{Happening, Merger};
@@ -50,8 +52,8 @@ use crate::base::time::Moment;
 use crate::config::{Families, Pipeline, Thresholds};
 use crate::sample::{Envelope, QueueReading, Sample, SourceKind, SourceState, SubjectsReading};
 
-/// What the model needs to know of the profile.
-#[derive(Clone, Debug)]
+/// What the model needs to know of the profile. Recorded with what the model was given.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Settings {
     /// The profile's name.
     pub profile: Arc<str>,
@@ -62,6 +64,7 @@ pub struct Settings {
     /// When to raise an alarm.
     pub thresholds: Thresholds,
     /// Where it says what to do, by a verdict's id.
+    #[serde(default)]
     pub runbooks: BTreeMap<Arc<str>, Arc<str>>,
 }
 

@@ -1,9 +1,18 @@
 //! One profile live, or one recording: what the console and the headless commands share.
 
 mod alert;
+mod playback;
+#[cfg(test)]
+#[path = "tests.rs"]
+mod playing_tests;
+mod ring;
+mod tap;
 mod ticker;
 
 pub use alert::{Alarms, Alert};
+pub use playback::{Cell, Mark, Past, Playback, PlaybackError, Seek, Speed, Step, Timeline, settings_of, state_at};
+pub use ring::Ring;
+pub use tap::Tap;
 pub use ticker::Ticker;
 
 use std::time::Duration;

@@ -23,13 +23,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "console::run",
         &[
-            "base", "config", "sample", "model", "act", "console", "session", "export",
+            "base", "config", "sample", "model", "act", "console", "session", "export", "record",
         ],
     ),
     ("export", &["base", "config", "sample", "model", "record", "console"]),
     (
         "headless",
-        &["base", "config", "sample", "session", "model", "export", "act"],
+        &[
+            "base", "config", "sample", "session", "model", "export", "act", "record",
+        ],
     ),
     ("pipeline", &["base", "config", "signature"]),
     ("lab", &["base", "config", "pipeline", "act", "signature"]),

@@ -14,6 +14,7 @@ mod jetstream;
 mod lab;
 mod layering;
 mod readme;
+mod record;
 mod scenarios;
 mod soak;
 mod support;

@@ -236,6 +236,15 @@ impl App {
         self.scene().view
     }
 
+    /// The figures of the model that goes on, whatever is shown; `None`: a moment is held still.
+    #[must_use]
+    pub fn live_view(&self) -> Option<&View> {
+        match &self.picture {
+            Picture::Live(model) => Some(model.view()),
+            Picture::Still(_) => None,
+        }
+    }
+
     /// Whether something happened that should be shown before the next full second.
     #[must_use]
     pub fn has_news(&self) -> bool {

@@ -20,7 +20,7 @@ pub(super) fn folder() -> tempfile::TempDir {
     folder
 }
 
-pub(super) fn open_to_all(path: &Path) {
+pub(crate) fn open_to_all(path: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777)).unwrap();
 }

@@ -1,0 +1,121 @@
+//! Recordings on the command line.
+
+use std::fs::OpenOptions;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use hookwatch::cli::{Cli, ExportArgs, ExportForm, RecordArgs};
+use hookwatch::headless::record::{self, ExportError, Part, SeriesForm};
+use hookwatch::record::{RecordError, RecorderState, Recording, Target};
+use hookwatch::session::{Session, Tap};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{Failure, Program, block_on, complain, print};
+
+impl From<RecordError> for Failure {
+    fn from(error: RecordError) -> Self {
+        Self::Refused(vec![error.to_string()])
+    }
+}
+
+impl Program<'_> {
+    /// Records until the time is over or somebody ends it; either way the file is finished.
+    pub(crate) fn record(&self, cli: &Cli, args: &RecordArgs) -> Result<u8, Failure> {
+        let resolved = self.resolve(cli)?;
+        resolved.require_something_to_watch()?;
+        let progress = block_on(async {
+            let mut ends = [
+                signal(SignalKind::interrupt())?,
+                signal(SignalKind::terminate())?,
+                signal(SignalKind::hangup())?,
+            ];
+            let session = Session::live(&resolved.profile, &self.clock);
+            let mut tap = Tap::new(&resolved.profile, session.settings.clone());
+            tap.record(Target::of(&args.target, args.force), session.started)?;
+            let stop = async {
+                let [interrupt, terminate, hangup] = &mut ends;
+                let over = async {
+                    match args.lasts {
+                        Some(lasts) => tokio::time::sleep(lasts).await,
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    () = over => {}
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                    _ = hangup.recv() => {}
+                }
+            };
+            Ok::<_, Failure>(record::record(session, tap, &self.clock, stop, |_| ()).await)
+        })??;
+        if let RecorderState::Stopped(reason) = &progress.state {
+            complain(&record::told(&progress));
+            return Err(Failure::Failed(format!("the recording stopped: {reason}")));
+        }
+        print(format!("{}\n", record::told(&progress)).as_bytes())
+    }
+}
+
+/// Says whether a recording is as it was written.
+pub(crate) fn verify(path: &Path) -> Result<u8, Failure> {
+    let verification = record::verify(path)?;
+    print(format!("{}\n", verification.lines.join("\n")).as_bytes())?;
+    Ok(verification.exit_code())
+}
+
+/// Turns a recording into something else. What is missing in it is told, and makes it partial.
+pub(crate) fn export(args: &ExportArgs) -> Result<u8, Failure> {
+    let recording = Recording::open(&args.recording)?;
+    let part = Part::read(&recording, args.from.as_deref(), args.to.as_deref())
+        .map_err(|reason| Failure::Refused(vec![reason]))?;
+    let form = match args.form {
+        ExportForm::Csv => SeriesForm::Csv,
+        ExportForm::Json => SeriesForm::Json,
+    };
+    let exported = match &args.out {
+        Some(path) if is_same(path, &args.recording) => {
+            let reason = format!(
+                "write {}: that is the recording itself → name another file",
+                path.display()
+            );
+            return Err(Failure::Refused(vec![reason]));
+        }
+        Some(path) => record::export_series(recording, part, form, &mut BufWriter::new(create(path, args.force)?)),
+        None => record::export_series(recording, part, form, &mut BufWriter::new(io::stdout().lock())),
+    };
+    let missing = match exported {
+        Ok(missing) => missing,
+        // A reader that has gone away (`| head`) has seen enough.
+        Err(ExportError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(0),
+        Err(error @ ExportError::Playback(_)) => return Err(Failure::Refused(vec![error.to_string()])),
+        Err(error) => return Err(Failure::Failed(error.to_string())),
+    };
+    for line in &missing {
+        complain(line);
+    }
+    Ok(u8::from(!missing.is_empty()))
+}
+
+fn is_same(out: &Path, recording: &Path) -> bool {
+    matches!((out.canonicalize(), recording.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
+fn create(path: &Path, force: bool) -> Result<impl Write + use<>, Failure> {
+    let mut options = OpenOptions::new();
+    if force {
+        options.create(true).truncate(true);
+    } else {
+        options.create_new(true);
+    }
+    options.write(true).open(path).map_err(|error| {
+        Failure::from(match error.kind() {
+            io::ErrorKind::AlreadyExists => RecordError::Exists(path.to_owned()),
+            _ => RecordError::Io {
+                operation: "write",
+                path: path.to_owned(),
+                reason: error,
+            },
+        })
+    })
+}

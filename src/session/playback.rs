@@ -1,0 +1,398 @@
+//! A recording played: a pure stepping engine. It is told how much time passed and says what the
+//! model is to be given. There is no source and no actor behind it: nothing can be changed.
+
+mod fold;
+mod timeline;
+
+pub use fold::{Past, PlaybackError, Seek, settings_of, state_at};
+pub use timeline::{Cell, Mark, Timeline};
+
+pub(super) use fold::feed;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::time::{Moment, Timestamp};
+use crate::model::{Model, Settings};
+use crate::record::{Action, ChunkReader, Damage, Event, Gap, Item, Marker, Recording};
+use crate::sample::Envelope;
+
+/// What comes next, in the order in which the live model was given it.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// A session begins: a new model with these settings, from this moment on.
+    Begin(Box<Settings>, Moment),
+    /// For [`Model::apply`].
+    Data(Box<Envelope>),
+    /// For [`Model::advance`].
+    Tick(Moment),
+    /// Something is missing here.
+    Gap(Gap),
+    /// Somebody marked this moment.
+    Marker(Marker),
+    /// Somebody did something.
+    Action(Action),
+    /// What the live model told; the model tells its own.
+    Event(Event),
+    /// A damaged chunk was left out.
+    Damage(Damage),
+}
+
+/// How fast it plays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Speed {
+    /// ½×
+    Half,
+    /// As it was.
+    #[default]
+    Normal,
+    /// 2×
+    Double,
+    /// 4×
+    Four,
+    /// 8×
+    Eight,
+    /// 16×
+    Sixteen,
+}
+
+impl Speed {
+    const ALL: [Self; 6] = [
+        Self::Half,
+        Self::Normal,
+        Self::Double,
+        Self::Four,
+        Self::Eight,
+        Self::Sixteen,
+    ];
+
+    /// Times real time.
+    #[must_use]
+    pub fn factor(self) -> f64 {
+        match self {
+            Self::Half => 0.5,
+            Self::Normal => 1.0,
+            Self::Double => 2.0,
+            Self::Four => 4.0,
+            Self::Eight => 8.0,
+            Self::Sixteen => 16.0,
+        }
+    }
+
+    /// Its name: `½×`, `1×`, …
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        ["½×", "1×", "2×", "4×", "8×", "16×"][self as usize]
+    }
+
+    /// The next faster one.
+    #[must_use]
+    pub fn faster(self) -> Self {
+        Self::ALL[(self as usize + 1).min(Self::ALL.len() - 1)]
+    }
+
+    /// The next slower one.
+    #[must_use]
+    pub fn slower(self) -> Self {
+        Self::ALL[(self as usize).saturating_sub(1)]
+    }
+}
+
+/// How much faster it goes where nothing happens, at most.
+const RAMP: f64 = 8.0;
+
+/// Nothing happens this far from an alert, marker, action or gap: from here on faster, and from
+/// here on fastest.
+const QUIET: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(30));
+
+/// A recording being played.
+#[derive(Debug)]
+pub struct Playback {
+    recording: Arc<Recording>,
+    reader: ChunkReader,
+    timeline: Timeline,
+    /// The model at the recording's beginning, where it is the middle of a session.
+    base: Option<Arc<Model>>,
+    /// Unix nanoseconds on the recording's axis.
+    position: u64,
+    /// The chunk to read next.
+    next: usize,
+    waiting: VecDeque<(u64, Step)>,
+    session: Option<String>,
+    playing: bool,
+    speed: Speed,
+    ramp: bool,
+    looping: bool,
+}
+
+impl Playback {
+    /// A recording from its beginning, paused.
+    ///
+    /// # Errors
+    /// When its settings cannot be read.
+    pub fn new(recording: Recording) -> Result<Self, PlaybackError> {
+        Self::start(recording, None)
+    }
+
+    /// What a live session's ring holds, with the model as it was at its beginning; it stands at
+    /// its end, paused.
+    ///
+    /// # Errors
+    /// When its settings cannot be read.
+    pub fn rewind(recording: Recording, base: Model) -> Result<Self, PlaybackError> {
+        let mut playback = Self::start(recording, Some(base))?;
+        playback.position = playback.timeline.end;
+        playback.next = playback.recording.chunks().len();
+        Ok(playback)
+    }
+
+    fn start(recording: Recording, base: Option<Model>) -> Result<Self, PlaybackError> {
+        settings_of(recording.info())?;
+        let recording = Arc::new(recording);
+        let timeline = Timeline::of(&recording);
+        Ok(Self {
+            reader: recording.reader(),
+            position: timeline.start,
+            // In the middle of a session, that session goes on.
+            session: base.is_some().then(|| recording.info().session.clone()),
+            base: base.map(Arc::new),
+            timeline,
+            recording,
+            next: 0,
+            waiting: VecDeque::new(),
+            playing: false,
+            speed: Speed::Normal,
+            ramp: false,
+            looping: false,
+        })
+    }
+
+    /// The recording.
+    #[must_use]
+    pub fn recording(&self) -> &Arc<Recording> {
+        &self.recording
+    }
+
+    /// What the strip under the screen shows.
+    #[must_use]
+    pub fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
+    /// Time from the recording's beginning.
+    #[must_use]
+    pub fn position(&self) -> Duration {
+        Duration::from_nanos(self.position.saturating_sub(self.timeline.start))
+    }
+
+    /// Its length.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        self.timeline.duration()
+    }
+
+    /// Whether it plays.
+    #[must_use]
+    pub fn is_playing(&self) -> bool {
+        self.playing
+    }
+
+    /// Whether it stands at its end.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.waiting.is_empty() && self.next >= self.recording.chunks().len()
+    }
+
+    /// How fast it plays.
+    #[must_use]
+    pub fn speed(&self) -> Speed {
+        self.speed
+    }
+
+    /// Plays or pauses.
+    pub fn set_playing(&mut self, playing: bool) {
+        self.playing = playing;
+    }
+
+    /// Changes the speed.
+    pub fn set_speed(&mut self, speed: Speed) {
+        self.speed = speed;
+    }
+
+    /// Whether it goes faster where nothing happens.
+    pub fn set_idle_ramp(&mut self, on: bool) {
+        self.ramp = on;
+    }
+
+    /// Whether it begins anew at its end.
+    pub fn set_looping(&mut self, on: bool) {
+        self.looping = on;
+    }
+
+    /// `wall` time has passed: what the model is to be given. Nothing while paused.
+    pub fn advance(&mut self, wall: Duration) -> Vec<Step> {
+        if !self.playing {
+            return Vec::new();
+        }
+        let passed = wall.mul_f64(self.speed.factor() * self.ramp_factor());
+        let to = self
+            .position
+            .saturating_add(u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX));
+        let mut steps = self.take_until(to);
+        self.position = to.min(self.timeline.end);
+        if self.is_over() {
+            if self.looping {
+                self.restart();
+                steps.extend(self.take_until(self.position));
+            } else {
+                self.playing = false;
+            }
+        }
+        steps
+    }
+
+    fn ramp_factor(&self) -> f64 {
+        if !self.ramp {
+            return 1.0;
+        }
+        let away = self.timeline.nearest(self.position).as_secs_f64();
+        let (near, far) = (QUIET.0.as_secs_f64(), QUIET.1.as_secs_f64());
+        1.0 + (RAMP - 1.0) * ((away - near) / (far - near)).clamp(0.0, 1.0)
+    }
+
+    fn restart(&mut self) {
+        self.position = self.timeline.start;
+        self.next = 0;
+        self.waiting.clear();
+        self.session = self.base.is_some().then(|| self.recording.info().session.clone());
+    }
+
+    fn take_until(&mut self, to: u64) -> Vec<Step> {
+        let mut steps = Vec::new();
+        while self.fill() && self.waiting.front().is_some_and(|(at, _)| *at <= to) {
+            steps.extend(self.waiting.pop_front().map(|(_, step)| step));
+        }
+        steps
+    }
+
+    /// One tick forward: what the model is to be given up to it. Empty at the end.
+    pub fn step(&mut self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        while self.fill() {
+            let Some((at, step)) = self.waiting.pop_front() else {
+                break;
+            };
+            self.position = self.position.max(at);
+            let done = matches!(step, Step::Tick(_));
+            steps.push(step);
+            if done {
+                break;
+            }
+        }
+        steps
+    }
+
+    /// Reads on when nothing waits. False at the end.
+    fn fill(&mut self) -> bool {
+        while self.waiting.is_empty() {
+            if self.next >= self.recording.chunks().len() {
+                return false;
+            }
+            self.load(self.next);
+            self.next += 1;
+        }
+        true
+    }
+
+    fn load(&mut self, chunk: usize) {
+        let info = self.recording.session_of(chunk).clone();
+        let start = self.recording.chunks()[chunk].start;
+        if self.session.as_ref() != Some(&info.session) {
+            self.session = Some(info.session.clone());
+            if let Ok(settings) = settings_of(&info) {
+                self.waiting
+                    .push_back((start, Step::Begin(Box::new(settings), info.start)));
+            }
+        }
+        match self.reader.read(chunk) {
+            Ok(items) => self
+                .waiting
+                .extend(items.into_iter().filter_map(|(at, item)| Some((at, step_of(item)?)))),
+            Err(damage) => self.waiting.push_back((start, Step::Damage(damage))),
+        }
+    }
+
+    /// A job that works out the model at `to`, time from the beginning. Run it away from the
+    /// screen, give its model to the screen and its answer to [`Playback::arrive`].
+    #[must_use]
+    pub fn seek(&self, to: Duration) -> Seek {
+        let to = self.timeline.start + u64::try_from(to.as_nanos()).unwrap_or(u64::MAX / 2);
+        Seek::new(self.recording.clone(), self.base.clone(), to.min(self.timeline.end))
+    }
+
+    /// So far forward or back: ±5 s, ±1 min.
+    #[must_use]
+    pub fn seek_by(&self, forward: bool, by: Duration) -> Seek {
+        let position = self.position();
+        self.seek(if forward {
+            position.saturating_add(by)
+        } else {
+            position.saturating_sub(by)
+        })
+    }
+
+    /// To a tenth of its length, 0 to 9.
+    #[must_use]
+    pub fn seek_tenth(&self, tenth: u32) -> Seek {
+        self.seek(self.duration() * tenth.min(10) / 10)
+    }
+
+    /// To a time of day. Before the beginning is the beginning, after the end the end.
+    #[must_use]
+    pub fn seek_time(&self, at: Timestamp) -> Seek {
+        let at = u64::try_from(at.as_nanosecond()).unwrap_or(0);
+        self.seek(Duration::from_nanos(at.saturating_sub(self.timeline.start)))
+    }
+
+    /// To the tick before this one.
+    #[must_use]
+    pub fn seek_back(&self) -> Seek {
+        let position = self.position();
+        self.seek(position.saturating_sub(Duration::from_millis(1_001)))
+    }
+
+    /// To the next (or last) marker or alert from here. `None`: there is none.
+    #[must_use]
+    pub fn seek_mark(&self, mark: Mark, forward: bool) -> Option<Seek> {
+        let at = self.timeline.find(mark, self.position, forward)?;
+        Some(self.seek(Duration::from_nanos(at.saturating_sub(self.timeline.start))))
+    }
+
+    /// A seek is done: from there on.
+    pub fn arrive(&mut self, past: &Past) {
+        self.position = past.at();
+        self.waiting.clear();
+        self.next = self.recording.chunk_before(past.at());
+        self.session = Some(past.session().to_owned());
+        if self.next < self.recording.chunks().len() {
+            self.load(self.next);
+            self.next += 1;
+            while self.waiting.front().is_some_and(|(at, _)| *at <= past.at()) {
+                self.waiting.pop_front();
+            }
+        }
+    }
+}
+
+fn step_of(item: Item) -> Option<Step> {
+    Some(match item {
+        Item::Session(_) => return None,
+        Item::Envelope(envelope) => Step::Data(envelope),
+        Item::Tick(tick) => Step::Tick(tick.moment),
+        Item::Gap(gap) => Step::Gap(gap),
+        Item::Action(action) => Step::Action(action),
+        Item::Marker(marker) => Step::Marker(marker),
+        Item::Event(event) => Step::Event(event),
+    })
+}

@@ -1,0 +1,221 @@
+//! The model at a moment of a recording.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::{Model, Settings};
+use crate::record::{Damage, Item, Recording, SessionInfo};
+
+/// Why a recording cannot be played.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaybackError {
+    /// What it says of its profile is not understood.
+    #[error("play the recording of {profile}: its settings cannot be read: {reason}")]
+    Settings {
+        /// The profile.
+        profile: String,
+        /// Why not.
+        reason: serde_json::Error,
+    },
+    /// Nothing of it can be read.
+    #[error("play the recording: nothing before this moment can be read")]
+    Nothing,
+}
+
+/// A recording up to this length before a moment is folded from its beginning; of a longer one,
+/// as much as the finest charts show.
+const WINDOW: Duration = Duration::from_mins(15);
+
+/// What the model needs to know of the profile that was recorded.
+///
+/// # Errors
+/// When it is not understood.
+pub fn settings_of(info: &SessionInfo) -> Result<Settings, PlaybackError> {
+    serde_json::from_value(info.settings.clone()).map_err(|reason| PlaybackError::Settings {
+        profile: info.profile.clone(),
+        reason,
+    })
+}
+
+/// Gives a model what an item says.
+pub(in crate::session) fn feed(model: &mut Model, item: &Item) {
+    match item {
+        Item::Envelope(envelope) => model.apply(envelope),
+        Item::Tick(tick) => model.advance(tick.moment),
+        _ => {}
+    }
+}
+
+/// The model at `at` (unix nanoseconds on the recording's axis), exactly as the live session had
+/// it: everything before is folded.
+///
+/// # Errors
+/// When nothing before it can be read.
+pub fn state_at(recording: &Arc<Recording>, at: u64) -> Result<Model, PlaybackError> {
+    let seek = Seek {
+        exact: true,
+        ..Seek::new(recording.clone(), None, at)
+    };
+    Ok(seek.run()?.into_model())
+}
+
+/// A job: the model at a moment. Pure, and away from the screen.
+#[derive(Clone, Debug)]
+pub struct Seek {
+    recording: Arc<Recording>,
+    base: Option<Arc<Model>>,
+    at: u64,
+    exact: bool,
+}
+
+/// Where a seek arrived.
+#[derive(Debug)]
+pub struct Past {
+    model: Model,
+    session: String,
+    at: u64,
+    /// From when on everything was folded.
+    since: u64,
+    exact: bool,
+    damage: Vec<Damage>,
+}
+
+impl Past {
+    /// The model at that moment.
+    #[must_use]
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The same, taken out.
+    #[must_use]
+    pub fn into_model(self) -> Model {
+        self.model
+    }
+
+    /// Unix nanoseconds on the recording's axis.
+    #[must_use]
+    pub fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// The session that it is in.
+    #[must_use]
+    pub fn session(&self) -> &str {
+        &self.session
+    }
+
+    /// Whether it is what the live session showed. Else totals, the ledger and events count from
+    /// [`Past::since`] on only.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        self.exact
+    }
+
+    /// From when on everything was folded, unix nanoseconds.
+    #[must_use]
+    pub fn since(&self) -> u64 {
+        self.since
+    }
+
+    /// Chunks that had to be left out.
+    #[must_use]
+    pub fn damage(&self) -> &[Damage] {
+        &self.damage
+    }
+}
+
+impl Seek {
+    pub(super) fn new(recording: Arc<Recording>, base: Option<Arc<Model>>, at: u64) -> Self {
+        Self {
+            recording,
+            base,
+            at,
+            exact: false,
+        }
+    }
+
+    /// The same, folding everything from the session's beginning, however long that takes.
+    #[must_use]
+    pub fn exactly(self) -> Self {
+        Self { exact: true, ..self }
+    }
+
+    /// Works it out.
+    ///
+    /// # Errors
+    /// When nothing before the moment can be read.
+    pub fn run(self) -> Result<Past, PlaybackError> {
+        let chunks = self.recording.chunks();
+        if chunks.is_empty() {
+            return Err(PlaybackError::Nothing);
+        }
+        let last = self.recording.chunk_before(self.at);
+        let session = &self.recording.session_of(last).session;
+        let begun = (0..=last)
+            .rev()
+            .take_while(|i| self.recording.session_of(*i).session == *session)
+            .last()
+            .unwrap_or(last);
+        let far = u64::try_from(WINDOW.as_nanos()).unwrap_or(u64::MAX);
+        let near = self.recording.chunk_before(self.at.saturating_sub(far));
+        let near = if chunks[near].end < self.at.saturating_sub(far) {
+            near + 1
+        } else {
+            near
+        };
+        let first = if self.exact || self.base.is_some() {
+            begun
+        } else {
+            near.clamp(begun, last)
+        };
+        // Within half a window more it is worth to be exact.
+        let first = if chunks[first].start.saturating_sub(chunks[begun].start) <= far / 2 {
+            begun
+        } else {
+            first
+        };
+        let (model, damage) = self.fold(first, last, first == begun)?;
+        Ok(Past {
+            model,
+            session: session.clone(),
+            at: self.at,
+            since: chunks[first].start,
+            exact: first == begun && damage.is_empty(),
+            damage,
+        })
+    }
+
+    fn fold(&self, first: usize, last: usize, from_begin: bool) -> Result<(Model, Vec<Damage>), PlaybackError> {
+        let info = self.recording.session_of(first);
+        let mut model = match &self.base {
+            Some(base) => Some((**base).clone()),
+            None if from_begin => Some(Model::new(settings_of(info)?, info.start)),
+            None => None,
+        };
+        let (mut reader, mut damage) = (self.recording.reader(), Vec::new());
+        for chunk in first..=last {
+            let items = match reader.read(chunk) {
+                Ok(items) => items,
+                Err(broken) => {
+                    damage.push(broken);
+                    continue;
+                }
+            };
+            for (at, item) in items {
+                if at > self.at {
+                    break;
+                }
+                if matches!(item, Item::Session(_)) {
+                    continue;
+                }
+                let model = match &mut model {
+                    Some(model) => model,
+                    None => model.insert(Model::new(settings_of(info)?, item.moment())),
+                };
+                feed(model, &item);
+            }
+        }
+        Ok((model.ok_or(PlaybackError::Nothing)?, damage))
+    }
+}

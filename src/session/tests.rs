@@ -1,0 +1,223 @@
+//! Playback and the ring, on a made-up session.
+
+use std::time::Duration;
+
+use crate::base::secret::Redactor;
+use crate::base::time::{Moment, Timestamp};
+use crate::config::{Families, Pipeline, Thresholds};
+use crate::model::{Model, Settings};
+use crate::record::{
+    Event, Item, Marker, RecordWriter, Recording, RecordingFile, Redaction, SessionInfo, Target, Tick,
+};
+use crate::sample::{Envelope, Sample, SourceId, SourceKind, SourceReport, SourceState};
+
+use super::playback::feed;
+use super::{Mark, Playback, Ring, Speed, Step};
+
+fn settings() -> Settings {
+    Settings {
+        profile: "p".into(),
+        pipeline: Pipeline::default(),
+        families: Families::default(),
+        thresholds: Thresholds::default(),
+        runbooks: std::collections::BTreeMap::new(),
+    }
+}
+
+fn moment(seconds: f64) -> Moment {
+    let mono = Duration::from_secs_f64(seconds);
+    Moment {
+        at: Timestamp::from_second(1_800_000_000).unwrap() + mono,
+        mono,
+    }
+}
+
+/// A source that fails for ten seconds of every minute, a tick a second, a marker and an alert.
+fn items(seconds: u32) -> Vec<Item> {
+    let mut items = Vec::new();
+    for second in 0..seconds {
+        let (now, tick) = (moment(f64::from(second) + 0.5), moment(f64::from(second) + 1.0));
+        let failing = second % 60 >= 50;
+        items.push(Item::Envelope(Box::new(Envelope {
+            profile: "p".into(),
+            source: SourceId::new(SourceKind::Metrics, "gateway"),
+            seq: u64::from(second),
+            at: now.at,
+            mono: now.mono,
+            sample: Sample::Report(SourceReport {
+                state: if failing { SourceState::Failing } else { SourceState::Ok },
+                latency: None,
+                error: failing.then(|| "refused".to_owned()),
+                retry_in: None,
+                period: Duration::from_secs(1),
+            }),
+        })));
+        if second == 70 {
+            let text = "here".to_owned();
+            items.push(Item::Marker(Marker { moment: tick, text }));
+        }
+        if second == 100 {
+            items.push(Item::Event(Event {
+                moment: tick,
+                happened: tick.at,
+                kind: "verdict".to_owned(),
+                severity: "critical".to_owned(),
+                text: "down".to_owned(),
+                detail: String::new(),
+                count: 1,
+            }));
+        }
+        let load = Some(f64::from(second));
+        items.push(Item::Tick(Tick { moment: tick, load }));
+    }
+    items
+}
+
+fn recording(items: Vec<Item>) -> Recording {
+    let info = SessionInfo::new("p", moment(0.0), serde_json::to_value(settings()).unwrap());
+    let mut writer = RecordWriter::new(Vec::new(), info, moment(0.0), Redaction::default()).unwrap();
+    for item in items {
+        writer.write(item).unwrap();
+    }
+    let bytes = writer.finish().map_err(|(error, _)| error).unwrap();
+    Recording::of(vec![RecordingFile::in_memory(bytes.into()).unwrap()], Vec::new()).unwrap()
+}
+
+/// The model after so many items.
+fn live(items: &[Item]) -> Model {
+    let mut model = Model::new(settings(), moment(0.0));
+    for item in items {
+        feed(&mut model, item);
+    }
+    model
+}
+
+fn ticks(steps: &[Step]) -> usize {
+    steps.iter().filter(|step| matches!(step, Step::Tick(_))).count()
+}
+
+#[test]
+fn it_plays_at_its_speed_pauses_and_ends() {
+    let mut playback = Playback::new(recording(items(20))).unwrap();
+    assert_eq!(playback.duration(), Duration::from_secs(20));
+    assert!(playback.advance(Duration::from_secs(5)).is_empty(), "paused at first");
+    playback.set_playing(true);
+    let steps = playback.advance(Duration::from_secs(5));
+    assert!(matches!(steps[0], Step::Begin(..)));
+    assert_eq!(ticks(&steps), 5);
+    playback.set_speed(Speed::Normal.faster());
+    assert_eq!(ticks(&playback.advance(Duration::from_secs(2))), 4);
+    playback.set_speed(Speed::Half);
+    assert_eq!(ticks(&playback.advance(Duration::from_secs(2))), 1);
+    assert_eq!(playback.position(), Duration::from_secs(10));
+    assert_eq!(ticks(&playback.step()), 1);
+    playback.set_speed(Speed::Sixteen);
+    playback.advance(Duration::from_secs(9));
+    assert!(playback.is_over() && !playback.is_playing());
+    assert_eq!(playback.position(), playback.duration());
+}
+
+#[test]
+fn a_loop_begins_anew_with_a_new_model() {
+    let mut playback = Playback::new(recording(items(3))).unwrap();
+    playback.set_looping(true);
+    playback.set_playing(true);
+    let steps = playback.advance(Duration::from_secs(4));
+    assert_eq!(ticks(&steps), 3);
+    let again = playback.advance(Duration::from_secs(1));
+    let begun = steps
+        .iter()
+        .chain(&again)
+        .filter(|step| matches!(step, Step::Begin(..)))
+        .count();
+    assert_eq!(begun, 2);
+    assert!(playback.is_playing());
+}
+
+#[test]
+fn a_seek_gives_the_live_view_and_play_goes_on_from_there() {
+    let all = items(120);
+    let mut playback = Playback::new(recording(all.clone())).unwrap();
+    for second in [1_usize, 9, 10, 11, 55, 119, 3] {
+        let past = playback.seek(Duration::from_secs(second as u64)).run().unwrap();
+        assert!(past.is_exact());
+        let upto = all
+            .iter()
+            .position(|item| matches!(item, Item::Tick(t) if t.moment == moment(second as f64)));
+        assert_eq!(
+            past.model().view(),
+            live(&all[..=upto.unwrap()]).view(),
+            "second {second}"
+        );
+        playback.arrive(&past);
+        assert_eq!(playback.position(), Duration::from_secs(second as u64));
+        let Some(Step::Tick(next)) = playback.step().pop() else {
+            panic!()
+        };
+        assert_eq!(next, moment(second as f64 + 1.0));
+    }
+}
+
+#[test]
+fn marks_are_found_in_both_directions_and_the_strip_shows_them() {
+    let playback = Playback::new(recording(items(120))).unwrap();
+    let at = |mark| {
+        let past = playback.seek_mark(mark, true).unwrap().run().unwrap();
+        Duration::from_nanos(past.at() - playback.timeline().start)
+    };
+    assert_eq!(at(Mark::Marker), Duration::from_secs(71));
+    assert_eq!(at(Mark::Alert), Duration::from_secs(101));
+    assert!(playback.seek_mark(Mark::Marker, false).is_none());
+    let strip = playback.timeline().strip(12);
+    assert!(strip.iter().all(|cell| cell.load.is_some() && !cell.gap));
+    assert_eq!(strip.iter().position(|cell| cell.marker), Some(7));
+    assert_eq!(strip.iter().position(|cell| cell.alert), Some(10));
+}
+
+#[test]
+fn the_idle_ramp_hurries_where_nothing_happens_and_not_near_an_alert() {
+    let mut playback = Playback::new(recording(items(120))).unwrap();
+    playback.set_idle_ramp(true);
+    playback.set_playing(true);
+    assert_eq!(ticks(&playback.advance(Duration::from_secs(1))), 8);
+    let past = playback.seek(Duration::from_secs(99)).run().unwrap();
+    playback.arrive(&past);
+    assert_eq!(ticks(&playback.advance(Duration::from_secs(1))), 1);
+}
+
+#[test]
+fn the_ring_holds_fifteen_minutes_and_rewinds_to_exactly_what_was_seen() {
+    let ring = Ring::start(settings(), moment(0.0), Redactor::default()).unwrap();
+    let all = items(1_300);
+    for item in &all {
+        ring.offer(item.clone());
+    }
+    let (recording, base) = ring.recording().unwrap();
+    let (start, end) = recording.span();
+    let held = Duration::from_nanos(end - start);
+    assert!(
+        held >= Duration::from_mins(15) && held <= Duration::from_secs(920),
+        "{held:?}"
+    );
+    assert!(ring.bytes() > 0 && ring.bytes() < 1 << 20, "{}", ring.bytes());
+    let playback = Playback::rewind(recording.clone(), base).unwrap();
+    assert_eq!(playback.position(), playback.duration(), "it stands at its end");
+    for second in [500_u32, 900, 1_300] {
+        let past = playback.seek_time(moment(f64::from(second)).at).run().unwrap();
+        let upto = all
+            .iter()
+            .position(|item| matches!(item, Item::Tick(t) if t.moment == moment(f64::from(second))));
+        assert_eq!(
+            past.model().view(),
+            live(&all[..=upto.unwrap()]).view(),
+            "second {second}"
+        );
+    }
+
+    let folder = tempfile::tempdir().unwrap();
+    let target = Target::of(&folder.path().join("saved.mcap"), false);
+    let progress = Ring::save(recording, &target, &Redactor::default()).unwrap();
+    let saved = Recording::open(&progress.path).unwrap();
+    assert_eq!(saved.verify().unwrap().1, []);
+    assert!(Duration::from_nanos(saved.span().1 - saved.span().0) >= Duration::from_mins(15));
+}

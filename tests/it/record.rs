@@ -1,0 +1,270 @@
+//! Recordings on real servers: what is played back is what was seen; kills, full disks, bad input.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookwatch::act::fire::Limit;
+use hookwatch::base::time::SystemClock;
+use hookwatch::headless::record::record;
+use hookwatch::lab::{Lab, Options, Traffic};
+use hookwatch::model::{Model, View};
+use hookwatch::record::{RecorderState, Recording, Target};
+use hookwatch::session::{Playback, Session, Step, Tap, state_at};
+
+use crate::support::{self, PROGRAM};
+
+fn run(args: &[&str]) -> Output {
+    Command::new(PROGRAM)
+        .args(args)
+        .env_clear()
+        .env("HOME", "/nonexistent")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+fn refused(args: &[&str], reason: &str) {
+    let output = run(args);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{args:?}: {told}");
+    assert!(told.contains(reason), "{args:?}: {told}");
+}
+
+/// Plays a recording through: the view at every tick.
+fn play(playback: &mut Playback) -> Vec<View> {
+    let (mut model, mut views) = (None::<Model>, Vec::new());
+    while !playback.is_over() {
+        for step in playback.step() {
+            match step {
+                Step::Begin(settings, start) => model = Some(Model::new(*settings, start)),
+                Step::Data(envelope) => model.as_mut().unwrap().apply(&envelope),
+                Step::Tick(moment) => {
+                    let model = model.as_mut().unwrap();
+                    model.advance(moment);
+                    views.push(model.view().clone());
+                }
+                Step::Gap(gap) => panic!("{gap:?}"),
+                Step::Damage(damage) => panic!("{damage}"),
+                _ => {}
+            }
+        }
+    }
+    views
+}
+
+#[tokio::test]
+async fn a_recording_folds_to_the_view_of_the_live_session_at_every_tick() {
+    support::choose_tls();
+    let folder = tempfile::tempdir().unwrap();
+    crate::lab::open_to_all(folder.path());
+    let mut environment = support::environment();
+    environment.insert("TMPDIR".to_owned(), folder.path().to_str().unwrap().to_owned());
+    let lab = Lab::up(Options::pipeline(PROGRAM, environment, 2)).await.unwrap();
+    let traffic = Traffic {
+        rate: 300.0,
+        poison: 0.02,
+        ..Traffic::default()
+    };
+    let load = lab.load(traffic, 3, Limit::default(), SystemClock::shared()).unwrap();
+    let profile = lab.profile("recorded").unwrap();
+    let clock = SystemClock::shared();
+    let session = Session::live(&profile, &clock);
+    let path = folder.path().join("session.mcap");
+    let mut tap = Tap::new(&profile, session.settings.clone());
+    tap.record(Target::of(&path, false), session.started).unwrap();
+    tap = tap.with_ring(session.started).unwrap();
+    let mut views: Vec<View> = Vec::new();
+    let stop = async {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        lab.kill("worker-1").await.unwrap();
+        tokio::time::sleep(Duration::from_secs(7)).await;
+    };
+    let progress = record(session, tap, &clock, stop, |view| views.push(view.clone())).await;
+    assert_eq!(progress.state, RecorderState::Finished);
+    assert_eq!(progress.dropped, 0);
+    load.stop().await.unwrap();
+    lab.down().await.unwrap();
+
+    let mut playback = Playback::new(Recording::open(&path).unwrap()).unwrap();
+    let again = play(&mut playback);
+    assert_eq!(again.len(), views.len());
+    for (again, live) in again.iter().zip(&views) {
+        assert_eq!(again, live, "at {}", live.now.at);
+    }
+    assert!(views.last().unwrap().flow.received_per_s.value.unwrap() > 100.0);
+
+    // A seek to a tick gives that tick's view.
+    let recording = Arc::new(Recording::open(&path).unwrap());
+    for live in [&views[3], &views[views.len() / 2], &views[views.len() - 1]] {
+        let at = recording.info().axis(live.now);
+        assert_eq!(state_at(&recording, at).unwrap().view(), live);
+        let past = playback.seek_time(live.now.at).run().unwrap();
+        assert!(past.is_exact());
+        playback.arrive(&past);
+        let into = Duration::from_nanos(at - playback.timeline().start);
+        assert!(playback.position().abs_diff(into) < Duration::from_millis(5));
+    }
+
+    let output = run(&["verify", path.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0));
+    let csv = run(&["export", path.to_str().unwrap(), "--as", "csv"]);
+    assert_eq!(String::from_utf8(csv.stdout).unwrap().lines().count(), views.len() + 1);
+}
+
+/// A child that is ended with its test.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+async fn recorder(path: &Path, prefix: &str) -> Killed {
+    let url = support::servers().await.nats_url().unwrap();
+    let line = format!("{prefix} exec \"$0\" record \"$1\" --nats \"$2\"");
+    let child = Command::new("sh")
+        .args(["-c", &line, PROGRAM, path.to_str().unwrap(), &url])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    Killed(child)
+}
+
+/// Waits until a file has at least so many bytes. The writer is another process: there is no
+/// event to await.
+async fn grown(path: &Path, bytes: u64) -> u64 {
+    for _ in 0..1_500 {
+        let size = fs::metadata(path).map_or(0, |metadata| metadata.len());
+        if size >= bytes {
+            return size;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{} does not grow to {bytes} bytes", path.display());
+}
+
+#[tokio::test]
+async fn killed_while_recording_the_file_opens_and_says_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, part) = (folder.path().join("k.mcap"), folder.path().join("k.mcap.part"));
+    let mut child = recorder(&path, "").await;
+    let begun = grown(&part, 1).await;
+    let text = part.to_str().unwrap();
+    refused(&["verify", text], "another process is still writing it");
+    refused(&["export", text, "--as", "csv"], "another process is still writing it");
+    let url = support::servers().await.nats_url().unwrap();
+    refused(
+        &["record", path.to_str().unwrap(), "--nats", &url],
+        "another process is still writing it",
+    );
+    grown(&part, begun + 1).await;
+    child.0.kill().unwrap();
+    child.0.wait().unwrap();
+
+    let recording = Recording::open(&part).unwrap();
+    let (start, end) = recording.span();
+    assert!(
+        Duration::from_nanos(end - start) >= Duration::from_secs(9),
+        "the first chunk is whole"
+    );
+    let output = run(&["verify", text]);
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(
+        told.contains("at most 10 s were not yet on the disk") && told.contains("missing: what came after"),
+        "{told}"
+    );
+    let csv = run(&["export", text, "--as", "csv"]);
+    assert_eq!(csv.status.code(), Some(1), "partial");
+    assert!(String::from_utf8(csv.stdout).unwrap().lines().count() > 9);
+}
+
+#[tokio::test]
+async fn a_full_disk_stops_the_recording_and_what_was_written_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("f.mcap");
+    // Blocks of 512 bytes: the beginning fits, the first chunk of 10 s does not.
+    let mut child = recorder(&path, "trap '' XFSZ; ulimit -f 9;").await;
+    let status = child.0.wait().unwrap();
+    let mut told = String::new();
+    std::io::Read::read_to_string(child.0.stderr.as_mut().unwrap(), &mut told).unwrap();
+    assert_eq!(status.code(), Some(1), "{told}");
+    assert!(
+        told.contains("the recording stopped") && told.contains("make room"),
+        "{told}"
+    );
+    let output = run(&["verify", folder.path().join("f.mcap.part").to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+}
+
+#[test]
+fn bad_input_is_refused_with_a_reason_and_the_original_is_not_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/recordings/schema-1.mcap");
+    let original = fs::read(&golden).unwrap();
+    let (empty, text) = (
+        file("empty.mcap", b""),
+        file("text.mcap", b"hello, this is no recording"),
+    );
+    let copy = file("copy.mcap", &original);
+    for command in [&["verify"][..], &["export", "--as", "csv"]] {
+        let with = |path: &str| -> Vec<String> {
+            command
+                .iter()
+                .map(|word| (*word).to_owned())
+                .chain([path.to_owned()])
+                .collect()
+        };
+        for (path, reason) in [
+            (empty.as_str(), "the file is empty"),
+            (text.as_str(), "not an MCAP file"),
+            ("/nonexistent/x.mcap", "check the path"),
+        ] {
+            let words = with(path);
+            refused(&words.iter().map(String::as_str).collect::<Vec<_>>(), reason);
+        }
+    }
+    refused(
+        &["export", &copy, "--as", "csv", "--from", "yesterday"],
+        "neither a time nor a duration",
+    );
+    refused(
+        &["export", &copy, "--as", "csv", "--from", "400h"],
+        "nothing of the recording lies between",
+    );
+    refused(
+        &["export", &copy, "--as", "csv", "--out", &text],
+        "overwrite it with --force",
+    );
+    refused(
+        &["export", &copy, "--as", "csv", "--out", &copy, "--force"],
+        "that is the recording itself",
+    );
+    refused(
+        &["record", &copy, "--nats", "nats://127.0.0.1:9"],
+        "overwrite it with --force",
+    );
+    // Nobody may write there, root neither.
+    refused(
+        &["record", "/sys/x.mcap", "--nats", "nats://127.0.0.1:9"],
+        "/sys/x.mcap",
+    );
+    refused(
+        &["verify", folder.path().join("none").to_str().unwrap()],
+        "check the path",
+    );
+    assert_eq!(fs::read(&copy).unwrap(), original);
+    assert_eq!(run(&["verify", &copy]).status.code(), Some(0));
+}
