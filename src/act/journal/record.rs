@@ -164,10 +164,12 @@ pub enum Outcome {
 pub enum Record {
     /// The first.
     Begin(Box<Begin>),
-    /// The frozen selection, or a part of it: sequence and payload hash.
+    /// The frozen selection, or a part of it.
     Selected {
-        /// The letters, in the order in which they go.
-        letters: Vec<(u64, Hash)>,
+        /// Where they go: subjects, each with the stream that takes it.
+        targets: Vec<(Arc<str>, Arc<str>)>,
+        /// The letters, in the order in which they go: sequence, payload hash, index of the target.
+        letters: Vec<(u64, Hash, usize)>,
     },
     /// A letter is about to be sent.
     Intent(Intent),

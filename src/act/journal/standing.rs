@@ -32,6 +32,12 @@ pub enum Stand {
 pub struct Standing {
     /// The hash of its payload when it was selected.
     pub hash: Hash,
+    /// The subject that it goes to.
+    pub subject: Arc<str>,
+    /// The stream that takes that subject.
+    pub stream: Arc<str>,
+    /// Its place in the order in which letters go, from 0.
+    pub index: usize,
     /// Where it stands.
     pub stand: Stand,
     /// How it was last sent.
@@ -40,6 +46,8 @@ pub struct Standing {
     pub stored: Option<u64>,
     /// Whether a person wants it archived instead.
     pub dropped: bool,
+    /// In how many windows it was sent.
+    pub sends: u64,
 }
 
 /// A window and when it was written down.
@@ -106,7 +114,13 @@ impl Standings {
     pub fn apply(&mut self, entry: &Entry) {
         match &entry.record {
             Record::Begin(begin) => self.begin = Some((**begin).clone()),
-            Record::Selected { letters } => letters.iter().for_each(|(letter, hash)| self.select(*letter, hash)),
+            Record::Selected { targets, letters } => {
+                for (letter, hash, target) in letters {
+                    if let Some(target) = targets.get(*target) {
+                        self.select(*letter, hash, target);
+                    }
+                }
+            }
             Record::Intent(intent) => self.open.push(intent.clone()),
             Record::Window(window) => self.seal(window, entry.at),
             Record::Landed { letter, stored, .. } => self.set(*letter, |standing| {
@@ -139,13 +153,17 @@ impl Standings {
         }
     }
 
-    fn select(&mut self, letter: u64, hash: &Hash) {
+    fn select(&mut self, letter: u64, hash: &Hash, (subject, stream): &(Arc<str>, Arc<str>)) {
         let standing = Standing {
             hash: hash.clone(),
+            subject: subject.clone(),
+            stream: stream.clone(),
+            index: self.order.len(),
             stand: Stand::Waiting,
             intent: None,
             stored: None,
             dropped: false,
+            sends: 0,
         };
         if self.letters.insert(letter, standing).is_none() {
             self.order.push(letter);
@@ -159,6 +177,7 @@ impl Standings {
             self.set(intent.letter, |standing| {
                 standing.stand = Stand::Sent;
                 standing.intent = Some(intent);
+                standing.sends += 1;
             });
         }
         let window = window.clone();
@@ -216,19 +235,6 @@ impl Standings {
     pub fn next_window(&self) -> u64 {
         self.windows.last_key_value().map_or(1, |(last, _)| last + 1)
     }
-
-    /// The streams that letters went to.
-    #[must_use]
-    pub fn streams(&self) -> Vec<Arc<str>> {
-        let mut streams: Vec<Arc<str>> = self
-            .letters
-            .values()
-            .filter_map(|standing| Some(standing.intent.as_ref()?.stream.clone()))
-            .collect();
-        streams.sort_unstable();
-        streams.dedup();
-        streams
-    }
 }
 
 #[cfg(test)]
@@ -267,7 +273,8 @@ mod tests {
 
     fn selected(letters: std::ops::RangeInclusive<u64>) -> Entry {
         at(Record::Selected {
-            letters: letters.map(|letter| (letter, "h".into())).collect(),
+            targets: vec![("s".into(), "t".into())],
+            letters: letters.map(|letter| (letter, "h".into(), 0)).collect(),
         })
     }
 

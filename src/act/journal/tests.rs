@@ -34,7 +34,8 @@ async fn what_was_committed_is_read_again() {
     let folder = folder(&place);
     let mut journal = folder.create("r1").unwrap();
     let selected = Record::Selected {
-        letters: vec![(7, "h".into())],
+        targets: vec![("s".into(), "t".into())],
+        letters: vec![(7, "h".into(), 0)],
     };
     journal.commit(vec![begin("d"), selected]).await.unwrap();
     journal.commit(vec![gone(7)]).await.unwrap();
