@@ -2,6 +2,8 @@
 
 #[path = "main/console.rs"]
 mod console;
+#[path = "main/dlq.rs"]
+mod dlq;
 #[path = "main/lab.rs"]
 mod lab;
 
@@ -133,6 +135,7 @@ impl Program<'_> {
             None | Some(Command::Watch(_)) => self.watch(&cli),
             Some(Command::Snapshot(args)) => self.snapshot(&cli, args),
             Some(Command::Check(args)) => self.check(&cli, args),
+            Some(Command::Dlq { command }) => self.dlq(&cli, command),
             Some(Command::Config(args)) => self.config(&cli, args),
             Some(Command::Demo(args)) => self.demo(&cli, args),
             Some(Command::Lab { command }) => self.lab(&cli, command),

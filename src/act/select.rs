@@ -119,3 +119,55 @@ pub fn candidate(letter: &super::exchange::Stored, subject: Option<Arc<str>>) ->
         stored_at: letter.at,
     }
 }
+
+/// Makes the stream that letters are put aside in, where it is missing: like the DLQ, without limits.
+///
+/// # Errors
+/// When it can be neither found nor made.
+pub async fn ensure_archive(exchange: &Exchange, dlq: &StreamReading, archive: &str) -> Result<(), ExchangeError> {
+    match exchange.stream(archive).await {
+        Ok(_) => return Ok(()),
+        Err(error) if error.code() == Some(super::exchange::NO_STREAM) => {}
+        Err(error) => return Err(error),
+    }
+    let config = serde_json::json!({
+        "name": archive,
+        "description": "hookwatch: letters put aside",
+        "subjects": [format!("{archive}.>")],
+        "retention": "limits",
+        "discard": "new",
+        "storage": "file",
+        "max_consumers": -1,
+        "max_msgs": -1,
+        "max_bytes": -1,
+        "num_replicas": dlq.config.replicas.max(1),
+    });
+    exchange.ask::<serde::de::IgnoredAny>(&format!("STREAM.CREATE.{archive}"), &config).await?;
+    Ok(())
+}
+
+/// A plan without writing makes no archive: it is planned as if there was one.
+pub fn assume_archive(
+    selection: &Selection,
+    how: &How,
+    takers: &mut Takers,
+    streams: &mut BTreeMap<Arc<str>, StreamReading>,
+) {
+    let archive: Arc<str> = super::plan::archive_of(&selection.dlq.name).into();
+    if streams.contains_key(&archive) {
+        return;
+    }
+    let mut assumed = selection.dlq.clone();
+    assumed.name = archive.clone();
+    assumed.config = Arc::default();
+    assumed.state = crate::sample::StreamState::default();
+    for letter in &selection.letters {
+        let subject = destination(how, &selection.dlq.name, letter.subject.as_ref());
+        if let Some(taker) = subject.and_then(|subject| takers.get_mut(&subject))
+            && taker.is_none()
+        {
+            *taker = Some(archive.clone());
+        }
+    }
+    streams.insert(archive, assumed);
+}

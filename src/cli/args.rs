@@ -9,6 +9,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
+use super::dlq::DlqCommand;
 use super::lab::{DemoArgs, LabCommand};
 use crate::config::{Overrides, parse_duration};
 
@@ -63,6 +64,12 @@ pub enum Command {
     Snapshot(SnapshotArgs),
     /// One line and an exit code, as monitoring systems want them
     Check(CheckArgs),
+    /// Dead letters: replay them, put them aside, see who did
+    Dlq {
+        /// What to do
+        #[command(subcommand)]
+        command: DlqCommand,
+    },
     /// Show the resolved configuration and where each value is from
     Config(ConfigArgs),
     /// Watch a private pipeline with a made-up load, gone without a trace at the end
@@ -97,6 +104,7 @@ impl Command {
             Self::Watch(_) => "watch",
             Self::Snapshot(_) => "snapshot",
             Self::Check(_) => "check",
+            Self::Dlq { .. } => "dlq",
             Self::Config(_) => "config",
             Self::Demo(_) => "demo",
             Self::Lab { .. } => "lab",
@@ -113,6 +121,7 @@ impl Command {
             Self::Snapshot(args) => Some(&args.connection),
             Self::Check(args) => Some(&args.connection),
             Self::Config(args) => Some(&args.connection),
+            Self::Dlq { command } => Some(command.connection()),
             _ => None,
         }
     }

@@ -1,11 +1,13 @@
 //! Arguments, the log file, and the pages that only the command line has.
 
 mod args;
+mod dlq;
 mod lab;
 mod log;
 mod pages;
 
 pub use args::{CheckArgs, Cli, Command, ConfigArgs, ConnectionArgs, ConsoleArgs, SnapshotArgs, WatchArgs};
+pub use dlq::{AuditArgs, DlqCommand, FilterArgs, InDoubt, ReplayArgs};
 pub use lab::{DemoArgs, FaultArgs, LabCommand, LoadArgs, ScenarioArgs, UpArgs};
 pub use log::{LogError, start_log};
 pub use pages::{completions, config_page, man};

@@ -33,6 +33,18 @@ impl Surroundings<'_> {
             .or_else(|| Some(self.home?.join(".config")))
     }
 
+    /// The program's folder for journals and logs: `$XDG_STATE_HOME/hookwatch` if that is absolute,
+    /// else `~/.local/state/hookwatch`.
+    #[must_use]
+    pub fn state_folder(&self) -> Option<PathBuf> {
+        let folder = self
+            .variable("XDG_STATE_HOME")
+            .map(PathBuf::from)
+            .filter(|folder| folder.is_absolute())
+            .or_else(|| Some(self.home?.join(".local").join("state")))?;
+        Some(folder.join("hookwatch"))
+    }
+
     /// Where `hookwatch.toml` is looked for.
     #[must_use]
     pub fn config_file(&self) -> Option<PathBuf> {

@@ -3,6 +3,7 @@
 mod check;
 mod contract;
 pub mod fire;
+pub mod dlq;
 mod json;
 mod observe;
 mod perfdata;

@@ -10,5 +10,6 @@ mod cli;
 mod console;
 mod lab;
 mod layering;
+mod replay;
 mod support;
 mod terminal;

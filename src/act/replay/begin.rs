@@ -189,6 +189,12 @@ impl Run {
     /// Settles the letters in doubt as a person decided.
     async fn settle_doubts(&mut self, settlement: Option<crate::act::journal::Settlement>) -> Result<(), ReplayError> {
         let Some(settlement) = settlement else { return Ok(()) };
+        if settlement == crate::act::journal::Settlement::Drop {
+            let dlq = stream(&self.exchange, &self.begin.dlq).await?;
+            let archive = crate::act::plan::archive_of(&self.begin.dlq);
+            let made = crate::act::select::ensure_archive(&self.exchange, &dlq, &archive).await;
+            made.map_err(failed("make the archive"))?;
+        }
         let doubts: Vec<u64> = self.standings.which(|s| matches!(s.stand, Stand::Doubt(_))).collect();
         let records = doubts.into_iter().map(|letter| Record::Settled { letter, settlement }).collect();
         self.commit(records).await?;

@@ -90,12 +90,10 @@ impl Run {
             }
             let mut records = std::mem::take(&mut settled.records);
             records.extend(gone.into_iter().map(|letter| Record::Gone { letter }));
-            let entries = self.write_down(number, &ready, records).await?;
+            self.write_down(number, &ready, records).await?;
             self.lease.check()?;
             self.delete(std::mem::take(&mut settled.landed));
             self.collect_deletes(false).await?;
-            // A window that was written down is sent, even when the operator wants to end it now.
-            drop(entries);
             let exchange = self.exchange.clone();
             let answers = self.publish(&exchange, &ready).await;
             self.published += ready.len() as u64;

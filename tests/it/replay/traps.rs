@@ -1,0 +1,1 @@
+//! The traps of deduplication and of full streams.
