@@ -96,6 +96,8 @@ impl From<ApiError> for ExchangeError {
 pub const NO_MESSAGE: u64 = 10_037;
 /// JetStream error: the sequence to delete is not there.
 pub const NO_SEQUENCE: u64 = 10_043;
+/// JetStream error: a delete failed, for whatever reason.
+const DELETE_FAILED: u64 = 10_057;
 /// JetStream error: stream not found.
 pub const NO_STREAM: u64 = 10_059;
 /// JetStream error: wrong last sequence.
@@ -352,6 +354,10 @@ impl Exchange {
         match self.ask::<Done>(&path, &body).await {
             Ok(Done {}) => Ok(true),
             Err(error) if matches!(error.code(), Some(NO_MESSAGE | NO_SEQUENCE)) => Ok(false),
+            // The code stands for any failed delete; a store says in words that there is nothing.
+            Err(ExchangeError::Refused { code: DELETE_FAILED, .. }) if self.message(stream, sequence).await?.is_none() => {
+                Ok(false)
+            }
             Err(error) => Err(error),
         }
     }

@@ -7,7 +7,7 @@ use super::run::Run;
 use super::{Context, ReplayError, Report, Resume};
 use crate::act::bucket;
 use crate::act::exchange::{Exchange, ExchangeError};
-use crate::act::journal::{Begin, Record, Stand, Standings};
+use crate::act::journal::{Begin, Outcome, Record, Stand, Standings};
 use crate::act::lease::{self, Lease, Wanted};
 use crate::act::permit::Permit;
 use crate::act::plan::Plan;
@@ -45,11 +45,21 @@ pub async fn start(
         how: plan.how.clone(),
     };
     let selected = selection(plan);
-    let lease = Lease::take(&exchange, &wanted(&begin, &context, session), &context.clock).await?;
+    let claim = lease::look(&exchange, &plan.dlq).await?.map(|found| found.value);
+    refuse_unfinished(&context, &begin, claim.as_ref())?;
+    // The journal first: a lease without a journal could not be resumed.
     let mut journal = context.journals.create(&begin.replay)?;
     let mut records = vec![Record::Begin(Box::new(begin.clone()))];
     records.extend(selected.iter().cloned());
     let standings = Standings::of(&journal.commit(records).await?);
+    let lease = match Lease::take(&exchange, &wanted(&begin, &context, session), &context.clock).await {
+        Ok(lease) => lease,
+        Err(error) => {
+            let outcome = Outcome::Cancelled;
+            journal.commit(vec![Record::End { outcome }]).await?;
+            return Err(error.into());
+        }
+    };
     let mirror = Mirror::begin(&exchange, &begin, &selected).await?;
     let mut run = Run::new(context, exchange, journal, standings, begin, lease, mirror);
     run.to_end().await
@@ -110,6 +120,23 @@ pub async fn resume(dlq: &str, how: &Resume, permit: Permit, context: Context) -
     let mut run = Run::new(context, exchange, journal, standings, begin, lease, mirror);
     run.settle_doubts(how.in_doubt).await?;
     run.to_end().await
+}
+
+/// A bucket that was lost does not make us forget what we sent.
+fn refuse_unfinished(context: &Context, begin: &Begin, claim: Option<&lease::Claim>) -> Result<(), ReplayError> {
+    if claim.is_some() {
+        return Ok(());
+    }
+    let own = context.journals.of(&begin.dlq, begin.dlq_created)?;
+    let is_open = |standings: &&Standings| standings.outcome.is_none() && !standings.windows.is_empty();
+    match own.iter().find(is_open) {
+        None => Ok(()),
+        Some(standings) => Err(ReplayError::Unfinished {
+            dlq: text::safe(&begin.dlq).into_owned(),
+            landed: standings.counts().landed,
+            selected: standings.counts().selected,
+        }),
+    }
 }
 
 async fn stream(exchange: &Exchange, dlq: &str) -> Result<crate::sample::StreamReading, ReplayError> {

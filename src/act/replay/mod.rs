@@ -226,6 +226,16 @@ pub enum ReplayError {
     /// There is nothing to resume.
     #[error("resume: no replay of {0} was left unfinished → nothing to do")]
     NothingToResume(String),
+    /// A journal of ours was left unfinished, and the bucket knows nothing of it.
+    #[error("a replay of {dlq} was left unfinished: {landed} of {selected} published → go on with --resume")]
+    Unfinished {
+        /// The stream.
+        dlq: String,
+        /// Letters that landed.
+        landed: u64,
+        /// Letters in all.
+        selected: u64,
+    },
     /// The stream is another one now.
     #[error("resume: {0} was deleted and made anew since → its letters are gone, nothing can be resumed")]
     AnotherStream(String),
@@ -236,7 +246,7 @@ impl ReplayError {
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         match self {
-            Self::Refusal(_) | Self::NothingToResume(_) | Self::AnotherStream(_) => true,
+            Self::Refusal(_) | Self::NothingToResume(_) | Self::Unfinished { .. } | Self::AnotherStream(_) => true,
             Self::Lease(error) => !matches!(error, LeaseError::Lost(_)),
             Self::Journal(error) => matches!(error, JournalError::Busy(_) | JournalError::Damaged { .. }),
             Self::Connect(_) | Self::Exchange { .. } => false,
