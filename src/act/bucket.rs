@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::exchange::{Exchange, ExchangeError, NO_STREAM, PATIENCE, WRONG_LAST_SEQUENCE};
 use super::hash;
+use crate::base::time::Timestamp;
 
 /// The bucket.
 pub const BUCKET: &str = "hookwatch";
@@ -36,6 +37,8 @@ pub struct Revised<T> {
     pub value: T,
     /// Its revision.
     pub revision: u64,
+    /// When it was written, by the server's clock.
+    pub at: Option<Timestamp>,
 }
 
 /// Makes the bucket where it is missing.
@@ -99,6 +102,7 @@ pub async fn get<T: for<'a> Deserialize<'a>>(
     Ok(Some(Revised {
         value,
         revision: found.sequence,
+        at: found.at,
     }))
 }
 

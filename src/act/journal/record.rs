@@ -113,8 +113,16 @@ pub struct Window {
     pub server_id: String,
     /// Who sends it: `user@host`. Another machine's clock is not ours.
     pub who: Arc<str>,
+    /// How old it was, by the server's clock, when another operator took it over, milliseconds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub age_ms: u64,
     /// The streams that it goes to.
     pub targets: BTreeMap<Arc<str>, TargetMark>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(value: &u64) -> bool {
+    *value == 0
 }
 
 /// A letter that is about to be sent.

@@ -230,6 +230,12 @@ impl Standings {
         self.order.iter().filter(is_wanted).copied()
     }
 
+    /// Whether the whole selection is there. Nothing is sent before it is.
+    #[must_use]
+    pub fn is_begun(&self) -> bool {
+        self.begin.as_ref().is_some_and(|begin| begin.count == self.letters.len() as u64)
+    }
+
     /// The number of the next window.
     #[must_use]
     pub fn next_window(&self) -> u64 {
@@ -267,6 +273,7 @@ mod tests {
             letters: 1,
             server_id: "S".into(),
             who: "ann@a".into(),
+            age_ms: 0,
             targets: BTreeMap::new(),
         }))
     }

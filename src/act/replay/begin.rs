@@ -7,11 +7,12 @@ use super::run::Run;
 use super::{Context, ReplayError, Report, Resume};
 use crate::act::bucket;
 use crate::act::exchange::{Exchange, ExchangeError};
-use crate::act::journal::{Begin, Outcome, Record, Stand, Standings};
+use crate::act::journal::{Begin, Entry, Outcome, Record, Stand, Standings};
 use crate::act::lease::{self, Lease, Wanted};
 use crate::act::permit::Permit;
 use crate::act::plan::Plan;
 use crate::base::text;
+use crate::base::time::{Timestamp, since};
 
 /// Replays what a plan holds.
 ///
@@ -80,7 +81,7 @@ pub async fn resume(dlq: &str, how: &Resume, permit: Permit, context: Context) -
     let session: Arc<str> = uuid::Uuid::new_v4().simple().to_string().into();
     let own = context.journals.of(dlq, created)?;
     let claim = lease::look(&exchange, dlq).await?.map(|found| found.value);
-    let is_open = |standings: &&Standings| standings.outcome.is_none();
+    let is_open = |standings: &&Standings| standings.outcome.is_none() && standings.is_begun();
     let own = own.iter().rfind(is_open).and_then(|standings| standings.begin.clone());
     // Another operator's replay is newer than any journal of ours.
     let own = own.filter(|begin| claim.as_ref().is_none_or(|claim| claim.replay == begin.replay && claim.holder == context.who));
@@ -92,10 +93,16 @@ pub async fn resume(dlq: &str, how: &Resume, permit: Permit, context: Context) -
         }
         (_, Some(typed)) => {
             let claim = claim.filter(|claim| !claim.is_free()).ok_or_else(nothing)?;
-            let mut wanted = wanted_for(claim.replay.clone(), dlq, created, &context, session.clone());
+            let wanted = wanted_for(claim.replay.clone(), dlq, created, &context, session.clone());
             let lease = Lease::take_over(&exchange, &wanted, typed, &context.clock).await?;
-            let (mut begin, mut records, window) = mirror::read(&exchange, dlq).await?;
-            wanted.replay.clone_from(&begin.replay);
+            let taken_at = lease::look(&exchange, dlq).await?.and_then(|found| found.at);
+            let mirror::Copy {
+                mut begin,
+                mut records,
+                mut window,
+                at,
+            } = mirror::read(&exchange, dlq).await?;
+            date(&mut window, at.zip(taken_at), &context);
             // Its own name: the other operator's journal may lie in the same folder.
             let name = format!("{}-{}", begin.replay, lease.epoch());
             records.extend(window.into_iter().map(|entry| entry.record));
@@ -120,6 +127,17 @@ pub async fn resume(dlq: &str, how: &Resume, permit: Permit, context: Context) -
     let mut run = Run::new(context, exchange, journal, standings, begin, lease, mirror);
     run.settle_doubts(how.in_doubt).await?;
     run.to_end().await
+}
+
+/// Two times by one clock, the server's, say how old a window is, whosever clock it bears.
+fn date(window: &mut [Entry], sent_and_taken: Option<(Timestamp, Timestamp)>, context: &Context) {
+    let Some((sent, taken)) = sent_and_taken.filter(|(sent, taken)| sent <= taken) else { return };
+    for entry in window {
+        if let Record::Window(window) = &mut entry.record {
+            window.who.clone_from(&context.who);
+            window.age_ms = u64::try_from(since(sent, taken).as_millis()).unwrap_or(u64::MAX / 2);
+        }
+    }
 }
 
 /// A bucket that was lost does not make us forget what we sent.

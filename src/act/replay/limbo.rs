@@ -92,7 +92,7 @@ impl Run {
         let is_within = |run: &Self| {
             let Some(above) = same_stream else { return false };
             let leader = above.now.cluster.as_ref().and_then(|cluster| cluster.leader.clone());
-            let age = since(window.at, run.context.clock.now().at);
+            let age = since(window.at, run.context.clock.now().at) + Duration::from_millis(window.window.age_ms);
             let remembered = above.now.config.duplicate_window.saturating_sub(SAFETY);
             window.window.server_id == run.exchange.server_id()
                 && leader == mark.leader

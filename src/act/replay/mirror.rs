@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::act::bucket::{self, BucketError};
 use crate::act::exchange::Exchange;
 use crate::act::journal::{Begin, Entry, Record, Stand, Standings};
+use crate::base::time::Timestamp;
 
 /// Letters in a part of the selection: well below the server's limit of a message.
 pub(super) const PART: usize = 5_000;
@@ -142,11 +143,24 @@ impl Mirror {
     }
 }
 
-/// A replay as its copy tells it: the records of a journal.
+/// A replay as its copy tells it.
+#[derive(Debug)]
+pub(super) struct Copy {
+    /// What it is.
+    pub(super) begin: Begin,
+    /// The records of a journal, but for the last window.
+    pub(super) records: Vec<Record>,
+    /// The last window.
+    pub(super) window: Vec<Entry>,
+    /// When that was written, by the server's clock.
+    pub(super) at: Option<Timestamp>,
+}
+
+/// Reads a replay's copy.
 ///
 /// # Errors
 /// When there is none, or it is not whole.
-pub(super) async fn read(exchange: &Exchange, dlq: &str) -> Result<(Begin, Vec<Record>, Vec<Entry>), BucketError> {
+pub(super) async fn read(exchange: &Exchange, dlq: &str) -> Result<Copy, BucketError> {
     let missing = |what: &str| BucketError::Unknown(format!("{what} of the replay is missing"));
     let head = bucket::get::<Head>(exchange, &bucket::key("replay", dlq)).await?;
     let Head { begin, parts } = head.ok_or_else(|| missing("the description"))?.value;
@@ -160,8 +174,14 @@ pub(super) async fn read(exchange: &Exchange, dlq: &str) -> Result<(Begin, Vec<R
         records.push(part.record);
     }
     let standpoint = bucket::get::<Standpoint>(exchange, &bucket::key("window", dlq)).await?;
+    let at = standpoint.as_ref().and_then(|found| found.at);
     let Some(standpoint) = standpoint.map(|found| found.value).filter(|found| found.replay == begin.replay) else {
-        return Ok((begin, records, Vec::new()));
+        return Ok(Copy {
+            begin,
+            records,
+            window: Vec::new(),
+            at: None,
+        });
     };
     let letters = records.iter().flat_map(|record| match record {
         Record::Selected { letters, .. } => letters.as_slice(),
@@ -180,5 +200,10 @@ pub(super) async fn read(exchange: &Exchange, dlq: &str) -> Result<(Begin, Vec<R
     records.extend(landed);
     // What did not land says so after what was taken for landed.
     records.extend(standpoint.exceptions);
-    Ok((begin, records, standpoint.window))
+    Ok(Copy {
+        begin,
+        records,
+        window: standpoint.window,
+        at,
+    })
 }

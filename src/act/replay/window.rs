@@ -107,7 +107,9 @@ impl Run {
             }
             for record in &settled.records {
                 if let Record::Landed { letter, stored: Some(stored), .. } = record
-                    && let Some(one) = ready.iter().find(|one| one.intent.letter == *letter)
+                    && let Ok(at) = ready.binary_search_by_key(letter, |one| one.intent.letter)
+                    && let Some(one) = ready.get(at)
+                    && self.how_of(*letter).purpose == Purpose::Replay
                 {
                     self.follow.published(&one.intent.stream, *stored, &one.intent.id);
                 }
@@ -230,6 +232,7 @@ impl Run {
                 letters: ready.len() as u64,
                 server_id: self.exchange.server_id(),
                 who: self.context.who.clone(),
+                age_ms: 0,
                 targets,
             }));
         }
