@@ -4,6 +4,8 @@
 mod console;
 #[path = "main/dlq.rs"]
 mod dlq;
+#[path = "main/fire.rs"]
+mod fire;
 #[path = "main/lab.rs"]
 mod lab;
 
@@ -136,6 +138,7 @@ impl Program<'_> {
             Some(Command::Snapshot(args)) => self.snapshot(&cli, args),
             Some(Command::Check(args)) => self.check(&cli, args),
             Some(Command::Dlq { command }) => self.dlq(&cli, command),
+            Some(Command::Fire(args)) => self.fire(&cli, args),
             Some(Command::Config(args)) => self.config(&cli, args),
             Some(Command::Demo(args)) => self.demo(&cli, args),
             Some(Command::Lab { command }) => self.lab(&cli, command),

@@ -83,7 +83,12 @@ impl AuditLog {
             if let Some(folder) = self.path.parent() {
                 fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
             }
-            let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&self.path)?;
+            let mut file = OpenOptions::new()
+                .read(true)
+                .append(true)
+                .create(true)
+                .mode(0o600)
+                .open(&self.path)?;
             // Another replay may write at the same time.
             flock(&file, FlockOperation::LockExclusive)?;
             let mut bytes = Vec::new();

@@ -68,14 +68,18 @@ pub async fn ensure(exchange: &Exchange, replicas: u32) -> Result<(), ExchangeEr
         "allow_rollup_hdrs": true,
         "deny_delete": true,
     });
-    exchange.ask::<serde::de::IgnoredAny>(&format!("STREAM.CREATE.{STREAM}"), &config).await?;
+    exchange
+        .ask::<serde::de::IgnoredAny>(&format!("STREAM.CREATE.{STREAM}"), &config)
+        .await?;
     Ok(())
 }
 
 /// A key of a DLQ: streams' names may hold what keys may not.
 #[must_use]
 pub fn key(kind: &str, dlq: &str) -> String {
-    let plain = dlq.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    let plain = dlq
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
     if plain {
         format!("{kind}.{dlq}")
     } else {

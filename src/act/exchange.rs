@@ -224,12 +224,7 @@ impl Exchange {
     ///
     /// # Errors
     /// When it could not be sent, with the certainty that it was not.
-    pub async fn send(
-        &self,
-        subject: String,
-        headers: HeaderMap,
-        payload: Bytes,
-    ) -> Result<Answer<'_>, ExchangeError> {
+    pub async fn send(&self, subject: String, headers: HeaderMap, payload: Bytes) -> Result<Answer<'_>, ExchangeError> {
         if let Some(reason) = self.lost() {
             return Err(ExchangeError::Unsent(format!("connection lost: {reason}")));
         }
@@ -244,7 +239,9 @@ impl Exchange {
         };
         let reply = format!("{}.{number}", self.inbox);
         let client = &self.api.link().client;
-        let sent = client.publish_with_reply_and_headers(subject, reply, headers, payload).await;
+        let sent = client
+            .publish_with_reply_and_headers(subject, reply, headers, payload)
+            .await;
         sent.map_err(|error| ExchangeError::Unsent(error.to_string()))?;
         Ok(answer)
     }
@@ -258,8 +255,14 @@ impl Exchange {
         path: &str,
         body: &serde_json::Value,
     ) -> Result<T, ExchangeError> {
-        let payload = if body.is_null() { Bytes::new() } else { body.to_string().into() };
-        let answer = self.send(format!("{}.{path}", self.prefix), HeaderMap::new(), payload).await?;
+        let payload = if body.is_null() {
+            Bytes::new()
+        } else {
+            body.to_string().into()
+        };
+        let answer = self
+            .send(format!("{}.{path}", self.prefix), HeaderMap::new(), payload)
+            .await?;
         read(&answer.wait(PATIENCE).await?)
     }
 
@@ -355,9 +358,9 @@ impl Exchange {
             Ok(Done {}) => Ok(true),
             Err(error) if matches!(error.code(), Some(NO_MESSAGE | NO_SEQUENCE)) => Ok(false),
             // The code stands for any failed delete; a store says in words that there is nothing.
-            Err(ExchangeError::Refused { code: DELETE_FAILED, .. }) if self.message(stream, sequence).await?.is_none() => {
-                Ok(false)
-            }
+            Err(ExchangeError::Refused {
+                code: DELETE_FAILED, ..
+            }) if self.message(stream, sequence).await?.is_none() => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -453,7 +456,10 @@ fn checked(stream: &str) -> Result<&str, ExchangeError> {
     if is_name(stream) {
         Ok(stream)
     } else {
-        Err(ExchangeError::Unsent(format!("{:?} is no valid name", text::safe(stream))))
+        Err(ExchangeError::Unsent(format!(
+            "{:?} is no valid name",
+            text::safe(stream)
+        )))
     }
 }
 
@@ -512,7 +518,11 @@ mod tests {
             description: String::new(),
             code: NO_MESSAGE,
         };
-        for settled in [refused, ExchangeError::NoResponders("s".into()), ExchangeError::Unsent("x".into())] {
+        for settled in [
+            refused,
+            ExchangeError::NoResponders("s".into()),
+            ExchangeError::Unsent("x".into()),
+        ] {
             assert!(!settled.is_open());
         }
     }

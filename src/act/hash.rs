@@ -26,13 +26,17 @@ mod tests {
 
     #[test]
     fn a_replay_id_names_one_letter_and_one_attempt() {
-        let id = |dlq, second, sequence, attempt| {
-            replay_id(dlq, Timestamp::from_second(second).unwrap(), sequence, attempt)
-        };
+        let id =
+            |dlq, second, sequence, attempt| replay_id(dlq, Timestamp::from_second(second).unwrap(), sequence, attempt);
         let first = id("dlq", 1, 7, 1);
         assert_eq!(first, id("dlq", 1, 7, 1));
         assert_eq!(first.len(), 32);
-        for other in [id("dlq2", 1, 7, 1), id("dlq", 2, 7, 1), id("dlq", 1, 8, 1), id("dlq", 1, 7, 2)] {
+        for other in [
+            id("dlq2", 1, 7, 1),
+            id("dlq", 2, 7, 1),
+            id("dlq", 1, 8, 1),
+            id("dlq", 1, 7, 2),
+        ] {
             assert_ne!(first, other);
         }
     }

@@ -204,7 +204,9 @@ impl Lease {
             Some(found) if found.value.replay == wanted.replay && found.value.holder == wanted.holder => {
                 Self::claim(exchange, wanted, found.value.epoch, found.revision, clock).await
             }
-            Some(found) if found.value.is_free() => Self::claim(exchange, wanted, found.value.epoch + 1, found.revision, clock).await,
+            Some(found) if found.value.is_free() => {
+                Self::claim(exchange, wanted, found.value.epoch + 1, found.revision, clock).await
+            }
             Some(found) => Err(LeaseError::Held(Box::new(found.value))),
         }
     }
@@ -332,7 +334,9 @@ impl Lease {
         }
         let now = self.clock.now();
         if now.mono >= fence.mono || now.at >= fence.wall {
-            return Err(LeaseError::Lost("it could not be renewed in time, or this process stood still".to_owned()));
+            return Err(LeaseError::Lost(
+                "it could not be renewed in time, or this process stood still".to_owned(),
+            ));
         }
         Ok(())
     }

@@ -12,3 +12,4 @@ pub mod permit;
 pub mod plan;
 pub mod replay;
 pub mod select;
+pub mod trace;

@@ -54,7 +54,9 @@ pub struct Confirmed<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The profile is read-only, or writing was not asked for.
-    #[error("{action}: the profile {profile:?} is read-only → change read_only in the configuration, or use another profile")]
+    #[error(
+        "{action}: the profile {profile:?} is read-only → change read_only in the configuration, or use another profile"
+    )]
     ReadOnly {
         /// What was asked for.
         action: &'static str,
@@ -156,7 +158,10 @@ impl Gate {
         let action = asked.action;
         let profile = || text::safe(&self.profile).into_owned();
         if self.read_only {
-            return Err(Refusal::ReadOnly { action, profile: profile() });
+            return Err(Refusal::ReadOnly {
+                action,
+                profile: profile(),
+            });
         }
         if !self.is_open(now) {
             return Err(Refusal::Locked { action });
@@ -172,12 +177,20 @@ impl Gate {
             });
         }
         if self.protected && asked.is_load {
-            return Err(Refusal::NoLoad { action, profile: profile() });
+            return Err(Refusal::NoLoad {
+                action,
+                profile: profile(),
+            });
         }
         if self.protected && confirmed.profile != Some(&*self.profile) {
-            return Err(Refusal::Protected { action, profile: profile() });
+            return Err(Refusal::Protected {
+                action,
+                profile: profile(),
+            });
         }
-        Ok(Permit { plan: asked.plan.into() })
+        Ok(Permit {
+            plan: asked.plan.into(),
+        })
     }
 }
 
@@ -240,8 +253,14 @@ mod tests {
     fn nothing_needs_no_permit() {
         let gate = Gate::new(&profile(false, false), Write::Asked);
         let none = Asked { count: 0, ..ASKED };
-        let confirmed = Confirmed { count: Some(0), profile: None };
-        assert!(matches!(gate.permit(none, confirmed, Duration::ZERO), Err(Refusal::Nothing { .. })));
+        let confirmed = Confirmed {
+            count: Some(0),
+            profile: None,
+        };
+        assert!(matches!(
+            gate.permit(none, confirmed, Duration::ZERO),
+            Err(Refusal::Nothing { .. })
+        ));
     }
 
     #[test]
@@ -252,8 +271,13 @@ mod tests {
             assert_eq!(ask(&profile, Write::Asked, confirmed).is_ok(), given, "{name:?}");
         }
         let load = Asked { is_load: true, ..ASKED };
-        let confirmed = Confirmed { profile: Some("prod"), ..THREE };
-        let error = Gate::new(&profile, Write::Asked).permit(load, confirmed, Duration::ZERO).unwrap_err();
+        let confirmed = Confirmed {
+            profile: Some("prod"),
+            ..THREE
+        };
+        let error = Gate::new(&profile, Write::Asked)
+            .permit(load, confirmed, Duration::ZERO)
+            .unwrap_err();
         assert!(matches!(error, Refusal::NoLoad { .. }));
     }
 

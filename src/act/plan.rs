@@ -169,7 +169,9 @@ pub struct Planned {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     /// Letters that nobody says the subject of.
-    #[error("plan: {count} letters do not say which subject they came from (first: {first}) → give --to-subject, or leave them out")]
+    #[error(
+        "plan: {count} letters do not say which subject they came from (first: {first}) → give --to-subject, or leave them out"
+    )]
     NoSubject {
         /// How many.
         count: u64,
@@ -180,7 +182,9 @@ pub enum PlanError {
     #[error("plan: no stream takes the subject {0} → create one, or give --to-subject")]
     NoStream(String),
     /// The letters would land where they lie.
-    #[error("plan: the subject {subject} belongs to {stream}, which is the dead letter stream itself → give --to-subject")]
+    #[error(
+        "plan: the subject {subject} belongs to {stream}, which is the dead letter stream itself → give --to-subject"
+    )]
     Itself {
         /// The subject.
         subject: String,
@@ -188,10 +192,14 @@ pub enum PlanError {
         stream: String,
     },
     /// Letters cannot be deleted after they landed.
-    #[error("plan: {0} refuses to delete messages, so that replayed letters would stay → allow deletes, or export and import instead")]
+    #[error(
+        "plan: {0} refuses to delete messages, so that replayed letters would stay → allow deletes, or export and import instead"
+    )]
     NoDelete(String),
     /// The target would evict waiting webhooks.
-    #[error("plan: {stream} has room for {headroom} more messages and discards the oldest beyond that, and the plan holds {count} → wait until it drains, narrow the filter, or use --max {headroom}")]
+    #[error(
+        "plan: {stream} has room for {headroom} more messages and discards the oldest beyond that, and the plan holds {count} → wait until it drains, narrow the filter, or use --max {headroom}"
+    )]
     NoRoom {
         /// The stream.
         stream: String,
@@ -201,7 +209,9 @@ pub enum PlanError {
         count: u64,
     },
     /// A stream without an identity.
-    #[error("plan: the server does not say when {0} was created, so that it could not be told from another of its name → check its configuration")]
+    #[error(
+        "plan: the server does not say when {0} was created, so that it could not be told from another of its name → check its configuration"
+    )]
     NoIdentity(String),
     /// An edited replay of several letters.
     #[error("plan: another payload was given for {0} letters → an edited replay takes one letter: give --ids")]
@@ -313,7 +323,11 @@ fn choose(selection: &Selection, max: Option<u64>) -> (Vec<&Candidate>, LeftOut)
 /// Where each letter goes.
 fn route(chosen: &[&Candidate], dlq: &StreamReading, how: &How, takers: &Takers) -> Result<Vec<Planned>, PlanError> {
     let subject_of = |letter: &Candidate| destination(how, &dlq.name, letter.subject.as_ref());
-    let without: Vec<u64> = chosen.iter().filter(|l| subject_of(l).is_none()).map(|l| l.sequence).collect();
+    let without: Vec<u64> = chosen
+        .iter()
+        .filter(|l| subject_of(l).is_none())
+        .map(|l| l.sequence)
+        .collect();
     if let Some(first) = without.first() {
         return Err(PlanError::NoSubject {
             count: without.len() as u64,
@@ -403,7 +417,11 @@ fn headroom(stream: &StreamReading) -> Option<u64> {
     let (config, state) = (&stream.config, &stream.state);
     let by_count = config.max_msgs.map(|max| max.saturating_sub(state.messages));
     let by_subject = config.max_msgs_per_subject.map(|max| {
-        let fullest = if state.num_subjects == Some(0) { 0 } else { state.messages };
+        let fullest = if state.num_subjects == Some(0) {
+            0
+        } else {
+            state.messages
+        };
         max.saturating_sub(fullest)
     });
     let by_bytes = config.max_bytes.map(|max| {
@@ -420,7 +438,10 @@ fn risks(selection: &Selection, chosen: &[&Candidate], targets: &[PlannedTarget]
         .iter()
         .filter(|letter| {
             let age = letter.stored_at.map(|at| crate::base::time::since(at, selection.now));
-            let has_id = letter.headers.iter().any(|name| name.eq_ignore_ascii_case("Nats-Msg-Id"));
+            let has_id = letter
+                .headers
+                .iter()
+                .any(|name| name.eq_ignore_ascii_case("Nats-Msg-Id"));
             has_id && age.is_some_and(|age| age < window)
         })
         .count();

@@ -18,10 +18,15 @@ const AT_ONCE: usize = 4_096;
 /// # Errors
 /// When the journals cannot be read.
 pub fn replayed_before(journals: &Folder, dlq: &StreamReading) -> Result<BTreeMap<u64, Arc<str>>, JournalError> {
-    let Some(created) = dlq.created else { return Ok(BTreeMap::new()) };
+    let Some(created) = dlq.created else {
+        return Ok(BTreeMap::new());
+    };
     let mut known = BTreeMap::new();
     for standings in journals.of(&dlq.name, created)? {
-        let landed = standings.letters.iter().filter(|(_, s)| matches!(s.stand, Stand::Landed | Stand::Deleted));
+        let landed = standings
+            .letters
+            .iter()
+            .filter(|(_, s)| matches!(s.stand, Stand::Landed | Stand::Deleted));
         known.extend(landed.map(|(letter, standing)| (*letter, standing.hash.clone())));
     }
     Ok(known)
@@ -84,7 +89,9 @@ pub async fn targets(
     let mut takers = Takers::new();
     let mut streams = BTreeMap::new();
     for letter in &selection.letters {
-        let Some(subject) = destination(how, &selection.dlq.name, letter.subject.as_ref()) else { continue };
+        let Some(subject) = destination(how, &selection.dlq.name, letter.subject.as_ref()) else {
+            continue;
+        };
         if takers.contains_key(&subject) {
             continue;
         }
@@ -102,7 +109,11 @@ pub async fn targets(
 /// The size of a message: payload and headers.
 #[must_use]
 pub fn size(letter: &super::exchange::Stored) -> u64 {
-    let headers: usize = letter.headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+    let headers: usize = letter
+        .headers
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + 4)
+        .sum();
     (letter.payload.len() + headers) as u64
 }
 
@@ -142,7 +153,9 @@ pub async fn ensure_archive(exchange: &Exchange, dlq: &StreamReading, archive: &
         "max_bytes": -1,
         "num_replicas": dlq.config.replicas.max(1),
     });
-    exchange.ask::<serde::de::IgnoredAny>(&format!("STREAM.CREATE.{archive}"), &config).await?;
+    exchange
+        .ask::<serde::de::IgnoredAny>(&format!("STREAM.CREATE.{archive}"), &config)
+        .await?;
     Ok(())
 }
 

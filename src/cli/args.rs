@@ -10,6 +10,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::dlq::DlqCommand;
+use super::fire::FireArgs;
 use super::lab::{DemoArgs, LabCommand};
 use crate::config::{Overrides, parse_duration};
 
@@ -70,6 +71,8 @@ pub enum Command {
         #[command(subcommand)]
         command: DlqCommand,
     },
+    /// Fire signed test webhooks, and follow them through
+    Fire(Box<FireArgs>),
     /// Show the resolved configuration and where each value is from
     Config(ConfigArgs),
     /// Watch a private pipeline with a made-up load, gone without a trace at the end
@@ -105,6 +108,7 @@ impl Command {
             Self::Snapshot(_) => "snapshot",
             Self::Check(_) => "check",
             Self::Dlq { .. } => "dlq",
+            Self::Fire(_) => "fire",
             Self::Config(_) => "config",
             Self::Demo(_) => "demo",
             Self::Lab { .. } => "lab",
@@ -120,6 +124,7 @@ impl Command {
             Self::Watch(args) => Some(&args.connection),
             Self::Snapshot(args) => Some(&args.connection),
             Self::Check(args) => Some(&args.connection),
+            Self::Fire(args) => Some(&args.connection),
             Self::Config(args) => Some(&args.connection),
             Self::Dlq { command } => Some(command.connection()),
             _ => None,

@@ -2,12 +2,14 @@
 
 mod args;
 mod dlq;
+mod fire;
 mod lab;
 mod log;
 mod pages;
 
 pub use args::{CheckArgs, Cli, Command, ConfigArgs, ConnectionArgs, ConsoleArgs, SnapshotArgs, WatchArgs};
 pub use dlq::{AuditArgs, DlqCommand, FilterArgs, InDoubt, ReplayArgs};
+pub use fire::{BatchArg, FireArgs};
 pub use lab::{DemoArgs, FaultArgs, LabCommand, LoadArgs, ScenarioArgs, UpArgs};
 pub use log::{LogError, start_log};
 pub use pages::{completions, config_page, man};

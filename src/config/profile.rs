@@ -38,6 +38,8 @@ pub struct Profile {
     pub families: Families,
     /// When to raise an alarm.
     pub thresholds: Thresholds,
+    /// Test webhooks: where they go, how they are signed and followed.
+    pub fire: Fire,
     /// Knows every secret of this profile.
     pub redactor: Redactor,
 }
@@ -58,6 +60,7 @@ impl Profile {
             pipeline: Pipeline::default(),
             families: Families::default(),
             thresholds: Thresholds::default(),
+            fire: Fire::default(),
             redactor: Redactor::default(),
         }
     }
@@ -67,6 +70,46 @@ impl Profile {
     pub fn is_empty(&self) -> bool {
         self.nats.is_none() && self.targets.is_empty() && self.postgres.is_none()
     }
+}
+
+/// Test webhooks. Keys are looked up when something is fired, not before: whoever only watches
+/// need not have them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fire {
+    /// Where they go; `{provider}` in it stands for the template's provider. Without credentials.
+    pub url: Option<String>,
+    /// Hosts, or beginnings of URLs, that need no confirmation, besides [`Fire::url`]'s own.
+    pub allow: Vec<String>,
+    /// By provider, where its signing key is.
+    pub secrets: BTreeMap<String, SecretPlace>,
+    /// By provider, another scheme than its template's.
+    pub schemes: BTreeMap<String, String>,
+    /// How one is followed.
+    pub trace: TraceSettings,
+}
+
+/// Where a secret is; never the secret itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretPlace {
+    /// In an environment variable of this name.
+    Variable(String),
+    /// In this file; its last line end does not count.
+    File(PathBuf),
+}
+
+/// How a test webhook is found again on its way. What is not set has the reference pipeline's form.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TraceSettings {
+    /// The message's header that holds the webhook's id, whole or after a prefix.
+    pub header: Option<String>,
+    /// A `JSONPath` to the id in the message's payload.
+    pub path: Option<String>,
+    /// A `JSONPath` to the stream sequence in the gateway's answer.
+    pub sequence: Option<String>,
+    /// The query that finds the row: `$1` is the id, `$2` the stream sequence.
+    pub query: Option<String>,
+    /// How long the whole way may take.
+    pub within: Option<Duration>,
 }
 
 /// The names of a pipeline's parts.

@@ -67,6 +67,7 @@ section! {
         metrics: MetricsField,
         postgres: Nested<PostgresSection>,
         thresholds: Nested<ThresholdsSection>,
+        fire: Nested<FireSection>,
     }
 }
 
@@ -180,6 +181,64 @@ section! {
         worker_inactive: Key<Duration>,
         error_ratio: Key<f64>,
         headroom: Key<f64>,
+    }
+}
+
+section! {
+    /// Test webhooks.
+    FireSection {
+        url: Key<String>,
+        allow: Key<Vec<String>>,
+        secrets: BTreeMap<String, SecretField>,
+        schemes: BTreeMap<String, Key<String>>,
+        trace: Nested<TraceSection>,
+    }
+}
+
+section! {
+    /// How a test webhook is followed.
+    TraceSection {
+        header: Key<String>,
+        path: Key<String>,
+        sequence: Key<String>,
+        query: Key<String>,
+        within: Key<Duration>,
+    }
+}
+
+section! {
+    /// Where a secret is.
+    SecretSection {
+        env: Key<String>,
+        file: Key<String>,
+    }
+}
+
+/// A secret that must stand elsewhere.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SecretField {
+    pub(super) section: SecretSection,
+    pub(super) origin: Option<Origin>,
+}
+
+impl Field for SecretField {
+    fn read(reader: &mut Reader, path: &str, value: Spanned<DeValue<'_>>) -> Self {
+        let span = value.span();
+        if !matches!(value.get_ref(), DeValue::Table(_)) {
+            // What stands there may be the secret: it is not quoted.
+            let what = format!("`{}` does not take a secret in clear", text::safe(path));
+            let next = "write { env = \"VARIABLE\" } or { file = \"PATH\" }".to_owned();
+            reader.problem(&span, what, next);
+            return Self::default();
+        }
+        Self {
+            origin: Some(reader.origin(&span)),
+            section: Nested::<SecretSection>::read(reader, path, value).0,
+        }
+    }
+
+    fn keys(path: &str, out: &mut Vec<String>) {
+        SecretSection::section_keys(path, out);
     }
 }
 

@@ -16,7 +16,7 @@ use super::theme::{Role, Theme};
 use super::ui::{FLASH, Flash, RANGES, Ui};
 use super::widget::time::Zone;
 use crate::base::time::Moment;
-use crate::model::{Health, Histories, Model, Settings, Severity, View};
+use crate::model::{Histories, Model, Settings, Severity, View};
 use crate::sample::{Envelope, Interest};
 
 /// The smallest screen that can be drawn, columns and rows.
@@ -180,11 +180,10 @@ impl App {
         self.scene().view
     }
 
-    /// Whether a source has yet to answer for the first time.
+    /// Whether something happened that should be shown before the next full second.
     #[must_use]
-    pub fn is_connecting(&self) -> bool {
-        let sources = &self.picture.parts().0.sources;
-        sources.is_empty() || sources.iter().any(|source| source.state == Health::Connecting)
+    pub fn has_news(&self) -> bool {
+        matches!(&self.picture, Picture::Live(model) if model.has_news())
     }
 
     /// Shows a message in place of the key line for a few seconds.

@@ -18,9 +18,10 @@ use super::screen::Badge;
 use super::terminal::{Terminal, TerminalError};
 use super::theme::colour::Depth;
 use super::theme::{Library, Theme, ThemeError};
-use crate::base::time::{Moment, SharedClock};
+use crate::base::time::SharedClock;
 use crate::model::{Settings, Severity};
 use crate::sample::{Envelope, Interest};
+use crate::session::Ticker;
 
 /// What the console needs.
 #[derive(Debug)]
@@ -81,18 +82,15 @@ pub enum Error {
     Signals(io::Error),
 }
 
-/// The shortest time between two frames: a key is on screen within 16 ms, and no flood of
-/// events draws more than 60 frames a second. Without input there is one a second.
+/// The shortest time between two frames: no flood of data draws more than 60 frames a second.
+/// Without input there is one a second.
 const FRAME: Duration = Duration::from_millis(16);
+
+/// The same after a key or a click, whose effect a person waits for.
+const ANSWER: Duration = Duration::from_millis(4);
 
 /// Envelopes that are taken in before anything else has its turn.
 const BATCH: usize = 256;
-
-/// For how long after the start figures are worked out often, and how often.
-const QUICK: (Duration, Duration) = (Duration::from_secs(2), Duration::from_millis(250));
-
-/// At first, while a source has yet to answer, what arrives is shown this soon.
-const FIRST: Duration = Duration::from_millis(50);
 
 /// How long to wait for being stopped before the terminal is taken again: where no shell
 /// controls jobs, nobody stops us.
@@ -123,12 +121,12 @@ pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, E
     let mut input = EventStream::new();
     let mut batch = Vec::with_capacity(BATCH);
     let mut drawn = Drawn::default();
-    let (mut tick_at, mut frame_at, mut dirty) = (Duration::ZERO, Duration::ZERO, true);
+    let mut ticker = Ticker::new(clock.now());
+    let (mut frame_at, mut answer_at, mut dirty) = (Duration::ZERO, Duration::ZERO, true);
     loop {
         let now = clock.now();
-        if now.mono >= tick_at {
+        if ticker.is_due(now) {
             update(&mut app, Msg::Tick(now), &drawn.hits);
-            tick_at = now.mono + until_tick(now);
             dirty = true;
         }
         if dirty && now.mono >= frame_at {
@@ -138,9 +136,9 @@ pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, E
                 let cursor = drawn.cursor;
                 (drawn, cursor)
             })?;
-            (frame_at, dirty) = (now.mono + FRAME, false);
+            (frame_at, answer_at, dirty) = (now.mono + FRAME, now.mono + ANSWER, false);
         }
-        let wake = if dirty { tick_at.min(frame_at) } else { tick_at };
+        let wake = if dirty { ticker.at().min(frame_at) } else { ticker.at() };
         let effects = tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(Exit::Stopped),
@@ -150,12 +148,12 @@ pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, E
             },
             event = input.next() => {
                 let event: Event = event.unwrap_or_else(|| Err(io::ErrorKind::UnexpectedEof.into())).map_err(Error::Input)?;
-                dirty = true;
+                (frame_at, dirty) = (frame_at.min(answer_at), true);
                 update(&mut app, Msg::Input(event), &drawn.hits)
             }
-            received = envelopes.recv_many(&mut batch, BATCH), if !envelopes.is_closed() || !envelopes.is_empty() => {
+            _ = envelopes.recv_many(&mut batch, BATCH), if !envelopes.is_closed() || !envelopes.is_empty() => {
                 batch.drain(..).for_each(|envelope| { update(&mut app, Msg::Data(envelope), &drawn.hits); });
-                if received > 0 && now.mono < QUICK.0 && app.is_connecting() { tick_at = tick_at.min(now.mono + FIRST); }
+                if app.has_news() { ticker.hurry(clock.now()); }
                 Vec::new()
             }
             () = tokio::time::sleep(wake.saturating_sub(clock.now().mono)) => Vec::new(),
@@ -239,18 +237,6 @@ fn resolve(library: &Library, first: &str, depth: Depth, charset: Charset) -> Re
         .collect()
 }
 
-/// Time until figures are worked out anew: at every full second of the wall clock, so that the
-/// clock on screen never skips one; 4 times a second at first.
-fn until_tick(now: Moment) -> Duration {
-    let into = Duration::from_nanos(u64::try_from(now.at.subsec_nanosecond()).unwrap_or(0));
-    let second = Duration::from_secs(1).saturating_sub(into);
-    if now.mono < QUICK.0 {
-        second.min(QUICK.1)
-    } else {
-        second
-    }
-}
-
 fn replace(known: &mut Interest, wanted: Interest) -> bool {
     let changed = *known != wanted;
     *known = wanted;
@@ -313,13 +299,6 @@ impl Signals {
 mod tests {
     use super::*;
 
-    fn moment(at: &str, mono: u64) -> Moment {
-        Moment {
-            at: at.parse().unwrap(),
-            mono: Duration::from_millis(mono),
-        }
-    }
-
     #[test]
     fn the_themes_of_a_folder_are_added_and_what_cannot_be_read_is_named() {
         let folder = tempfile::tempdir().unwrap();
@@ -338,25 +317,5 @@ mod tests {
             "{named:?}"
         );
         assert!(add_user_themes(&mut library, &folder.path().join("missing")).is_empty());
-    }
-
-    #[test]
-    fn figures_are_worked_out_at_full_seconds_and_four_times_a_second_at_first() {
-        assert_eq!(
-            until_tick(moment("2026-07-31T14:03:22.300Z", 9_000)),
-            Duration::from_millis(700)
-        );
-        assert_eq!(
-            until_tick(moment("2026-07-31T14:03:22Z", 9_000)),
-            Duration::from_secs(1)
-        );
-        assert_eq!(
-            until_tick(moment("2026-07-31T14:03:22.300Z", 500)),
-            Duration::from_millis(250)
-        );
-        assert_eq!(
-            until_tick(moment("2026-07-31T14:03:22.900Z", 500)),
-            Duration::from_millis(100)
-        );
     }
 }

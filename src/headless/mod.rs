@@ -2,8 +2,8 @@
 
 mod check;
 mod contract;
-pub mod fire;
 pub mod dlq;
+pub mod fire;
 mod json;
 mod observe;
 mod perfdata;

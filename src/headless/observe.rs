@@ -5,21 +5,30 @@ use std::time::Duration;
 use crate::base::time::SharedClock;
 use crate::model::{Health, Model, View};
 use crate::sample::SourceId;
-use crate::session::{Session, until_tick};
+use crate::session::{Session, Ticker};
 
 /// Feeds what the session's sources see into a model for `wait`, with the console's own ticks.
 pub async fn observe(mut session: Session, clock: &SharedClock, wait: Duration) -> Model {
     let mut model = Model::new(session.settings.clone(), session.started);
-    let end = clock.now().mono + wait;
+    let begun = clock.now();
+    let (mut ticker, end) = (Ticker::new(begun), begun.mono + wait);
     loop {
-        let mono = clock.now().mono;
-        if mono >= end {
+        let now = clock.now();
+        if now.mono >= end {
             break;
         }
-        let pause = until_tick(mono).min(end.saturating_sub(mono));
+        if ticker.is_due(now) {
+            model.advance(now);
+        }
+        let pause = ticker.at().min(end).saturating_sub(now.mono);
         tokio::select! {
-            Some(envelope) = session.envelopes.recv() => model.apply(&envelope),
-            () = tokio::time::sleep(pause) => model.advance(clock.now()),
+            Some(envelope) = session.envelopes.recv() => {
+                model.apply(&envelope);
+                if model.has_news() {
+                    ticker.hurry(clock.now());
+                }
+            }
+            () = tokio::time::sleep(pause) => {}
         }
     }
     // What has arrived by now belongs to this reading.

@@ -63,7 +63,9 @@ impl Program<'_> {
 
     /// `user@host`, as other operators see us.
     fn operator(&self) -> Arc<str> {
-        let user = ["USER", "LOGNAME"].into_iter().find_map(|name| self.surroundings.variable(name));
+        let user = ["USER", "LOGNAME"]
+            .into_iter()
+            .find_map(|name| self.surroundings.variable(name));
         let host = rustix::system::uname();
         let host = host.nodename().to_string_lossy();
         text::safe(&format!("{}@{host}", user.unwrap_or("unknown"))).into()

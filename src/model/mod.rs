@@ -185,6 +185,8 @@ impl Model {
             Sample::Heartbeats(reading) => self.database.beat(stamp, reading),
             Sample::Database(reading) => self.view.database = Some((**reading).clone()),
             Sample::Panel(reading) => self.database.panel(reading),
+            // No rule looks at it yet.
+            Sample::Canary(_) => {}
         }
     }
 
@@ -212,8 +214,15 @@ impl Model {
         Some(stream.span.begun)
     }
 
+    /// Whether a source has changed its state since figures were last worked out: news that
+    /// should not wait for the next full second.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        self.sources.have_turned()
+    }
+
     /// Works out every figure as of `now`, evaluates the verdicts and records the histories.
-    /// Called once a second, and 4 times a second in the first 2 s.
+    /// Called once a second, 4 times a second in the first 2 s, and soon after [`Model::has_news`].
     pub fn advance(&mut self, now: Moment) {
         let turns = self.sources.advance(now);
         self.hear_sources(turns, now);

@@ -77,6 +77,7 @@ pub(super) struct Turn {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Sources {
     tracks: BTreeMap<SourceId, Track>,
+    turned: bool,
     now: Duration,
 }
 
@@ -98,6 +99,7 @@ impl Sources {
     /// Takes a supervisor's report in.
     pub(super) fn report(&mut self, id: &SourceId, moment: Moment, report: &SourceReport) {
         let track = self.track(id, moment);
+        let turned = track.report.as_ref().is_none_or(|last| last.state != report.state);
         match report.state {
             SourceState::Ok => {
                 if track.failures > 0 {
@@ -117,6 +119,12 @@ impl Sources {
         }
         track.reported = moment.mono;
         track.report = Some(report.clone());
+        self.turned |= turned;
+    }
+
+    /// Whether a source has changed its state since the last judgement.
+    pub(super) fn have_turned(&self) -> bool {
+        self.turned
     }
 
     /// Notes that a source delivered data.
@@ -127,6 +135,7 @@ impl Sources {
     /// Judges every source as of `now`.
     pub(super) fn advance(&mut self, now: Moment) -> Vec<Turn> {
         self.now = now.mono;
+        self.turned = false;
         let mut turns = Vec::new();
         for (id, track) in &mut self.tracks {
             let health = track.judge(now.mono);

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::base::secret::Redactor;
 use crate::base::text;
-use crate::base::time::SharedClock;
+use crate::base::time::{Moment, SharedClock, Timestamp};
 use crate::sample::{Envelope, Sample, SourceId, SourceReport, SourceState};
 
 /// Period of the first readings, so that a rate is known half a second after the start.
@@ -17,6 +17,10 @@ const QUICK: Duration = Duration::from_millis(250);
 
 /// How long after the session's start readings are quick.
 const QUICK_FOR: Duration = Duration::from_secs(2);
+
+/// Readings come this long before a full second of the wall clock, when figures are worked out:
+/// long enough for a slow answer, short enough that what is shown is new.
+const LEAD: Duration = Duration::from_millis(150);
 
 /// First and longest wait after a failure. Short, because recovery is to be seen within 3 s.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
@@ -148,7 +152,7 @@ pub async fn supervise<S: Source>(mut source: S, mut outlet: Outlet, stop: Cance
         return;
     }
     loop {
-        let begun = outlet.clock.now().mono;
+        let begun = outlet.clock.now();
         let limit = source.timeout();
         let outcome = tokio::select! {
             () = stop.cancelled() => return,
@@ -156,7 +160,7 @@ pub async fn supervise<S: Source>(mut source: S, mut outlet: Outlet, stop: Cance
                 Err(SourceError::new("read", source.id().name.to_string(), &format!("no answer within {}", text::duration(limit))))
             }),
         };
-        let now = outlet.clock.now().mono;
+        let now = outlet.clock.now();
         let wait = match outcome {
             Ok(latency) => {
                 failures = 0;
@@ -164,8 +168,12 @@ pub async fn supervise<S: Source>(mut source: S, mut outlet: Outlet, stop: Cance
                 report.latency = Some(latency);
                 report.error = None;
                 report.retry_in = None;
-                let period = if now < QUICK_FOR { QUICK.min(period) } else { period };
-                period.saturating_sub(now.saturating_sub(begun))
+                let period = if now.mono < QUICK_FOR {
+                    QUICK.min(period)
+                } else {
+                    period
+                };
+                until_reading(begun, now, period)
             }
             Err(error) => {
                 let wait = backoff(failures);
@@ -185,6 +193,19 @@ pub async fn supervise<S: Source>(mut source: S, mut outlet: Outlet, stop: Cance
             () = tokio::time::sleep(wait) => {}
         }
     }
+}
+
+/// How long after `now` to read again what is read every `period` and was last read from `begun`
+/// on. Periods of a second or less keep step with the wall clock: sources that are read together
+/// can be compared, and what they say is new when figures are worked out. Longer ones do not, so
+/// that many consoles do not ask for a sweep in the same second.
+fn until_reading(begun: Moment, now: Moment, period: Duration) -> Duration {
+    if period > Duration::from_secs(1) || period.is_zero() {
+        return period.saturating_sub(now.mono.saturating_sub(begun.mono));
+    }
+    let since_epoch = Duration::try_from(now.at.duration_since(Timestamp::UNIX_EPOCH)).unwrap_or_default() + LEAD;
+    let into = Duration::from_nanos_u128(since_epoch.as_nanos() % period.as_nanos());
+    period.saturating_sub(into)
 }
 
 /// The wait after the `failures`-th failure in a row: doubled each time up to a limit, then
@@ -272,6 +293,25 @@ mod tests {
         assert_eq!(failing.state, SourceState::Failing);
         assert!(failing.error.unwrap().contains("no answer within 50 ms"));
         stop.cancel();
+    }
+
+    #[test]
+    fn readings_keep_step_with_the_wall_clock_unless_they_are_rare() {
+        let moment = |at: &str, mono| Moment {
+            at: at.parse().unwrap(),
+            mono: Duration::from_millis(mono),
+        };
+        let second = Duration::from_secs(1);
+        for (now, period, expected) in [
+            ("2026-07-31T14:03:22.860Z", second, 990),
+            ("2026-07-31T14:03:22.100Z", second, 750),
+            ("2026-07-31T14:03:22.849Z", second, 1),
+            ("2026-07-31T14:03:22.110Z", QUICK, 240),
+            ("2026-07-31T14:03:22.860Z", 10 * second, 9_900),
+        ] {
+            let wait = until_reading(moment(now, 4_900), moment(now, 5_000), period);
+            assert_eq!(wait, Duration::from_millis(expected), "{now} {period:?}");
+        }
     }
 
     #[test]

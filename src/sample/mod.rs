@@ -1,6 +1,7 @@
 //! Plain data: what a source saw, raw (counters, not rates), as it travels from the sources
 //! through the recorder into the model. Knows no client crate, no clock and no screen.
 
+mod canary;
 mod database;
 mod interest;
 mod jetstream;
@@ -8,6 +9,7 @@ mod letter;
 mod scrape;
 mod source;
 
+pub use canary::CanaryReading;
 pub use database::{
     Blocked, CounterReading, DatabaseReading, Heartbeat, HeartbeatReading, Panel, PanelReading, ProviderCounters,
 };
@@ -86,4 +88,6 @@ pub enum Sample {
     Database(Box<DatabaseReading>),
     /// Whether a group of relations could be read.
     Panel(PanelReading),
+    /// A canary's run.
+    Canary(CanaryReading),
 }

@@ -1,5 +1,9 @@
 //! One profile live, or one recording: what the console and the headless commands share.
 
+mod ticker;
+
+pub use ticker::Ticker;
+
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -17,13 +21,6 @@ use crate::sample::{Envelope, Interest, Sample, SourceId, SourceKind, SourceRepo
 
 /// Envelopes that may wait for the model. A source waits when it is full; the screen never does.
 const QUEUE: usize = 4_096;
-
-/// How often figures are worked out: at first, for how long, and then.
-const TICKS: (Duration, Duration, Duration) = (
-    Duration::from_millis(250),
-    Duration::from_secs(2),
-    Duration::from_secs(1),
-);
 
 /// A profile with its sources at work. They end when it is dropped.
 #[derive(Debug)]
@@ -157,33 +154,10 @@ pub fn source_ids(profile: &Profile) -> Vec<SourceId> {
     ids
 }
 
-/// How long after `mono` (time since session start) figures are to be worked out next: every
-/// 250 ms for the first 2 s, then at every full second.
-#[must_use]
-pub fn until_tick(mono: Duration) -> Duration {
-    let (quick, quick_for, calm) = TICKS;
-    let period = if mono < quick_for { quick } else { calm };
-    let into = Duration::from_nanos(u64::try_from(mono.as_nanos() % period.as_nanos()).unwrap_or(0));
-    period.saturating_sub(into)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::{PostgresLink, Target, Tls};
-
-    #[test]
-    fn ticks_are_quick_at_first_and_then_at_full_seconds() {
-        let mut mono = Duration::ZERO;
-        let mut ticks = Vec::new();
-        while mono < Duration::from_secs(4) {
-            mono += until_tick(mono);
-            ticks.push(mono.as_millis());
-        }
-        assert_eq!(ticks, [250, 500, 750, 1000, 1250, 1500, 1750, 2000, 3000, 4000]);
-        assert_eq!(until_tick(Duration::from_millis(310)), Duration::from_millis(190));
-        assert_eq!(until_tick(Duration::from_millis(2_900)), Duration::from_millis(100));
-    }
 
     #[test]
     fn every_configured_source_is_expected_and_no_other() {

@@ -322,7 +322,7 @@ fn each_value_is_shown_with_where_it_is_from() {
         from("metrics.interval"),
         ["metrics.interval", "5s", "file ~/.config/hookwatch/hookwatch.toml:5"]
     );
-    assert_eq!(from("metrics.timeout"), ["metrics.timeout", "2s", "default"]);
+    assert_eq!(from("metrics.timeout"), ["metrics.timeout", "1s500ms", "default"]);
 }
 
 #[test]

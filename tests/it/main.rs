@@ -8,8 +8,15 @@
 
 mod cli;
 mod console;
+mod faults;
+mod fire;
+mod jetstream;
 mod lab;
 mod layering;
+mod readme;
 mod replay;
+mod soak;
 mod support;
 mod terminal;
+mod truth;
+mod watcher;

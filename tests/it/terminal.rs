@@ -95,6 +95,12 @@ impl Terminal {
         }
     }
 
+    /// The program's process id.
+    #[allow(dead_code, reason = "the console's bench uses it")]
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.child.process_id()
+    }
+
     /// Types.
     pub(crate) fn press(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();

@@ -3,20 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT};
 use hyper::http::uri::PathAndQuery;
 use hyper::{HeaderMap, Request, Uri};
 use rand::rngs::SmallRng;
 
 use super::mix::{self, Choice, Mix, Prepared};
+use super::payload::Payload;
 use super::plan::{HttpVersion, Plan};
 use super::target::Target;
 use super::template::{BodyKind, Webhook};
 use super::variant::Variant;
 use crate::base::time::Timestamp;
 use crate::signature::Message;
+
+/// How long an oversized body is held back after its headers.
+const HOLD: Duration = Duration::from_millis(200);
 
 /// What a shot counts as.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,7 +31,9 @@ pub(super) struct Kind {
 /// A request about to be sent.
 pub(super) struct Shot {
     pub(super) kind: Kind,
-    pub(super) request: Request<Full<Bytes>>,
+    /// The webhook's id; of a batch its first one's.
+    pub(super) id: String,
+    pub(super) request: Request<Payload>,
 }
 
 /// Makes shots of one plan.
@@ -39,8 +43,10 @@ pub(super) struct Composer {
     host: HeaderValue,
     agent: HeaderValue,
     batch: Option<usize>,
+    webhooks: Option<u64>,
     oversize: usize,
     stale_by: Duration,
+    slow_for: Duration,
     seed: u64,
 }
 
@@ -53,7 +59,9 @@ impl Composer {
             target,
             batch: plan.batch.map(usize::from),
             oversize: plan.oversize,
+            webhooks: plan.webhooks,
             stale_by: plan.stale_by,
+            slow_for: plan.slow_for,
             seed: plan.seed,
         }
     }
@@ -61,7 +69,19 @@ impl Composer {
     /// The shot number `seq`. The same seed, number, mix and time give the same shot.
     pub(super) fn compose(&self, mix: &Mix, seq: u64, now: Timestamp) -> Shot {
         let mut random = mix::random_of(self.seed, seq);
-        let Choice { entry, variant, poison } = mix.choose(&mut random);
+        let Choice {
+            mut entry,
+            mut variant,
+            poison,
+        } = mix.choose(&mut random);
+        if variant == Variant::ReplayedId {
+            // The first one is the one that the others replay.
+            random = mix::random_of(self.seed, 0);
+            entry = mix.choose(&mut random).entry;
+            if seq == 0 {
+                variant = Variant::Valid;
+            }
+        }
         let mut webhook = self.render(entry, seq, now, &mut random, poison.as_deref());
         match variant {
             Variant::MalformedJson => break_json(&mut webhook.body),
@@ -110,7 +130,8 @@ impl Composer {
                 variant,
                 poison,
             },
-            request: self.request(entry, uri, webhook, signature),
+            id: webhook.id.clone(),
+            request: self.request(entry, uri, webhook, signature, variant),
         }
     }
 
@@ -134,9 +155,11 @@ impl Composer {
             return render(seq);
         };
         let first = seq * size as u64;
+        // The last one holds what is left.
+        let end = self.webhooks.map_or(u64::MAX, |all| all.max(first + 1));
         let mut batch = render(first);
         batch.body.insert(0, '[');
-        for seq in first + 1..first + size as u64 {
+        for seq in first + 1..(first + size as u64).min(end) {
             batch.body.push(',');
             batch.body.push_str(&render(seq).body);
         }
@@ -171,7 +194,8 @@ impl Composer {
         uri: Uri,
         webhook: Webhook,
         signature: Vec<(String, String)>,
-    ) -> Request<Full<Bytes>> {
+        variant: Variant,
+    ) -> Request<Payload> {
         let mut headers = HeaderMap::with_capacity(webhook.headers.len() + signature.len() + 4);
         if self.target.version == HttpVersion::Http1 {
             headers.insert(HOST, self.host.clone());
@@ -190,7 +214,11 @@ impl Composer {
                 headers.insert(name, value);
             }
         }
-        let mut request = Request::new(Full::new(Bytes::from(webhook.body)));
+        let mut request = Request::new(match variant {
+            Variant::SlowBody => Payload::slow(webhook.body, self.slow_for),
+            Variant::Oversized => Payload::held(webhook.body, HOLD),
+            _ => Payload::whole(webhook.body),
+        });
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;

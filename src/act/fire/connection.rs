@@ -8,11 +8,10 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
-use hyper::{Request, Response};
+use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -20,6 +19,7 @@ use tokio::sync::Mutex;
 use tokio_rustls::TlsConnector;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::payload::Payload;
 use super::plan::HttpVersion;
 use super::tally::{Failure, FailureKind};
 use super::target::Target;
@@ -28,12 +28,10 @@ use super::target::Target;
 pub(super) const KEPT: usize = 2_048;
 
 /// How much of an answer's body is read at most; beyond, the connection is given up.
-const READ: usize = 1 << 20;
+pub(super) const READ: usize = 1 << 20;
 
 /// Requests that share one HTTP/2 connection: below what servers commonly allow.
 const STREAMS: usize = 100;
-
-type Payload = Full<Bytes>;
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
@@ -43,7 +41,9 @@ type Io = TokioIo<Box<dyn Stream>>;
 /// An answer.
 pub(super) struct Answer {
     pub(super) status: u16,
-    /// The beginning of its body, where the status says that something is wrong.
+    /// Its headers.
+    pub(super) headers: HeaderMap,
+    /// The beginning of its body, where the status says that something is wrong or it is asked for.
     pub(super) body: Vec<u8>,
 }
 
@@ -81,6 +81,8 @@ pub(super) async fn probe(target: &Target) -> Result<(), Failure> {
 /// Where the lanes of a run get their connections from.
 pub(super) struct Pool {
     target: Arc<Target>,
+    /// How much of a successful answer's body is kept, bytes.
+    keep: usize,
     shared: Vec<Mutex<Option<Shared>>>,
 }
 
@@ -91,13 +93,14 @@ struct Shared {
 }
 
 impl Pool {
-    pub(super) fn new(target: Arc<Target>, lanes: usize) -> Self {
+    pub(super) fn new(target: Arc<Target>, lanes: usize, keep: usize) -> Self {
         let shared = match target.version {
             HttpVersion::Http1 => 0,
             HttpVersion::Http2 => lanes.div_ceil(STREAMS),
         };
         Self {
             target,
+            keep,
             shared: std::iter::repeat_with(|| Mutex::new(None)).take(shared).collect(),
         }
     }
@@ -168,6 +171,9 @@ impl Lane {
         mut request: Request<Payload>,
         mut on_send: impl FnMut(),
     ) -> Result<Answer, Failure> {
+        let keep = self.pool.keep;
+        // The answer may come before the body is out: the connection is of no more use then.
+        let is_slow = request.body().is_slow();
         // A connection that idled may have been closed at the other end; a new one has not.
         for _ in 0..2 {
             let outcome = match self.pool.target.version {
@@ -180,8 +186,8 @@ impl Lane {
                         continue;
                     }
                     on_send();
-                    let outcome = own.exchange(request).await;
-                    if matches!(outcome, Ok((_, true))) {
+                    let outcome = own.exchange(request, keep).await;
+                    if !is_slow && matches!(outcome, Ok((_, true))) {
                         self.own = Some(own);
                     }
                     outcome
@@ -192,7 +198,7 @@ impl Lane {
                         continue;
                     }
                     on_send();
-                    exchange_shared(&mut sender, request).await
+                    exchange_shared(&mut sender, request, keep).await
                 }
             };
             match outcome {
@@ -211,9 +217,10 @@ impl Lane {
 async fn exchange_shared(
     sender: &mut http2::SendRequest<Payload>,
     request: Request<Payload>,
+    keep: usize,
 ) -> Result<(Answer, bool), Refused> {
     let response = sender.try_send_request(request).await?;
-    read(&mut None, response).await.map_err(Refused::Failed)
+    read(&mut None, response, keep).await.map_err(Refused::Failed)
 }
 
 impl Own {
@@ -234,10 +241,10 @@ impl Own {
     }
 
     /// The answer, and whether the connection may be used again.
-    async fn exchange(&mut self, request: Request<Payload>) -> Result<(Answer, bool), Refused> {
+    async fn exchange(&mut self, request: Request<Payload>, keep: usize) -> Result<(Answer, bool), Refused> {
         let response = self.sender.try_send_request(request);
         let response = drive(&mut self.driver, response).await?;
-        let (answer, whole) = read(&mut self.driver, response).await.map_err(Refused::Failed)?;
+        let (answer, whole) = read(&mut self.driver, response, keep).await.map_err(Refused::Failed)?;
         Ok((answer, whole && self.driver.is_some()))
     }
 }
@@ -260,22 +267,27 @@ async fn drive<F: Future>(driver: &mut Driver, future: F) -> F::Output {
 }
 
 /// Reads an answer; false when its body was too long to be read to its end.
-async fn read(driver: &mut Driver, response: Response<Incoming>) -> Result<(Answer, bool), Failure> {
-    let status = response.status().as_u16();
-    let keep = status >= 300;
-    let mut incoming = response.into_body();
+async fn read(driver: &mut Driver, response: Response<Incoming>, keep: usize) -> Result<(Answer, bool), Failure> {
+    let (head, mut incoming) = response.into_parts();
+    let status = head.status.as_u16();
+    let keep = if status >= 300 { keep.max(KEPT) } else { keep };
     let mut body = Vec::new();
     let mut length = 0;
     while let Some(frame) = drive(driver, incoming.frame()).await {
         let frame = frame.map_err(|error| Failure::of(&error))?;
         let Ok(data) = frame.into_data() else { continue };
         length += data.len();
-        if keep && body.len() < KEPT {
-            body.extend_from_slice(&data[..data.len().min(KEPT - body.len())]);
+        if body.len() < keep {
+            body.extend_from_slice(&data[..data.len().min(keep - body.len())]);
         }
         if length > READ {
-            return Ok((Answer { status, body }, false));
+            break;
         }
     }
-    Ok((Answer { status, body }, true))
+    let answer = Answer {
+        status,
+        headers: head.headers,
+        body,
+    };
+    Ok((answer, length <= READ))
 }

@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, watch};
 use super::mix::Mix;
 use super::plan::{Limit, Plan, Steering};
 use crate::act::pace::Schedule;
-use crate::base::time::SharedClock;
+use crate::base::time::{Moment, SharedClock};
 
 /// The shortest sleep: closer times go together, a tenth of a millisecond late at most.
 const SHORTEST: Duration = Duration::from_micros(100);
@@ -72,6 +72,16 @@ impl Dispatch {
     /// Time since the start.
     pub(super) fn elapsed(&self) -> Duration {
         self.clock.now().mono.saturating_sub(self.start)
+    }
+
+    /// A moment as time since the start.
+    pub(super) fn since_start(&self, moment: Moment) -> Duration {
+        moment.mono.saturating_sub(self.start)
+    }
+
+    /// Whether nothing more is to be sent.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Acquire)
     }
 
     /// What is fired now.

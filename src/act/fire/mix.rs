@@ -157,6 +157,11 @@ impl Mix {
         Self::new(vec![entry], &[], None)
     }
 
+    /// The provider of its first entry.
+    pub(crate) fn provider(&self) -> &str {
+        self.entries.first().map_or("", |entry| entry.template.provider())
+    }
+
     /// Whether several webhooks of every entry fit into one array.
     pub(super) fn check_batch(&self) -> Result<(), PlanError> {
         for Prepared { template, .. } in &self.entries {

@@ -8,25 +8,38 @@
 //! A seed and a number make a shot, whichever lane sends it; its latency counts from the time at
 //! which the schedule wanted it sent.
 
+mod capture;
 mod compose;
 mod connection;
 mod dispatch;
 mod edit;
+mod expect;
+mod history;
 mod library;
+mod load;
 mod mix;
+mod order;
 mod pattern;
+mod payload;
 mod plan;
 mod run;
+mod selftest;
 mod tally;
 mod target;
 mod template;
 mod variant;
 
+pub use capture::{Captured, save};
+pub use expect::{Checked, Expectation, UnknownExpectation, expectations};
+pub use history::{Fired, History};
 pub use library::Library;
+pub use load::{Batch, Load};
 pub use mix::{Entry, Mix, Poison};
-pub use plan::{HttpVersion, Limit, MAX_CONCURRENCY, Plan, PlanError, Steering};
+pub use order::{Composed, GuardError, Order, OrderError, Refusal, SecretSource, guard};
+pub use plan::{HttpVersion, Limit, MAX_CONCURRENCY, MAX_RETRIES, Plan, PlanError, Steering};
 pub use run::run;
-pub use tally::{FailureKind, Latency, Outcomes, Part, Progress, Sample, Summary};
+pub use selftest::{Attack, Judgement, selftest};
+pub use tally::{CheckCount, Exchange, FailureKind, Latency, Outcomes, Part, Progress, Sample, Summary};
 pub use target::{Host, host_of};
 pub use template::{BodyKind, Template, TemplateError, Webhook};
 pub use variant::{UnknownVariant, Variant};
@@ -37,6 +50,9 @@ pub enum FireError {
     /// The plan makes no sense.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// The profile does not let it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// The target's host has no address.
     #[error("resolve {host} of {target}: {reason} → check the name and the network")]
     Unresolvable {

@@ -5,15 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::Method;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
+use super::expect::Expectation;
 use super::mix::Mix;
-use crate::act::pace::Shape;
+use super::tally::Exchange;
+use crate::act::pace::{RateError, Shape};
 use crate::base::secret::Redactor;
 use crate::config::Tls;
 
 /// Connections at most.
 pub const MAX_CONCURRENCY: usize = 10_000;
+
+/// Attempts at one request beyond the first, at most.
+pub const MAX_RETRIES: u32 = 10;
 
 /// When a run ends by itself. Without either limit it goes on until it is stopped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,10 +72,21 @@ pub struct Plan {
     pub mix: Arc<Mix>,
     /// So many webhooks in one request, as a JSON array.
     pub batch: Option<NonZeroUsize>,
+    /// With [`Plan::batch`]: webhooks in all, so that the last request holds what is left of them.
+    pub webhooks: Option<u64>,
     /// Size of an [`Oversized`](super::Variant::Oversized) body, bytes.
     pub oversize: usize,
     /// Age of a [`StaleTimestamp`](super::Variant::StaleTimestamp).
     pub stale_by: Duration,
+    /// How long a [`SlowBody`](super::Variant::SlowBody) takes.
+    pub slow_for: Duration,
+    /// How often a request without an answer, or with 408, 429 or 5xx, is sent again: after 100 ms,
+    /// 200 ms, and so on.
+    pub retries: u32,
+    /// What must hold of every answer; counted in [`Summary::checks`](super::Summary::checks).
+    pub expect: Vec<Expectation>,
+    /// Hears of every request as it ends.
+    pub reports: Option<mpsc::UnboundedSender<Exchange>>,
     /// The same seed gives the same webhooks, times apart.
     pub seed: u64,
     /// Knows what must not be shown of an error's body.
@@ -97,8 +113,13 @@ impl Plan {
             tls: Tls::default(),
             mix: Arc::new(mix),
             batch: None,
+            webhooks: None,
             oversize: 4 << 20,
             stale_by: Duration::from_hours(1),
+            slow_for: Duration::from_secs(30),
+            retries: 0,
+            expect: Vec::new(),
+            reports: None,
             seed,
             redactor: Redactor::default(),
             steering: None,
@@ -115,6 +136,9 @@ impl Plan {
         }
         if self.timeout.is_zero() {
             return Err(PlanError::Timeout);
+        }
+        if self.retries > MAX_RETRIES {
+            return Err(PlanError::Retries(self.retries));
         }
         if self.limit.count == Some(0) || self.limit.duration == Some(Duration::ZERO) {
             return Err(PlanError::NothingToFire);
@@ -161,12 +185,21 @@ pub enum PlanError {
         /// Why it cannot be.
         reason: String,
     },
+    /// A rate that cannot be.
+    #[error(transparent)]
+    Rate(#[from] RateError),
+    /// A batch that waits for a time, and nothing that comes in it.
+    #[error("batch: a time says nothing without a rate → give --rate, or leave the time out")]
+    BatchTime,
     /// A key that does not fit.
     #[error("{0}")]
     Key(String),
     /// Too many connections.
     #[error("concurrency {0}: more than {MAX_CONCURRENCY} connections → give fewer")]
     Concurrency(usize),
+    /// Too many attempts.
+    #[error("retries {0}: more than {MAX_RETRIES} hide what is wrong → give fewer")]
+    Retries(u32),
     /// No time for an answer.
     #[error("timeout 0: no answer is that fast → give a duration above 0")]
     Timeout,

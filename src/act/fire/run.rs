@@ -3,23 +3,29 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use hyper::Request;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::FireError;
-use super::compose::Composer;
-use super::connection::{self, Lane, Pool};
-use super::dispatch::{Dispatch, Dispatcher, Taken, lock};
+use super::compose::{Composer, Kind, Shot};
+use super::connection::{self, Answer, Lane, Pool};
+use super::dispatch::{Dispatch, Dispatcher, lock};
+use super::expect::Expectation;
+use super::payload::Payload;
 use super::plan::Plan;
-use super::tally::{Failure, FailureKind, Progress, Summary, Tally, Times};
+use super::tally::{Exchange, Failure, FailureKind, Progress, Summary, Tally, Times};
 use super::target::Target;
 use crate::base::secret::Redactor;
 use crate::base::text;
-use crate::base::time::SharedClock;
+use crate::base::time::{Moment, SharedClock};
 
 /// How often progress is reported.
 const PERIOD: Duration = Duration::from_millis(250);
+
+/// How long before a request is sent again, the first time; twice as long each time after.
+const BACKOFF: Duration = Duration::from_millis(100);
 
 /// How long a run that is stopped waits for the answers to what it has sent.
 const GRACE: Duration = Duration::from_secs(2);
@@ -32,6 +38,8 @@ struct Shared {
     clock: SharedClock,
     timeout: Duration,
     redactor: Redactor,
+    retries: u32,
+    reports: Option<mpsc::UnboundedSender<Exchange>>,
 }
 
 /// Fires a plan to its end, or until `stop` is cancelled: then nothing new is sent, answers are
@@ -47,19 +55,30 @@ pub async fn run(
 ) -> Result<Summary, FireError> {
     plan.check()?;
     let target = Arc::new(tokio::select! {
-        () = stop.cancelled() => return Ok(Tally::new().summary(Duration::ZERO, 0, true)),
+        () = stop.cancelled() => return Ok(Tally::new(&[]).summary(Duration::ZERO, 0, true)),
         target = prepare(&plan) => target?,
     });
+    // Bodies of answers are kept where somebody looks into them.
+    let is_read = plan.reports.is_some() || plan.expect.iter().any(Expectation::reads_body);
+    let keep = if is_read { connection::READ } else { 0 };
     let dispatch = Arc::new(Dispatch::new(&plan, clock.clone()));
     let shared = Arc::new(Shared {
         dispatch: dispatch.clone(),
         composer: Composer::new(&plan, target.clone()),
-        tally: Mutex::new(Tally::new()),
+        tally: Mutex::new(Tally::new(&plan.expect)),
         clock,
         timeout: plan.timeout,
         redactor: plan.redactor,
+        retries: plan.retries,
+        reports: plan.reports,
     });
-    let mut lanes = start_lanes(&shared, target, plan.concurrency.get(), plan.limit.count);
+    let wanted = plan.concurrency.get();
+    // No more lanes than shots.
+    let lanes = plan
+        .limit
+        .count
+        .map_or(wanted, |count| usize::try_from(count).unwrap_or(wanted).min(wanted));
+    let mut lanes = start_lanes(&shared, Pool::new(target, lanes, keep), lanes);
     let dispatcher = Dispatcher::start(dispatch.clone(), plan.limit, plan.steering).map_err(FireError::Thread)?;
 
     let mut ticks = tokio::time::interval(PERIOD);
@@ -91,11 +110,8 @@ pub async fn run(
     Ok(lock(&shared.tally).summary(elapsed, due, stopped_at.is_some()))
 }
 
-/// No more lanes than shots.
-fn start_lanes(shared: &Arc<Shared>, target: Arc<Target>, wanted: usize, count: Option<u64>) -> JoinSet<()> {
-    let count = count.map_or(wanted, |count| usize::try_from(count).unwrap_or(wanted));
-    let number = wanted.min(count);
-    let pool = Arc::new(Pool::new(target, number));
+fn start_lanes(shared: &Arc<Shared>, pool: Pool, number: usize) -> JoinSet<()> {
+    let pool = Arc::new(pool);
     (0..number)
         .map(|lane| fire(shared.clone(), Lane::new(pool.clone(), lane)))
         .collect()
@@ -142,28 +158,95 @@ async fn prepare(plan: &Plan) -> Result<Target, FireError> {
 
 /// One lane: one request at a time until there are no more.
 async fn fire(shared: Arc<Shared>, mut lane: Lane) {
-    while let Some(Taken { seq, intended }) = shared.dispatch.take().await {
+    while let Some(taken) = shared.dispatch.take().await {
         let shot = shared
             .composer
-            .compose(&shared.dispatch.mix(), seq, shared.clock.now().at);
-        lock(&shared.tally).fired(&shot.kind);
-        let mut sent = None;
-        let exchange = lane.exchange(shot.request, || sent = Some(shared.dispatch.elapsed()));
-        let outcome = tokio::time::timeout(shared.timeout, exchange).await;
-        let outcome = outcome.unwrap_or_else(|_| {
-            let kind = if sent.is_some() {
-                FailureKind::Timeout
-            } else {
-                FailureKind::Connect
+            .compose(&shared.dispatch.mix(), taken.seq, shared.clock.now().at);
+        let Shot { kind, id, request } = shot;
+        lock(&shared.tally).fired(&kind);
+        let mut spare = (shared.retries > 0).then(|| request.clone());
+        let mut request = request;
+        let mut attempt = 0;
+        let (outcome, sent) = loop {
+            let (outcome, sent) = send(&shared, &mut lane, request).await;
+            let is_last = attempt >= shared.retries || !is_worth_another(&outcome) || shared.dispatch.is_over();
+            let Some(next) = spare.take().filter(|_| !is_last) else {
+                break (outcome, sent);
             };
-            let limit = text::duration(shared.timeout);
-            Err(Failure::new(kind, format!("no answer within {limit}")))
-        });
+            lock(&shared.tally).outcome(&kind, &outcome, &shared.redactor);
+            tokio::time::sleep(BACKOFF * 2_u32.pow(attempt)).await;
+            lock(&shared.tally).again(&kind);
+            attempt += 1;
+            spare = (attempt < shared.retries).then(|| next.clone());
+            request = next;
+        };
         let times = Times {
-            intended,
-            sent,
+            intended: taken.intended,
+            sent: sent.map(|moment| shared.dispatch.since_start(moment)),
             done: shared.dispatch.elapsed(),
         };
-        lock(&shared.tally).done(&shot.kind, times, &outcome, &shared.redactor);
+        lock(&shared.tally).done(&kind, times, &outcome, &shared.redactor);
+        report(&shared, taken.seq, (kind, id), times, sent, &outcome);
     }
+}
+
+/// One attempt, and when it was put on a connection.
+async fn send(
+    shared: &Shared,
+    lane: &mut Lane,
+    request: Request<Payload>,
+) -> (Result<Answer, Failure>, Option<Moment>) {
+    let mut sent = None;
+    let exchange = lane.exchange(request, || sent = Some(shared.clock.now()));
+    let outcome = tokio::time::timeout(shared.timeout, exchange).await;
+    let outcome = outcome.unwrap_or_else(|_| {
+        let kind = if sent.is_some() {
+            FailureKind::Timeout
+        } else {
+            FailureKind::Connect
+        };
+        let limit = text::duration(shared.timeout);
+        Err(Failure::new(kind, format!("no answer within {limit}")))
+    });
+    (outcome, sent)
+}
+
+/// Whether the same request may fare better in a moment.
+fn is_worth_another(outcome: &Result<Answer, Failure>) -> bool {
+    match outcome {
+        Ok(answer) => matches!(answer.status, 408 | 429 | 500..=599),
+        Err(failure) => failure.kind != FailureKind::Protocol,
+    }
+}
+
+/// Tells whoever wants to hear of every request.
+fn report(
+    shared: &Shared,
+    seq: u64,
+    (kind, id): (Kind, String),
+    times: Times,
+    sent: Option<Moment>,
+    outcome: &Result<Answer, Failure>,
+) {
+    let Some(reports) = &shared.reports else { return };
+    let body = match outcome {
+        Ok(answer) => String::from_utf8_lossy(&answer.body),
+        Err(failure) => failure.reason.as_str().into(),
+    };
+    let exchange = Exchange {
+        seq,
+        id,
+        template: kind.template.to_string(),
+        variant: kind.variant,
+        sent,
+        took: times
+            .sent
+            .filter(|_| outcome.is_ok())
+            .map(|sent| times.done.saturating_sub(sent)),
+        status: outcome.as_ref().ok().map(|answer| answer.status),
+        failure: outcome.as_ref().err().map(|failure| failure.kind),
+        body: shared.redactor.clean(&body).into_owned(),
+    };
+    // Nobody listens any more: the run goes on.
+    let _ = reports.send(exchange);
 }

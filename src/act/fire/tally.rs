@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::compose::Kind;
 use super::connection::{Answer, KEPT};
+use super::expect::Expectation;
 use crate::base::secret::Redactor;
 use crate::base::text;
 
@@ -141,8 +142,10 @@ impl Latency {
 /// What became of one kind of shot.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Outcomes {
-    /// Taken up: sent, or tried to.
+    /// Taken up: sent, or tried to. Attempts after the first one count, too.
     pub fired: u64,
+    /// Of those, attempts after the first one.
+    pub retried: u64,
     /// Answers by status.
     pub statuses: BTreeMap<u16, u64>,
     /// No answer, by kind.
@@ -215,8 +218,32 @@ pub struct Part {
     pub outcomes: Outcomes,
 }
 
+/// A request that has ended, as [`Plan::reports`](super::Plan::reports) tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    /// Its number in the run.
+    pub seq: u64,
+    /// The webhook's id; of a batch its first one's.
+    pub id: String,
+    /// The template's name.
+    pub template: String,
+    /// What was wrong with it.
+    pub variant: super::Variant,
+    /// When it was put on a connection; `None`: it never was.
+    pub sent: Option<crate::base::time::Moment>,
+    /// From the sending to the answer; `None`: there was none.
+    pub took: Option<Duration>,
+    /// The status; `None`: no answer.
+    pub status: Option<u16>,
+    /// Why there was no answer.
+    pub failure: Option<FailureKind>,
+    /// The answer's body, or why there was none. A stranger's text without our secrets.
+    pub body: String,
+}
+
 /// Everything counted so far.
 pub(super) struct Tally {
+    checks: Vec<Check>,
     parts: BTreeMap<Kind, Outcomes>,
     samples: Vec<Sample>,
     /// From the intended time to the answer.
@@ -229,6 +256,25 @@ pub(super) struct Tally {
     recent: Histogram<u64>,
 }
 
+/// An expectation of every answer, and how often it was met.
+struct Check {
+    expectation: Expectation,
+    met: u64,
+    /// What was there instead, the first time. Safe, without secrets.
+    instead: Option<String>,
+}
+
+/// How often an expectation of every answer was met.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CheckCount {
+    /// As it was given.
+    pub expected: String,
+    /// Answers that met it.
+    pub met: u64,
+    /// What the first answer had that did not.
+    pub instead: Option<String>,
+}
+
 /// When what happened to a shot, since the start of the run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Times {
@@ -239,8 +285,16 @@ pub(super) struct Times {
 }
 
 impl Tally {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(expect: &[Expectation]) -> Self {
+        let checks = expect.iter().filter(|expectation| expectation.is_of_answers());
         Self {
+            checks: checks
+                .map(|expectation| Check {
+                    expectation: expectation.clone(),
+                    met: 0,
+                    instead: None,
+                })
+                .collect(),
             parts: BTreeMap::new(),
             samples: Vec::new(),
             latency: histogram(),
@@ -263,27 +317,59 @@ impl Tally {
     }
 
     pub(super) fn done(&mut self, kind: &Kind, times: Times, outcome: &Result<Answer, Failure>, redactor: &Redactor) {
+        self.check(outcome, redactor);
         if let Some(sent) = times.sent {
             record(&mut self.lateness, sent.saturating_sub(times.intended));
         }
+        self.outcome(kind, outcome, redactor);
+        if outcome.is_ok() {
+            let latency = times.done.saturating_sub(times.intended);
+            record(&mut self.latency, latency);
+            record(&mut self.recent, latency);
+            if let Some(sent) = times.sent {
+                record(&mut self.service, times.done.saturating_sub(sent));
+            }
+        }
+    }
+
+    /// A request is sent again, after its [`Tally::outcome`].
+    pub(super) fn again(&mut self, kind: &Kind) {
+        let part = self.part(kind);
+        part.fired += 1;
+        part.retried += 1;
+    }
+
+    /// What an attempt came to.
+    pub(super) fn outcome(&mut self, kind: &Kind, outcome: &Result<Answer, Failure>, redactor: &Redactor) {
         match outcome {
             Ok(answer) => {
                 *self.part(kind).statuses.entry(answer.status).or_default() += 1;
-                let latency = times.done.saturating_sub(times.intended);
-                record(&mut self.latency, latency);
-                record(&mut self.recent, latency);
-                if let Some(sent) = times.sent {
-                    record(&mut self.service, times.done.saturating_sub(sent));
-                }
                 if answer.status >= 300 {
                     self.sample(kind, Some(answer.status), None, redactor, || {
-                        String::from_utf8_lossy(&answer.body).into_owned()
+                        String::from_utf8_lossy(&answer.body[..answer.body.len().min(KEPT)]).into_owned()
                     });
                 }
             }
             Err(failure) => {
                 *self.part(kind).failures.entry(failure.kind).or_default() += 1;
                 self.sample(kind, None, Some(failure.kind), redactor, || failure.reason.clone());
+            }
+        }
+    }
+
+    fn check(&mut self, outcome: &Result<Answer, Failure>, redactor: &Redactor) {
+        for check in &mut self.checks {
+            let found = match outcome {
+                Ok(answer) => check.expectation.check_answer(&answer.headers, &answer.body),
+                Err(failure) => Err(failure.reason.clone()),
+            };
+            match found {
+                Ok(()) => check.met += 1,
+                Err(instead) if check.instead.is_none() => {
+                    let clean = redactor.clean(&instead);
+                    check.instead = Some(text::cut(&text::safe(&clean), SAMPLE_WIDTH).into_owned());
+                }
+                Err(_) => {}
             }
         }
     }
@@ -323,6 +409,7 @@ impl Tally {
         let mut all = Outcomes::default();
         for part in self.parts.values() {
             all.fired += part.fired;
+            all.retried += part.retried;
             for (status, count) in &part.statuses {
                 *all.statuses.entry(*status).or_default() += count;
             }
@@ -350,12 +437,23 @@ impl Tally {
     pub(super) fn summary(&self, elapsed: Duration, due: u64, stopped: bool) -> Summary {
         let outcomes = self.together();
         // A shot that was let go while the end was being noticed counts as due.
-        let due = due.max(outcomes.fired);
+        let taken = outcomes.fired - outcomes.retried;
+        let due = due.max(taken);
         Summary {
             elapsed_s: elapsed.as_secs_f64(),
             due,
-            unsent: due - outcomes.fired,
+            unsent: due - taken,
             sent: outcomes.sent(),
+            retried: outcomes.retried,
+            checks: self
+                .checks
+                .iter()
+                .map(|check| CheckCount {
+                    expected: check.expectation.to_string(),
+                    met: check.met,
+                    instead: check.instead.clone(),
+                })
+                .collect(),
             answered: outcomes.answered(),
             accepted: outcomes.accepted(),
             failed: outcomes.failed(),
@@ -422,6 +520,8 @@ pub struct Summary {
     pub unsent: u64,
     /// Requests put on a connection.
     pub sent: u64,
+    /// Of those, attempts after the first one.
+    pub retried: u64,
     /// Answers of any status.
     pub answered: u64,
     /// Answers from 200 to 299.
@@ -446,6 +546,8 @@ pub struct Summary {
     pub lateness_s: Latency,
     /// By template, variant and poison.
     pub parts: Vec<Part>,
+    /// What was expected of every answer.
+    pub checks: Vec<CheckCount>,
     /// The first answer of each status that is no success, and the first failure of each kind.
     pub samples: Vec<Sample>,
 }
@@ -474,13 +576,14 @@ mod tests {
     fn answer(status: u16, body: &str) -> Answer {
         Answer {
             status,
+            headers: hyper::HeaderMap::new(),
             body: body.as_bytes().to_vec(),
         }
     }
 
     #[test]
     fn every_shot_is_in_exactly_one_count() {
-        let mut tally = Tally::new();
+        let mut tally = Tally::new(&[]);
         let redactor = Redactor::default();
         for _ in 0..6 {
             tally.fired(&kind());
@@ -501,7 +604,7 @@ mod tests {
 
     #[test]
     fn latency_counts_from_the_intended_time_and_service_from_the_sending() {
-        let mut tally = Tally::new();
+        let mut tally = Tally::new(&[]);
         tally.fired(&kind());
         tally.done(
             &kind(),
@@ -518,7 +621,7 @@ mod tests {
 
     #[test]
     fn nothing_measured_is_unknown_and_not_zero() {
-        let summary = Tally::new().summary(Duration::ZERO, 0, false);
+        let summary = Tally::new(&[]).summary(Duration::ZERO, 0, false);
         assert_eq!(summary.latency_s.p99, None);
         assert_eq!(summary.sent_per_s, None);
         assert!(serde_json::to_string(&summary).unwrap().contains("\"p99\":null"));
@@ -528,7 +631,7 @@ mod tests {
     fn a_sample_is_safe_and_holds_no_secret() {
         let mut redactor = Redactor::default();
         redactor.learn("s3cr3t-key");
-        let mut tally = Tally::new();
+        let mut tally = Tally::new(&[]);
         let body = format!("\x1b[31mexpected s3cr3t-key{}", "x".repeat(2_000));
         tally.done(&kind(), times(0, 0, 1), &Ok(answer(401, &body)), &redactor);
         tally.done(&kind(), times(0, 0, 1), &Ok(answer(401, "second")), &redactor);
@@ -541,7 +644,7 @@ mod tests {
         );
         assert_eq!(text::width(&samples[0].text), SAMPLE_WIDTH);
         // Half a secret at the end of what was kept of a long body.
-        let mut tally = Tally::new();
+        let mut tally = Tally::new(&[]);
         let body = format!("{}s3cr3t", "s3cr3t-key".repeat(300));
         tally.done(
             &kind(),
@@ -555,7 +658,7 @@ mod tests {
 
     #[test]
     fn recent_latency_starts_afresh_at_every_look() {
-        let mut tally = Tally::new();
+        let mut tally = Tally::new(&[]);
         tally.done(&kind(), times(0, 0, 10), &Ok(answer(200, "")), &Redactor::default());
         let second = Duration::from_secs(1);
         let first = tally.progress(second, 1);

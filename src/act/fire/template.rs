@@ -86,6 +86,7 @@ pub struct Template {
     id: Pattern,
     headers: Vec<(String, Pattern)>,
     body: Pattern,
+    source: Arc<str>,
 }
 
 /// A webhook, rendered.
@@ -150,6 +151,7 @@ impl Template {
             id,
             headers: reader.headers(&file.headers)?,
             body,
+            source: source.into(),
         };
         reader.check_header("content_type", &template.content_type, None)?;
         if kind == BodyKind::Json {
@@ -193,6 +195,12 @@ impl Template {
     #[must_use]
     pub fn kind(&self) -> BodyKind {
         self.kind
+    }
+
+    /// Its file, as it was read; fields set later are not in it.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
     }
 
     pub(super) fn body(&self) -> &Pattern {

@@ -24,11 +24,15 @@ pub enum Variant {
     MalformedJson,
     /// Properly signed, but larger than a webhook has any reason to be.
     Oversized,
+    /// The run's first webhook again, freshly signed: what a retry looks like, and a replay.
+    ReplayedId,
+    /// Properly signed, but its body comes in drips.
+    SlowBody,
 }
 
 impl Variant {
     /// Every variant once.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Valid,
         Self::WrongSignature,
         Self::TamperedBody,
@@ -36,6 +40,8 @@ impl Variant {
         Self::MissingHeader,
         Self::MalformedJson,
         Self::Oversized,
+        Self::ReplayedId,
+        Self::SlowBody,
     ];
 
     /// Its name.
@@ -49,6 +55,8 @@ impl Variant {
             Self::MissingHeader => "missing-header",
             Self::MalformedJson => "malformed-json",
             Self::Oversized => "oversized",
+            Self::ReplayedId => "replayed-id",
+            Self::SlowBody => "slow-body",
         }
     }
 }
@@ -62,7 +70,8 @@ impl fmt::Display for Variant {
 /// A name that is no variant's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "variant {0:?} is not known → use one of valid, wrong-signature, tampered-body, stale-timestamp, missing-header, malformed-json, oversized"
+    "variant {0:?} is not known → use one of {names}",
+    names = Variant::ALL.map(Variant::name).join(", ")
 )]
 pub struct UnknownVariant(String);
 

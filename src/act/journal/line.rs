@@ -133,9 +133,15 @@ mod tests {
 
     #[test]
     fn a_line_is_json_that_grep_finds() {
-        let bytes = file(&[Note { n: 7, text: "a\nb".into() }]);
+        let bytes = file(&[Note {
+            n: 7,
+            text: "a\nb".into(),
+        }]);
         let text = String::from_utf8(bytes).unwrap();
-        assert!(text.starts_with(r#"{"n":7,"text":"a\nb","sum":""#) && text.ends_with("\"}\n"), "{text}");
+        assert!(
+            text.starts_with(r#"{"n":7,"text":"a\nb","sum":""#) && text.ends_with("\"}\n"),
+            "{text}"
+        );
         assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok());
         assert!(encode(&7, &mut Vec::new()).is_err());
     }

@@ -101,7 +101,9 @@ pub struct Journal {
 
 impl std::fmt::Debug for Journal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Journal").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("Journal")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }
 
@@ -114,7 +116,10 @@ impl Journal {
         if records.is_empty() {
             return Ok(Vec::new());
         }
-        let mut medium = self.medium.take().ok_or_else(|| JournalError::Broken(self.path.clone()))?;
+        let mut medium = self
+            .medium
+            .take()
+            .ok_or_else(|| JournalError::Broken(self.path.clone()))?;
         let at = self.clock.now().at;
         let work = move || {
             let entries: Vec<Entry> = records.into_iter().map(|record| Entry { at, record }).collect();
@@ -154,7 +159,9 @@ pub struct Folder {
 
 impl std::fmt::Debug for Folder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Folder").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("Folder")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }
 
@@ -213,7 +220,9 @@ impl Folder {
             reason: reason.to_string(),
         })?;
         if lines.torn {
-            file.set_len(lines.whole).and_then(|()| file.sync_all()).map_err(error)?;
+            file.set_len(lines.whole)
+                .and_then(|()| file.sync_all())
+                .map_err(error)?;
         }
         let standings = Standings::of(&lines.entries);
         Ok((self.lock(path, file)?, standings))

@@ -233,7 +233,9 @@ impl Standings {
     /// Whether the whole selection is there. Nothing is sent before it is.
     #[must_use]
     pub fn is_begun(&self) -> bool {
-        self.begin.as_ref().is_some_and(|begin| begin.count == self.letters.len() as u64)
+        self.begin
+            .as_ref()
+            .is_some_and(|begin| begin.count == self.letters.len() as u64)
     }
 
     /// The number of the next window.
@@ -319,7 +321,10 @@ mod tests {
         let counts: Vec<Counts> = (1..=5).map(|n| Standings::of(&entries[..n]).counts()).collect();
         assert_eq!(counts.iter().map(|c| c.waiting).collect::<Vec<_>>(), [1, 1, 0, 0, 0]);
         assert_eq!(counts.iter().map(|c| c.sent).collect::<Vec<_>>(), [0, 0, 1, 0, 0]);
-        assert_eq!(counts.iter().map(|c| (c.landed, c.deleted)).collect::<Vec<_>>()[3..], [(1, 0), (1, 1)]);
+        assert_eq!(
+            counts.iter().map(|c| (c.landed, c.deleted)).collect::<Vec<_>>()[3..],
+            [(1, 0), (1, 1)]
+        );
     }
 
     #[test]

@@ -83,7 +83,9 @@ async fn damage_in_the_middle_is_named_with_its_line() {
     journal.commit(vec![begin("d"), gone(1), gone(2)]).await.unwrap();
     let path = journal.path().to_owned();
     drop(journal);
-    let text = fs::read_to_string(&path).unwrap().replacen("\"letter\":1", "\"letter\":9", 1);
+    let text = fs::read_to_string(&path)
+        .unwrap()
+        .replacen("\"letter\":1", "\"letter\":9", 1);
     fs::write(&path, text).unwrap();
     let error = folder.open("r1").unwrap_err();
     assert!(matches!(error, JournalError::Damaged { line: 2, .. }), "{error}");
@@ -124,7 +126,10 @@ async fn after_a_failed_write_nothing_is_written_any_more() {
     journal.commit(vec![begin("d")]).await.unwrap();
     let error = journal.commit((0..20).map(gone).collect()).await.unwrap_err();
     assert!(error.to_string().contains("make room on that disk"), "{error}");
-    assert!(matches!(journal.commit(vec![gone(1)]).await, Err(JournalError::Broken(_))));
+    assert!(matches!(
+        journal.commit(vec![gone(1)]).await,
+        Err(JournalError::Broken(_))
+    ));
     drop(journal);
     let (_journal, standings) = folder.open("r1").unwrap();
     assert!(standings.begin.is_some());

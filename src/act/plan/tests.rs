@@ -33,7 +33,9 @@ fn letter(sequence: u64) -> Candidate {
         subject: Some("webhook.a.b".into()),
         hash: "h".into(),
         size: 10,
-        headers: ["X-Signature", "X-NATS-DLQ-Reason", "Nats-Msg-Id"].map(Arc::from).to_vec(),
+        headers: ["X-Signature", "X-NATS-DLQ-Reason", "Nats-Msg-Id"]
+            .map(Arc::from)
+            .to_vec(),
         stored_at: Some(Timestamp::UNIX_EPOCH),
     }
 }
@@ -60,7 +62,9 @@ fn takers() -> Takers {
 }
 
 fn draw_into(target: StreamReading, selection: &Selection, how: How) -> Result<Plan, PlanError> {
-    let streams = [target, selection.dlq.clone()].map(|stream| (stream.name.clone(), stream)).into();
+    let streams = [target, selection.dlq.clone()]
+        .map(|stream| (stream.name.clone(), stream))
+        .into();
     Plan::draw(selection, how, None, &takers(), &streams)
 }
 
@@ -78,7 +82,10 @@ fn a_plan_says_how_many_go_where_and_what_is_stripped() {
     assert_eq!((plan.count, plan.bytes, plan.estimate_s), (2, 20, Some(1.0)));
     assert_eq!((&*plan.targets[0].stream, plan.targets[0].letters), ("webhooks", 2));
     assert_eq!(plan.kept, BTreeSet::from(["X-Signature".into()]));
-    assert_eq!(plan.stripped, BTreeSet::from(["Nats-Msg-Id".into(), "X-NATS-DLQ-Reason".into()]));
+    assert_eq!(
+        plan.stripped,
+        BTreeSet::from(["Nats-Msg-Id".into(), "X-NATS-DLQ-Reason".into()])
+    );
 }
 
 #[test]
@@ -117,7 +124,17 @@ fn a_target_that_discards_the_oldest_must_have_room() {
     };
     let two = selection(vec![letter(1), letter(2)]);
     let error = draw_into(full(Discard::Old), &two, How::default()).unwrap_err();
-    assert!(matches!(error, PlanError::NoRoom { headroom: 1, count: 2, .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            PlanError::NoRoom {
+                headroom: 1,
+                count: 2,
+                ..
+            }
+        ),
+        "{error}"
+    );
     let plan = draw_into(full(Discard::New), &two, How::default()).unwrap();
     assert!(plan.risks[0].contains("refuses the rest"), "{:?}", plan.risks);
     assert!(draw_into(full(Discard::Old), &selection(vec![letter(1)]), How::default()).is_ok());
@@ -187,7 +204,13 @@ fn an_edited_replay_takes_one_letter() {
 
 #[test]
 fn the_webhooks_own_headers_are_kept() {
-    for name in ["X-Signature", "telnyx-timestamp", "Content-Type", "X-Event-Type", "svix-id"] {
+    for name in [
+        "X-Signature",
+        "telnyx-timestamp",
+        "Content-Type",
+        "X-Event-Type",
+        "svix-id",
+    ] {
         assert!(is_kept(name), "{name}");
     }
     for name in [

@@ -30,7 +30,9 @@ pub async fn start(
     if dlq.created != Some(plan.dlq_created) {
         return Err(ReplayError::AnotherStream(text::safe(&plan.dlq).into_owned()));
     }
-    bucket::ensure(&exchange, dlq.config.replicas).await.map_err(failed("make the bucket"))?;
+    bucket::ensure(&exchange, dlq.config.replicas)
+        .await
+        .map_err(failed("make the bucket"))?;
     let session: Arc<str> = uuid::Uuid::new_v4().simple().to_string().into();
     let begin = Begin {
         replay: session.clone(),
@@ -75,16 +77,24 @@ pub async fn resume(dlq: &str, how: &Resume, permit: Permit, context: Context) -
     permit.redeem(dlq)?;
     let exchange = Arc::new(Exchange::connect(&context.link, &context.clock).await?);
     let stream = stream(&exchange, dlq).await?;
-    let created = stream.created.ok_or_else(|| ReplayError::AnotherStream(text::safe(dlq).into_owned()))?;
+    let created = stream
+        .created
+        .ok_or_else(|| ReplayError::AnotherStream(text::safe(dlq).into_owned()))?;
     let nothing = || ReplayError::NothingToResume(text::safe(dlq).into_owned());
-    bucket::ensure(&exchange, stream.config.replicas).await.map_err(failed("make the bucket"))?;
+    bucket::ensure(&exchange, stream.config.replicas)
+        .await
+        .map_err(failed("make the bucket"))?;
     let session: Arc<str> = uuid::Uuid::new_v4().simple().to_string().into();
     let own = context.journals.of(dlq, created)?;
     let claim = lease::look(&exchange, dlq).await?.map(|found| found.value);
     let is_open = |standings: &&Standings| standings.outcome.is_none() && standings.is_begun();
     let own = own.iter().rfind(is_open).and_then(|standings| standings.begin.clone());
     // Another operator's replay is newer than any journal of ours.
-    let own = own.filter(|begin| claim.as_ref().is_none_or(|claim| claim.replay == begin.replay && claim.holder == context.who));
+    let own = own.filter(|begin| {
+        claim
+            .as_ref()
+            .is_none_or(|claim| claim.replay == begin.replay && claim.holder == context.who)
+    });
     let (journal, mut standings, begin, lease) = match (own, &how.take_over) {
         (Some(begin), None) => {
             let (journal, standings) = context.journals.open(&begin.replay)?;
@@ -131,7 +141,9 @@ pub async fn resume(dlq: &str, how: &Resume, permit: Permit, context: Context) -
 
 /// Two times by one clock, the server's, say how old a window is, whosever clock it bears.
 fn date(window: &mut [Entry], sent_and_taken: Option<(Timestamp, Timestamp)>, context: &Context) {
-    let Some((sent, taken)) = sent_and_taken.filter(|(sent, taken)| sent <= taken) else { return };
+    let Some((sent, taken)) = sent_and_taken.filter(|(sent, taken)| sent <= taken) else {
+        return;
+    };
     for entry in window {
         if let Record::Window(window) = &mut entry.record {
             window.who.clone_from(&context.who);
@@ -158,7 +170,10 @@ fn refuse_unfinished(context: &Context, begin: &Begin, claim: Option<&lease::Cla
 }
 
 async fn stream(exchange: &Exchange, dlq: &str) -> Result<crate::sample::StreamReading, ReplayError> {
-    exchange.stream(dlq).await.map_err(failed("read the dead letter stream"))
+    exchange
+        .stream(dlq)
+        .await
+        .map_err(failed("read the dead letter stream"))
 }
 
 fn failed(operation: &'static str) -> impl FnOnce(ExchangeError) -> ReplayError {
@@ -193,13 +208,25 @@ fn wanted_for(
 /// The frozen selection in parts that fit a message.
 fn selection(plan: &Plan) -> Vec<Record> {
     let letters = plan.letters.iter();
-    parts_of(letters.map(|letter| (letter.sequence, letter.hash.clone(), letter.subject.clone(), letter.stream.clone())))
+    parts_of(letters.map(|letter| {
+        (
+            letter.sequence,
+            letter.hash.clone(),
+            letter.subject.clone(),
+            letter.stream.clone(),
+        )
+    }))
 }
 
 fn parts(standings: &Standings) -> Vec<Record> {
     let letters = standings.order.iter().filter_map(|letter| {
         let standing = standings.letters.get(letter)?;
-        Some((*letter, standing.hash.clone(), standing.subject.clone(), standing.stream.clone()))
+        Some((
+            *letter,
+            standing.hash.clone(),
+            standing.subject.clone(),
+            standing.stream.clone(),
+        ))
     });
     parts_of(letters)
 }
@@ -241,7 +268,10 @@ impl Run {
             made.map_err(failed("make the archive"))?;
         }
         let doubts: Vec<u64> = self.standings.which(|s| matches!(s.stand, Stand::Doubt(_))).collect();
-        let records = doubts.into_iter().map(|letter| Record::Settled { letter, settlement }).collect();
+        let records = doubts
+            .into_iter()
+            .map(|letter| Record::Settled { letter, settlement })
+            .collect();
         self.commit(records).await?;
         Ok(())
     }

@@ -153,7 +153,13 @@ mod tests {
 
     #[test]
     fn many_deaths_stop_a_replay_and_few_do_not() {
-        for (processed, died, deadly) in [(0, 2, false), (0, 3, true), (97, 3, false), (50, 3, true), (1_000, 0, false)] {
+        for (processed, died, deadly) in [
+            (0, 2, false),
+            (0, 3, true),
+            (97, 3, false),
+            (50, 3, true),
+            (1_000, 0, false),
+        ] {
             assert_eq!(fates(processed, died, 9).is_deadly(), deadly, "{processed} {died}");
         }
     }

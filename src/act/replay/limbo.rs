@@ -47,11 +47,16 @@ impl Run {
         for letter in letters {
             let standing = self.standings.letters.get(&letter);
             if let Some(intent) = standing.and_then(|standing| standing.intent.clone()) {
-                by_window.entry((intent.window, intent.stream.clone())).or_default().push(intent);
+                by_window
+                    .entry((intent.window, intent.stream.clone()))
+                    .or_default()
+                    .push(intent);
             }
         }
         for ((number, stream), intents) in by_window {
-            let Some(window) = self.standings.windows.get(&number).cloned() else { continue };
+            let Some(window) = self.standings.windows.get(&number).cloned() else {
+                continue;
+            };
             self.resolve_window(&window, &stream, intents, &again).await?;
         }
         Ok(())
@@ -123,7 +128,10 @@ impl Run {
                     reason: doubt(same_stream.is_some()),
                 },
             };
-            if let Record::Landed { stored: Some(stored), .. } = &record {
+            if let Record::Landed {
+                stored: Some(stored), ..
+            } = &record
+            {
                 self.follow.published(stream, *stored, &intent.id);
             }
             self.commit(vec![record]).await?;
@@ -185,7 +193,9 @@ impl Run {
         let wanted = BTreeSet::from([intent.id.clone()]);
         let mut from = from;
         for _ in 0..FENCES {
-            let Some(above) = self.above(stream, from, &wanted).await? else { return Ok(None) };
+            let Some(above) = self.above(stream, from, &wanted).await? else {
+                return Ok(None);
+            };
             if let Some(stored) = above.ids.get(&intent.id) {
                 return Ok(Some(Record::Landed {
                     letter: intent.letter,
@@ -212,7 +222,12 @@ impl Run {
         let sequences: Vec<u64> = (self.begin.dlq_last_seq + 1..=last).collect();
         for some in sequences.chunks(AT_ONCE) {
             let found = self.exchange.messages(dlq, some).await?;
-            ids.extend(found.into_iter().flatten().filter_map(|letter| letter.header(REPLAY_ID).cloned()));
+            ids.extend(
+                found
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|letter| letter.header(REPLAY_ID).cloned()),
+            );
         }
         Ok(ids)
     }

@@ -18,7 +18,10 @@ use crate::act::plan::{REPLAY_ID, is_kept_by};
 pub(super) fn message(letter: &Stored, intent: &Intent, how: &How) -> Result<(HeaderMap, Bytes), ExchangeError> {
     let mut headers = HeaderMap::new();
     let is_replaced = |name: &str| how.headers.iter().any(|(new, _)| new.eq_ignore_ascii_case(name));
-    let own = letter.headers.iter().filter(|(name, _)| is_kept_by(how.purpose, name) && !is_replaced(name));
+    let own = letter
+        .headers
+        .iter()
+        .filter(|(name, _)| is_kept_by(how.purpose, name) && !is_replaced(name));
     let new = how.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     for (name, value) in own.map(|(name, value)| (&**name, &**value)).chain(new) {
         let unsent = || ExchangeError::Unsent(format!("the header {} cannot be sent", crate::base::text::safe(name)));
@@ -111,6 +114,9 @@ mod tests {
         let (headers, payload) = message(&letter(), &intent(), &how).unwrap();
         assert_eq!(&payload[..], b"{}");
         assert_eq!(values(&headers, "x-signature"), ["new"]);
-        assert!(headers.get("X-Signature").is_none(), "the old one does not stay beside it");
+        assert!(
+            headers.get("X-Signature").is_none(),
+            "the old one does not stay beside it"
+        );
     }
 }

@@ -92,7 +92,9 @@ impl Mirror {
 
     /// Takes up where a letter stands, if it is settled.
     pub(super) fn settle(&mut self, letter: u64, standings: &Standings) {
-        let Some(standing) = standings.letters.get(&letter) else { return };
+        let Some(standing) = standings.letters.get(&letter) else {
+            return;
+        };
         let exception = match &standing.stand {
             Stand::Waiting | Stand::Sent => return,
             Stand::Landed | Stand::Deleted => None,
@@ -130,7 +132,9 @@ impl Mirror {
         };
         let expected = match self.revision {
             Some(revision) => revision,
-            None => bucket::get::<serde::de::IgnoredAny>(exchange, &key).await?.map_or(0, |found| found.revision),
+            None => bucket::get::<serde::de::IgnoredAny>(exchange, &key)
+                .await?
+                .map_or(0, |found| found.revision),
         };
         self.revision = None;
         self.revision = Some(bucket::put(exchange, &key, &standpoint, Some(expected)).await?);
@@ -175,7 +179,10 @@ pub(super) async fn read(exchange: &Exchange, dlq: &str) -> Result<Copy, BucketE
     }
     let standpoint = bucket::get::<Standpoint>(exchange, &bucket::key("window", dlq)).await?;
     let at = standpoint.as_ref().and_then(|found| found.at);
-    let Some(standpoint) = standpoint.map(|found| found.value).filter(|found| found.replay == begin.replay) else {
+    let Some(standpoint) = standpoint
+        .map(|found| found.value)
+        .filter(|found| found.replay == begin.replay)
+    else {
         return Ok(Copy {
             begin,
             records,

@@ -292,11 +292,14 @@ impl Run {
 
     async fn connect_again(&mut self) -> Result<(), ReplayError> {
         let exchange = Arc::new(Exchange::connect(&self.context.link, &self.context.clock).await?);
-        let dlq = exchange.stream(&self.begin.dlq).await.map_err(|source| ReplayError::Exchange {
-            operation: "read the dead letter stream",
-            source,
-            next: "start the server, then --resume",
-        })?;
+        let dlq = exchange
+            .stream(&self.begin.dlq)
+            .await
+            .map_err(|source| ReplayError::Exchange {
+                operation: "read the dead letter stream",
+                source,
+                next: "start the server, then --resume",
+            })?;
         if dlq.created != Some(self.begin.dlq_created) {
             return Err(ReplayError::AnotherStream(text::safe(&self.begin.dlq).into_owned()));
         }
@@ -313,7 +316,10 @@ impl Run {
         let fates = self.follow.fates();
         let unsettled = self.standings.counts();
         let why = if fates.died_again > 0 {
-            format!("{} of the first letters died again: the cause persists", fates.died_again)
+            format!(
+                "{} of the first letters died again: the cause persists",
+                fates.died_again
+            )
         } else if fates.undecided > 0 {
             format!(
                 "{} of the first letters were not processed within {}: do workers run?",
@@ -344,7 +350,10 @@ impl Run {
             let limit = self.context.timing.backlog;
             let enough = move |run: &Self| run.follow.fates().undecided <= limit / 2;
             if !self.follow_until(enough).await? {
-                let why = format!("the backlog grew above {} letters and does not drain", text::count(limit));
+                let why = format!(
+                    "the backlog grew above {} letters and does not drain",
+                    text::count(limit)
+                );
                 return self.pause_by_itself(why).await;
             }
         }
@@ -388,9 +397,9 @@ impl Run {
                 Retention::Workqueue => None,
                 Retention::Limits | Retention::Interest => self.exchange.floor(&stream).await?,
             };
-            let (below, within): (Vec<u64>, Vec<u64>) = sequences
-                .into_iter()
-                .partition(|sequence| *sequence < reading.state.first_seq || floor.is_some_and(|floor| *sequence <= floor));
+            let (below, within): (Vec<u64>, Vec<u64>) = sequences.into_iter().partition(|sequence| {
+                *sequence < reading.state.first_seq || floor.is_some_and(|floor| *sequence <= floor)
+            });
             let found = self.exchange.messages(&stream, &within).await?;
             let missing = within.iter().zip(found).filter(|(_, found)| found.is_none());
             for sequence in below.into_iter().chain(missing.map(|(sequence, _)| *sequence)) {
@@ -408,7 +417,13 @@ impl Run {
         while self.searched < last {
             let to = last.min(self.searched + AT_ONCE as u64);
             let sequences: Vec<u64> = (self.searched + 1..=to).collect();
-            for found in self.exchange.messages(&self.begin.dlq, &sequences).await?.into_iter().flatten() {
+            for found in self
+                .exchange
+                .messages(&self.begin.dlq, &sequences)
+                .await?
+                .into_iter()
+                .flatten()
+            {
                 if let Some(id) = found.header(REPLAY_ID) {
                     self.follow.found_dead(id);
                 }
@@ -459,7 +474,9 @@ impl Run {
         if deleted.is_empty() {
             return Ok(true);
         }
-        let due = self.last_delete.map_or(Duration::ZERO, |at| at + self.context.timing.verify);
+        let due = self
+            .last_delete
+            .map_or(Duration::ZERO, |at| at + self.context.timing.verify);
         loop {
             let left = due.saturating_sub(self.context.clock.now().mono);
             if left.is_zero() {

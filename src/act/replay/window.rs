@@ -44,7 +44,9 @@ impl Ramp {
 
     /// How many of `most` letters may go now, or how long to wait.
     fn take(&mut self, most: usize, now: Duration) -> Result<usize, Duration> {
-        let Some((rate, bucket)) = &mut self.rate else { return Ok(most) };
+        let Some((rate, bucket)) = &mut self.rate else {
+            return Ok(most);
+        };
         let share = (now.saturating_sub(self.begun).as_secs_f64() / RAMP.as_secs_f64()).clamp(0.1, 1.0);
         if let Ok(rate) = Rate::per_second((*rate * share).max(0.001)) {
             bucket.set_rate(rate, now);
@@ -105,10 +107,14 @@ impl Run {
                 self.commit(std::mem::take(&mut settled.records)).await?;
                 return Err(Halt::Lost);
             }
+            let by_letter: BTreeMap<u64, &Ready> = ready.iter().map(|one| (one.intent.letter, one)).collect();
             for record in &settled.records {
-                if let Record::Landed { letter, stored: Some(stored), .. } = record
-                    && let Ok(at) = ready.binary_search_by_key(letter, |one| one.intent.letter)
-                    && let Some(one) = ready.get(at)
+                if let Record::Landed {
+                    letter,
+                    stored: Some(stored),
+                    ..
+                } = record
+                    && let Some(one) = by_letter.get(letter)
                     && self.how_of(*letter).purpose == Purpose::Replay
                 {
                     self.follow.published(&one.intent.stream, *stored, &one.intent.id);
@@ -165,7 +171,9 @@ impl Run {
         let mut chosen = Vec::new();
         let mut left = VecDeque::new();
         for letter in queue.drain(..) {
-            let Some(standing) = self.standings.letters.get(&letter) else { continue };
+            let Some(standing) = self.standings.letters.get(&letter) else {
+                continue;
+            };
             if chosen.len() < may && busy.insert(standing.subject.clone()) {
                 chosen.push(letter);
             } else {
@@ -187,7 +195,9 @@ impl Run {
         let mut gone = Vec::new();
         for (sequence, letter) in letters.iter().zip(found) {
             let standing = self.standings.letters.get(sequence);
-            let same = letter.zip(standing).filter(|(letter, standing)| hash::short(&letter.payload) == standing.hash);
+            let same = letter
+                .zip(standing)
+                .filter(|(letter, standing)| hash::short(&letter.payload) == standing.hash);
             let Some((letter, standing)) = same else {
                 gone.push(*sequence);
                 continue;
@@ -275,7 +285,12 @@ impl Run {
 
     /// How a letter goes: a dropped one as into the archive.
     pub(super) fn how_of(&self, letter: u64) -> std::borrow::Cow<'_, crate::act::journal::How> {
-        if self.standings.letters.get(&letter).is_some_and(|standing| standing.dropped) {
+        if self
+            .standings
+            .letters
+            .get(&letter)
+            .is_some_and(|standing| standing.dropped)
+        {
             std::borrow::Cow::Owned(crate::act::journal::How {
                 purpose: Purpose::Archive,
                 payload: None,
@@ -298,10 +313,7 @@ impl Run {
 }
 
 /// Waits for the answers of a window.
-async fn settle(
-    answers: Vec<(Intent, Result<Answer<'_>, ExchangeError>)>,
-    resent: &BTreeSet<u64>,
-) -> Settled {
+async fn settle(answers: Vec<(Intent, Result<Answer<'_>, ExchangeError>)>, resent: &BTreeSet<u64>) -> Settled {
     let mut settled = Settled::default();
     for (intent, answer) in answers {
         let outcome = match answer {
@@ -331,9 +343,10 @@ pub(super) fn verdict(intent: &Intent, outcome: Result<PubAck, ExchangeError>, w
         }),
         Ok(ack) if ack.duplicate && !was_sent => Some(Record::Refused {
             letter,
-            reason: "its id is in the target's deduplication window: an earlier replay sent it → look whether that was \
+            reason:
+                "its id is in the target's deduplication window: an earlier replay sent it → look whether that was \
                      processed, and replay it again when the window is over"
-                .to_owned(),
+                    .to_owned(),
         }),
         Ok(ack) => Some(Record::Landed {
             letter,
@@ -342,7 +355,11 @@ pub(super) fn verdict(intent: &Intent, outcome: Result<PubAck, ExchangeError>, w
         }),
         Err(error) if error.is_open() => None,
         // The connection was gone before it could be sent: its window is looked at as a whole.
-        Err(ExchangeError::Unsent(reason)) if reason.starts_with("connection lost") || reason.starts_with("the lease") => None,
+        Err(ExchangeError::Unsent(reason))
+            if reason.starts_with("connection lost") || reason.starts_with("the lease") =>
+        {
+            None
+        }
         Err(error) => Some(Record::Refused {
             letter,
             reason: error.to_string(),
@@ -377,10 +394,19 @@ mod tests {
     fn only_a_puback_of_the_expected_stream_is_landed() {
         let landed = |record: Option<Record>| matches!(record, Some(Record::Landed { stored: Some(9), .. }));
         assert!(landed(verdict(&intent(), ack("webhooks", false), false)));
-        assert!(landed(verdict(&intent(), ack("webhooks", true), true)), "our own, sent before");
+        assert!(
+            landed(verdict(&intent(), ack("webhooks", true), true)),
+            "our own, sent before"
+        );
         let stranger = verdict(&intent(), ack("webhooks", true), false);
-        assert!(matches!(stranger, Some(Record::Refused { .. })), "an id that we never sent");
-        assert!(matches!(verdict(&intent(), ack("other", false), false), Some(Record::Doubt { .. })));
+        assert!(
+            matches!(stranger, Some(Record::Refused { .. })),
+            "an id that we never sent"
+        );
+        assert!(matches!(
+            verdict(&intent(), ack("other", false), false),
+            Some(Record::Doubt { .. })
+        ));
     }
 
     #[test]
@@ -393,7 +419,10 @@ mod tests {
             code: 10_077,
         };
         for no in [full, ExchangeError::NoResponders("s".into())] {
-            assert!(matches!(verdict(&intent(), Err(no), false), Some(Record::Refused { .. })));
+            assert!(matches!(
+                verdict(&intent(), Err(no), false),
+                Some(Record::Refused { .. })
+            ));
         }
     }
 

@@ -17,7 +17,7 @@ use crate::config::profile::{HttpAuth, Target};
 use crate::config::schema::{ProfileSection, TargetSection};
 
 /// A scrape that takes longer has failed, so that a dead target is seen within 3 s.
-const TIMEOUT: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_millis(1_500);
 
 /// Scraping more often than this would load what is watched.
 const SHORTEST: Duration = Duration::from_millis(100);

@@ -1,5 +1,6 @@
 //! From flags, environment, file and contexts to one profile.
 
+mod fire;
 mod layers;
 mod limits;
 mod metrics;
@@ -178,6 +179,7 @@ pub fn resolve(overrides: &Overrides, surroundings: &Surroundings<'_>) -> Result
     profile.postgres = work.postgres(&layers);
     profile.families = work.families(&layers);
     profile.thresholds = work.thresholds(&layers);
+    profile.fire = work.fire(&layers);
     let console = work.console(&console);
     work.overridden(&layers);
     let mut resolved = work.finish(profile, console)?;
@@ -315,8 +317,11 @@ impl Resolver<'_> {
         profile.label = label.map(|label| text::safe(&label.value).as_ref().into());
         profile.protected = self.switch("protected", pick(layers, |layer| &layer.protected), false);
         profile.read_only = self.switch("read_only", pick(layers, |layer| &layer.read_only), false);
-        profile.idempotent_workers =
-            self.switch("idempotent_workers", pick(layers, |layer| &layer.idempotent_workers), false);
+        profile.idempotent_workers = self.switch(
+            "idempotent_workers",
+            pick(layers, |layer| &layer.idempotent_workers),
+            false,
+        );
     }
 
     fn console(&mut self, layers: &[ConsoleSection]) -> ConsoleOptions {

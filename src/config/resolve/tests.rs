@@ -8,7 +8,7 @@ use secrecy::ExposeSecret as _;
 
 use super::*;
 use crate::config::document::Section as _;
-use crate::config::{EXAMPLE, Environment, Families, Family, HttpAuth, Thresholds};
+use crate::config::{EXAMPLE, Environment, Families, Family, HttpAuth, SecretPlace, Thresholds};
 
 /// A home folder with files in it, an environment and a command line.
 struct Case {
@@ -847,6 +847,51 @@ fn limits_that_make_no_sense_are_refused() {
     }
 }
 
+#[test]
+fn test_webhooks_name_their_keys_and_never_hold_them() {
+    let resolved = Case::new()
+        .variable("TX", "k3y-of-telnyx")
+        .config(
+            "[fire]\nurl = 'http://gw/{provider}'\nsecrets.telnyx = { env = 'TX' }\nsecrets.resend = { file = 'key' }\n\
+             [profile.p.fire]\nsecrets.resend = { env = 'NOT_SET' }\nschemes.acme = 'slack'\ntrace.within = '3s'\n",
+        )
+        .ok();
+    let fire = &resolved.profile.fire;
+    assert_eq!(fire.url.as_deref(), Some("http://gw/{provider}"));
+    assert_eq!(fire.secrets["telnyx"], SecretPlace::Variable("TX".to_owned()));
+    // The profile's own comes before what holds for all; it is not looked up before it is needed.
+    assert_eq!(fire.secrets["resend"], SecretPlace::Variable("NOT_SET".to_owned()));
+    assert_eq!(fire.schemes["acme"], "slack");
+    assert_eq!(fire.trace.within, Some(Duration::from_secs(3)));
+    assert!(resolved.values.iter().all(|shown| !shown.value.contains("k3y-of")));
+    assert_eq!(resolved.profile.redactor.clean("k3y-of-telnyx"), "•••");
+
+    for (text, expected) in [
+        (
+            "[fire.secrets]\ntelnyx = 's3cr3t-in-clear'",
+            "toml:2: `fire.secrets.telnyx` does not take a secret in clear",
+        ),
+        (
+            "[fire.secrets]\ntelnyx = {}",
+            "`fire.secrets.telnyx` wants one of env and file",
+        ),
+        (
+            "[fire.secrets]\ntelnyx = { value = 's3cr3t-in-clear' }",
+            "unknown key `value`",
+        ),
+        ("[fire]\nurl = 'https://u:s3cr3t-in-clear@h/'", "it holds credentials"),
+        ("[fire]\nurl = 'ftp://h/'", "it is no http:// or https:// URL"),
+        (
+            "[fire]\ntrace.within = '1ms'",
+            "fire.trace.within is shorter than 100ms",
+        ),
+    ] {
+        let problem = Case::new().config(text).problem();
+        assert!(problem.contains(expected), "{text}: {problem}");
+        assert!(!problem.contains("s3cr3t"), "{problem}");
+    }
+}
+
 // The example.
 
 /// The example with every key in force: `#key = …` and `#[[…]]` become `key = …` and `[[…]]`.
@@ -870,7 +915,7 @@ fn paths(value: &toml::Value, path: &str, out: &mut BTreeSet<String>) {
                 let path = match path {
                     "" | "@" => key.clone(),
                     "profile" => "@".to_owned(),
-                    "metrics.targets.headers" => format!("{path}.*"),
+                    "metrics.targets.headers" | "fire.secrets" | "fire.schemes" => format!("{path}.*"),
                     _ => format!("{path}.{key}"),
                 };
                 paths(value, &path, out);

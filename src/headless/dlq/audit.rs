@@ -21,7 +21,10 @@ pub fn audit(log: &AuditLog, json: bool, out: &mut impl Write, err: &mut impl Wr
                 writeln!(out, "{}", serde_json::to_string(deed)?)?;
                 continue;
             }
-            let reason = deed.reason.as_deref().map(|reason| format!("  \"{}\"", text::safe(reason)));
+            let reason = deed
+                .reason
+                .as_deref()
+                .map(|reason| format!("  \"{}\"", text::safe(reason)));
             writeln!(
                 out,
                 "{}  {}  {} {} on {} ({})  {}{}{}",
@@ -32,7 +35,10 @@ pub fn audit(log: &AuditLog, json: bool, out: &mut impl Write, err: &mut impl Wr
                 text::safe(&deed.dlq),
                 text::safe(&deed.filter),
                 text::safe(&deed.outcome),
-                deed.counts.as_ref().map(|counts| format!(": {}", report::counts(counts))).unwrap_or_default(),
+                deed.counts
+                    .as_ref()
+                    .map(|counts| format!(": {}", report::counts(counts)))
+                    .unwrap_or_default(),
                 reason.unwrap_or_default(),
             )?;
         }

@@ -21,7 +21,12 @@ const SUBJECTS: &[&str] = &[
 ];
 
 /// Headers that say why it died.
-const REASONS: &[&str] = &["X-NATS-DLQ-Reason", "x-dead-letter-reason", "x-dlq-reason", "exception-message"];
+const REASONS: &[&str] = &[
+    "X-NATS-DLQ-Reason",
+    "x-dead-letter-reason",
+    "x-dlq-reason",
+    "exception-message",
+];
 
 /// Which letters are meant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,7 +52,12 @@ impl LetterFilter {
             let (from, to) = part.split_once('-').unwrap_or((part, part));
             match (from.trim().parse::<u64>(), to.trim().parse::<u64>()) {
                 (Ok(from), Ok(to)) if from <= to && to - from < 10_000_000 => ids.extend(from..=to),
-                _ => return Err(format!("--ids: {} is no sequence → write them like 17,20-25", text::safe(part))),
+                _ => {
+                    return Err(format!(
+                        "--ids: {} is no sequence → write them like 17,20-25",
+                        text::safe(part)
+                    ));
+                }
             }
         }
         Ok(ids)
@@ -59,12 +69,16 @@ impl LetterFilter {
         let first = |names: &[&str]| names.iter().find_map(|name| letter.header(name)).cloned();
         let subject: Option<Arc<str>> = first(SUBJECTS);
         let mut tokens = subject.as_deref().unwrap_or_default().splitn(3, '.').skip(1);
-        let is = |wanted: &Option<String>, found: Option<&str>| wanted.as_deref().is_none_or(|wanted| found == Some(wanted));
+        let is =
+            |wanted: &Option<String>, found: Option<&str>| wanted.as_deref().is_none_or(|wanted| found == Some(wanted));
         let reason = || first(REASONS).unwrap_or_default().to_lowercase();
         let meant = is(&self.provider, tokens.next())
             && is(&self.event, tokens.next())
             && self.ids.as_ref().is_none_or(|ids| ids.contains(&letter.sequence))
-            && self.reason_like.as_ref().is_none_or(|text| reason().contains(&text.to_lowercase()));
+            && self
+                .reason_like
+                .as_ref()
+                .is_none_or(|text| reason().contains(&text.to_lowercase()));
         meant.then(|| candidate(letter, subject))
     }
 
@@ -72,12 +86,20 @@ impl LetterFilter {
     #[must_use]
     pub fn shown(&self) -> String {
         let mut parts = Vec::new();
-        let named = [("provider", &self.provider), ("event", &self.event), ("reason-like", &self.reason_like)];
+        let named = [
+            ("provider", &self.provider),
+            ("event", &self.event),
+            ("reason-like", &self.reason_like),
+        ];
         for (name, value) in named {
             parts.extend(value.as_ref().map(|value| format!("{name}={}", text::safe(value))));
         }
         parts.extend(self.ids.as_ref().map(|ids| format!("{} ids", ids.len())));
-        if parts.is_empty() { "all".to_owned() } else { parts.join(" ") }
+        if parts.is_empty() {
+            "all".to_owned()
+        } else {
+            parts.join(" ")
+        }
     }
 }
 
@@ -89,7 +111,10 @@ mod tests {
         Stored {
             sequence,
             subject: "dlq.x".into(),
-            headers: headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+            headers: headers
+                .iter()
+                .map(|(name, value)| ((*name).into(), (*value).into()))
+                .collect(),
             payload: bytes::Bytes::new(),
             at: None,
         }
@@ -106,7 +131,13 @@ mod tests {
 
     #[test]
     fn every_part_of_a_filter_must_hold() {
-        let letter = letter(7, &[("X-NATS-Original-Subject", "webhook.telnyx.message.sent"), ("X-NATS-DLQ-Reason", "Time out")]);
+        let letter = letter(
+            7,
+            &[
+                ("X-NATS-Original-Subject", "webhook.telnyx.message.sent"),
+                ("X-NATS-DLQ-Reason", "Time out"),
+            ],
+        );
         let filter = |provider: &str, event: &str, reason: &str, id| LetterFilter {
             provider: Some(provider.into()),
             event: Some(event.into()),

@@ -143,7 +143,9 @@ async fn attempt(
     let write = if options.write { Writing::Asked } else { Writing::Locked };
     let gate = Gate::new(&context.profile, write);
     let dlq = context.profile.pipeline.dlq.clone();
-    let dlq = dlq.ok_or(CommandError::Missing("no dead letter stream is configured → give --dlq"))?;
+    let dlq = dlq.ok_or(CommandError::Missing(
+        "no dead letter stream is configured → give --dlq",
+    ))?;
     if let Some(resume) = &options.resume {
         // The plan was confirmed when the replay began.
         let asked = Asked {
@@ -178,7 +180,8 @@ async fn attempt(
     let action = if options.archive { "archive" } else { "replay" };
     let task = Task::new(options, context, action, dlq, plan.filter.clone(), plan.count)?;
     let reason = options.reason.clone();
-    task.run(|setting| replay::start(&plan, reason, permit, setting), stop, out, err).await
+    task.run(|setting| replay::start(&plan, reason, permit, setting), stop, out, err)
+        .await
 }
 
 fn permit(options: &ReplayOptions, context: &ReplayContext, gate: &Gate, plan: &Plan) -> Result<Permit, Refusal> {
@@ -211,7 +214,11 @@ async fn draw(
         stream => stream?,
     };
     let how = How {
-        purpose: if options.archive { Purpose::Archive } else { Purpose::Replay },
+        purpose: if options.archive {
+            Purpose::Archive
+        } else {
+            Purpose::Replay
+        },
         to_subject: options.to_subject.as_deref().map(Arc::from),
         rate: options.rate,
         canary: if options.archive { 0 } else { options.canary },
@@ -222,8 +229,10 @@ async fn draw(
     };
     let journals = Folder::new(&context.state, context.clock.clone());
     let filter = options.filter.shown();
-    let selection =
-        select::select(&exchange, stream, filter, &journals, &context.clock, |letter| options.filter.admit(letter)).await?;
+    let selection = select::select(&exchange, stream, filter, &journals, &context.clock, |letter| {
+        options.filter.admit(letter)
+    })
+    .await?;
     if options.archive && options.write && gate.is_open(context.clock.now().mono) {
         select::ensure_archive(&exchange, &selection.dlq, &archive_of(dlq)).await?;
     }

@@ -10,7 +10,11 @@ use crate::base::text;
 
 /// Counts in one line; what is 0 is left out, except what was published.
 pub(super) fn counts(counts: &Counts) -> String {
-    let mut line = format!("{} of {} published", text::count(counts.landed), text::count(counts.selected));
+    let mut line = format!(
+        "{} of {} published",
+        text::count(counts.landed),
+        text::count(counts.selected)
+    );
     for (count, what) in [
         (counts.landed - counts.deleted, "still to be deleted"),
         (counts.refused, "refused"),
@@ -31,7 +35,11 @@ pub(super) fn counts(counts: &Counts) -> String {
 pub(super) fn plan(plan: &Plan, out: &mut impl Write) -> io::Result<()> {
     let names = |names: &std::collections::BTreeSet<std::sync::Arc<str>>| {
         let names: Vec<_> = names.iter().map(|name| text::safe(name).into_owned()).collect();
-        if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+        if names.is_empty() {
+            "none".to_owned()
+        } else {
+            names.join(", ")
+        }
     };
     writeln!(
         out,
@@ -63,10 +71,20 @@ pub(super) fn plan(plan: &Plan, out: &mut impl Write) -> io::Result<()> {
             writeln!(out, "  left out: {} {why}", text::count(count))?;
         }
     }
-    let rate = plan.rate.map_or_else(|| "as fast as it goes".to_owned(), |rate| format!("{}/s", text::per_second(rate)));
-    let takes = plan.estimate_s.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let rate = plan.rate.map_or_else(
+        || "as fast as it goes".to_owned(),
+        |rate| format!("{}/s", text::per_second(rate)),
+    );
+    let takes = plan
+        .estimate_s
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let takes = takes.map(|takes| format!(", about {}", text::duration(takes)));
-    writeln!(out, "  {} first, then {rate}{}", text::count(plan.canary), takes.unwrap_or_default())?;
+    writeln!(
+        out,
+        "  {} first, then {rate}{}",
+        text::count(plan.canary),
+        takes.unwrap_or_default()
+    )?;
     for risk in &plan.risks {
         writeln!(out, "  risk: {risk}")?;
     }
@@ -112,7 +130,11 @@ pub(super) fn report(report: &Report, out: &mut impl Write) -> io::Result<()> {
         text::count(report.fates.undecided)
     )?;
     if report.came_back > 0 {
-        writeln!(out, "  {} letters had come back and were deleted again", text::count(report.came_back))?;
+        writeln!(
+            out,
+            "  {} letters had come back and were deleted again",
+            text::count(report.came_back)
+        )?;
     }
     for remark in &report.refused {
         writeln!(out, "  refused {}: {}", remark.letter, text::safe(&remark.reason))?;

@@ -5,24 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::expect::Checked;
-use crate::act::fire::{Latency, Progress, Summary};
+use crate::act::fire::{Checked, Latency, Summary};
 use crate::base::text;
-
-/// One line of a run that goes on.
-pub(super) fn standing(progress: &Progress) -> String {
-    let outcomes = &progress.outcomes;
-    format!(
-        "{:>8}  sent {}  answered {}  accepted {}  failed {}  behind {}  p99 {}",
-        text::duration(Duration::from_secs(progress.elapsed.as_secs())),
-        text::count(outcomes.sent()),
-        text::count(outcomes.answered()),
-        text::count(outcomes.accepted()),
-        text::count(outcomes.failed()),
-        text::count(progress.due.saturating_sub(outcomes.fired)),
-        shown(progress.recent.p99),
-    )
-}
 
 /// A number of seconds as a person reads it.
 pub(super) fn shown(seconds: Option<f64>) -> String {
@@ -54,8 +38,13 @@ impl Report<'_> {
         )?;
         writeln!(
             out,
-            "sent {}  answered {}  failed {}  unfinished {}  never sent {}  in {}{}",
+            "sent {}{}  answered {}  failed {}  unfinished {}  never sent {}  in {}{}",
             text::count(summary.sent),
+            if summary.retried > 0 {
+                format!(" ({} of them again)", text::count(summary.retried))
+            } else {
+                String::new()
+            },
             text::count(summary.answered),
             text::count(summary.failed),
             text::count(summary.unfinished),

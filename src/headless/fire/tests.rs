@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
+use secrecy::SecretString;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::*;
@@ -63,17 +64,20 @@ fn context() -> FireContext {
     FireContext {
         environment: Environment::from([("RESEND_KEY".to_owned(), KEY.to_owned())]),
         templates: None,
-        trusted: Vec::new(),
-        protected: false,
+        profile: Profile::empty("test"),
+        is_live: false,
         clock: SystemClock::shared(),
     }
 }
 
 fn options(to: &str) -> FireOptions {
     FireOptions {
-        template: "resend.email.sent".to_owned(),
-        to: to.to_owned(),
-        secret: Some(SecretSource::Variable("RESEND_KEY".to_owned())),
+        order: Order {
+            template: "resend.email.sent".to_owned(),
+            to: Some(to.to_owned()),
+            secret: Some(SecretSource::Variable("RESEND_KEY".to_owned())),
+            ..Order::default()
+        },
         ..FireOptions::default()
     }
 }
@@ -108,9 +112,10 @@ async fn run_until(options: &FireOptions, context: &FireContext, stop: Cancellat
 async fn a_signed_webhook_is_accepted_and_the_command_says_so() {
     let gateway = Gateway::start().await;
     let outcome = run(
-        &FireOptions {
-            set: vec!["data.subject=Hello {{seq}}".to_owned()],
-            ..options(&gateway.url)
+        &{
+            let mut options = options(&gateway.url);
+            options.order.set = vec!["data.subject=Hello {{seq}}".to_owned()];
+            options
         },
         &context(),
     )
@@ -177,32 +182,32 @@ async fn what_cannot_be_fired_is_refused_with_exit_code_2_before_the_first_reque
     let gateway = Gateway::start().await;
     let edits: [(Edit, &str); 15] = [
         (
-            |o| o.template = "resend.email.snt".into(),
+            |o| o.order.template = "resend.email.snt".into(),
             "did you mean resend.email.sent?",
         ),
         (
-            |o| o.secret = Some(SecretSource::Variable("NOPE".into())),
+            |o| o.order.secret = Some(SecretSource::Variable("NOPE".into())),
             "variable NOPE is not set",
         ),
         (
-            |o| o.secret = Some(SecretSource::File("/no/such/file".into())),
+            |o| o.order.secret = Some(SecretSource::File("/no/such/file".into())),
             "read secret /no/such/file",
         ),
         (
-            |o| o.secret = Some(SecretSource::Given("whsk_AAAA".into())),
+            |o| o.order.secret = Some(SecretSource::Given("whsk_AAAA".into())),
             "it begins with whsk_",
         ),
-        (|o| o.scheme = Some("gitlab".into()), "\"gitlab\" is not known"),
+        (|o| o.order.scheme = Some("gitlab".into()), "\"gitlab\" is not known"),
         (|o| o.rate = Some(0.0), "rate 0/s: it must be above 0"),
         (|o| o.rate = Some(1e6), "rate 1000000/s"),
         (|o| o.count = Some(0), "nothing to fire"),
-        (|o| o.set = vec!["data".into()], "there is no = in it"),
-        (|o| o.set = vec!["data.x.y=1".into()], "there is no x"),
+        (|o| o.order.set = vec!["data".into()], "there is no = in it"),
+        (|o| o.order.set = vec!["data.x.y=1".into()], "there is no x"),
         (|o| o.variant = Some("huge".into()), "variant \"huge\""),
         (|o| o.expect = vec!["fast".into()], "expectation fast"),
         (|o| o.expect = vec!["p98<1s".into()], "expectation p98<1s"),
-        (|o| o.to = "nonsense".into(), "target nonsense"),
-        (|o| o.to = "http://192.0.2.1/".into(), "add --yes"),
+        (|o| o.order.to = Some("nonsense".into()), "target nonsense"),
+        (|o| o.order.to = Some("http://192.0.2.1/".into()), "add --yes"),
     ];
     for (edit, reason) in edits {
         let mut options = options(&gateway.url);
@@ -222,10 +227,8 @@ async fn what_cannot_be_fired_is_refused_with_exit_code_2_before_the_first_reque
 #[tokio::test]
 async fn a_protected_profile_takes_one_webhook_and_no_load() {
     let gateway = Gateway::start().await;
-    let protected = FireContext {
-        protected: true,
-        ..context()
-    };
+    let mut protected = context();
+    protected.profile.protected = true;
     assert_eq!(run(&options(&gateway.url), &protected).await.code, 0);
     let load = FireOptions {
         count: Some(2),
@@ -242,9 +245,10 @@ async fn a_secret_file_is_read_without_its_line_end_and_a_given_secret_is_warned
     let gateway = Gateway::start().await;
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), format!("{KEY}\n")).unwrap();
-    let with = |source| FireOptions {
-        secret: source,
-        ..options(&gateway.url)
+    let with = |source| {
+        let mut options = options(&gateway.url);
+        options.order.secret = source;
+        options
     };
     let from_file = run(&with(Some(SecretSource::File(file.path().into()))), &context()).await;
     assert_eq!((from_file.code, from_file.err.as_str()), (0, ""));

@@ -13,10 +13,16 @@ use crate::sample::QueueReading;
 /// Readings that must agree.
 const RUNNING: usize = 3;
 
+/// Under load a reading says less than another: what readings agreed on stands while none
+/// contradicts it and one of so many still bears it out.
+const LASTING: usize = 10;
+
 /// What lies in no backlog, as readings tell it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::model) struct Parked {
+    /// Lower ends, the newest last.
     gaps: VecDeque<f64>,
+    sure: f64,
     known: Option<Found>,
     /// After a server restart, parked messages sit in `ack_pending` until the next pull: what
     /// was known before stays, and the deliveries at which it was.
@@ -52,18 +58,25 @@ pub(super) fn gap(reading: &QueueReading, unmatched: f64) -> Interval {
 impl Parked {
     /// Takes the gap of a reading in. `redelivered`: the sum of the consumers' gauges.
     pub(super) fn observe(&mut self, gap: Interval, redelivered: f64, delivered: u64) {
-        if self.gaps.len() == RUNNING {
+        if self.gaps.len() == LASTING {
             self.gaps.pop_front();
         }
         self.gaps.push_back(gap.lo);
-        let least = self.gaps.iter().copied().fold(f64::INFINITY, f64::min);
-        let sure = if self.gaps.len() == RUNNING {
-            least.max(0.0)
-        } else {
+        let agreed = if self.gaps.len() < RUNNING {
             0.0
+        } else {
+            self.gaps
+                .iter()
+                .rev()
+                .take(RUNNING)
+                .copied()
+                .fold(f64::INFINITY, f64::min)
         };
+        let borne_out = self.gaps.iter().copied().fold(0.0, f64::max);
+        self.sure = self.sure.min(borne_out).min(gap.hi).max(agreed).max(0.0);
+        let sure = self.sure;
         // Until three readings agree there is no news, only when the first says nothing is there.
-        if self.gaps.len() == RUNNING || gap.lo <= 0.0 {
+        if self.gaps.len() >= RUNNING || gap.lo <= 0.0 {
             let parked = sure.min(redelivered);
             self.known = Some(Found {
                 parked,
@@ -78,6 +91,7 @@ impl Parked {
     /// The counters fell back: what was parked is kept until the next delivery.
     pub(super) fn server_restarted(&mut self, delivered: u64) {
         self.gaps.clear();
+        self.sure = 0.0;
         if let Some(found) = self.known.filter(|found| found.parked > 0.0) {
             self.kept = Some((found, delivered));
         }
@@ -95,6 +109,7 @@ impl Parked {
     /// It cannot be told any more.
     pub(super) fn forget(&mut self) {
         self.gaps.clear();
+        self.sure = 0.0;
         self.known = None;
     }
 }
@@ -116,8 +131,31 @@ mod tests {
         parked.observe(lo(6.0), 100.0, 0);
         let (found, old) = parked.found().unwrap();
         assert!((found.parked - 4.0).abs() < f64::EPSILON && !old);
-        parked.observe(lo(-1.0), 100.0, 0);
-        assert!(parked.found().unwrap().0.parked.abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn what_readings_agreed_on_stands_while_none_contradicts_it_and_one_bears_it_out() {
+        let found = |parked: &Parked| parked.found().unwrap().0.parked;
+        let mut parked = Parked::default();
+        for _ in 0..RUNNING {
+            parked.observe(lo(5.0), 100.0, 0);
+        }
+        // A busy moment says little.
+        parked.observe(Interval::new(-40.0, 10.0), 100.0, 0);
+        assert!((found(&parked) - 5.0).abs() < f64::EPSILON);
+        // Two are gone for certain.
+        parked.observe(Interval::new(-40.0, 3.0), 100.0, 0);
+        assert!((found(&parked) - 3.0).abs() < f64::EPSILON);
+        for _ in 0..LASTING {
+            parked.observe(Interval::new(-40.0, 10.0), 100.0, 0);
+        }
+        assert!(found(&parked).abs() < f64::EPSILON, "nothing bears it out any more");
+        // And a quiet moment tells the truth at once.
+        for _ in 0..RUNNING {
+            parked.observe(lo(5.0), 100.0, 0);
+        }
+        parked.observe(Interval::new(0.0, 0.0), 100.0, 0);
+        assert!(found(&parked).abs() < f64::EPSILON);
     }
 
     #[test]

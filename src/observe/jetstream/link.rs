@@ -161,12 +161,7 @@ pub(crate) async fn connect_once(to: &NatsLink, peers: &[String], clock: &Shared
     connect_with(to, peers, clock, true).await
 }
 
-async fn connect_with(
-    to: &NatsLink,
-    peers: &[String],
-    clock: &SharedClock,
-    once: bool,
-) -> Result<Link, SourceError> {
+async fn connect_with(to: &NatsLink, peers: &[String], clock: &SharedClock, once: bool) -> Result<Link, SourceError> {
     if to.servers.is_empty() {
         return Err(SourceError::new("connect to", "NATS", "no server is configured").next("give its URL"));
     }

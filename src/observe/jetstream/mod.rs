@@ -44,8 +44,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use self::advisories::Listener;
-use self::api::Api;
+pub(crate) use self::api::{Api, ApiError};
 use self::cycle::Cycle;
+pub(crate) use self::link::connect;
 use self::plan::Plan;
 use self::sweep::Sweeper;
 use super::{Outlet, Source, SourceError};

@@ -52,8 +52,15 @@ async fn all_arrived(world: &World, database: &str, letters: usize) {
     assert_eq!(world.letters().await, 0, "none is left behind");
     drained(world).await;
     let (count, seen) = rows(database).await;
-    assert_eq!(count, i64::try_from(letters).unwrap(), "none is lost, none is a second row");
-    assert!(seen.values().all(|times| *times == 1), "on one server, inside the window, none is doubled");
+    assert_eq!(
+        count,
+        i64::try_from(letters).unwrap(),
+        "none is lost, none is a second row"
+    );
+    assert!(
+        seen.values().all(|times| *times == 1),
+        "on one server, inside the window, none is doubled"
+    );
 }
 
 #[tokio::test]
@@ -75,14 +82,19 @@ async fn a_replay_that_is_killed_at_random_moments_loses_and_doubles_nothing() {
         }
         world.take_published().await;
         let now = world.letters().await.to_string();
-        let start = ["--write", "--yes", &now, "--verify", "50ms", "--rate", "20000", "--canary", "0"];
+        let start = [
+            "--write", "--yes", &now, "--verify", "50ms", "--rate", "20000", "--canary", "0",
+        ];
         let (code, _, err) = run_and_kill(&world, RESUME, &mut random, &mut killed).await;
         if code == 2 {
             assert!(err.contains("nothing to do"), "{err}");
             let (code, out, err) = run_and_kill(&world, &start, &mut random, &mut killed).await;
             assert!(matches!(code, 0 | -1), "{code} {out} {err}");
         } else {
-            assert!(matches!(code, 0 | -1), "nothing is in doubt inside the window: {code} {err}");
+            assert!(
+                matches!(code, 0 | -1),
+                "nothing is in doubt inside the window: {code} {err}"
+            );
         }
         at_most_once(&world.take_published().await);
         runs += 1;
@@ -91,7 +103,9 @@ async fn a_replay_that_is_killed_at_random_moments_loses_and_doubles_nothing() {
     assert!(code == 0 || err.contains("nothing to do"), "{code} {out} {err}");
     let left = world.letters().await.to_string();
     if left != "0" {
-        let (code, out, err) = world.run("replay", &["--write", "--yes", &left, "--verify", "50ms"]).await;
+        let (code, out, err) = world
+            .run("replay", &["--write", "--yes", &left, "--verify", "50ms"])
+            .await;
         assert_eq!(code, 0, "{out} {err}");
     }
     all_arrived(&world, &database, buried).await;
@@ -178,9 +192,11 @@ async fn start(world: &World, bench: Bench, how: How) -> Result<Report, ReplayEr
     let dlq = exchange.stream(&world.dlq).await.unwrap();
     let filter = LetterFilter::default();
     let journals = bench.context.journals.clone();
-    let selection = select::select(&exchange, dlq, "all".into(), &journals, &clock, |letter| filter.admit(letter))
-        .await
-        .unwrap();
+    let selection = select::select(&exchange, dlq, "all".into(), &journals, &clock, |letter| {
+        filter.admit(letter)
+    })
+    .await
+    .unwrap();
     let (takers, streams) = select::targets(&exchange, &selection, &how).await.unwrap();
     let plan = Plan::draw(&selection, how, None, &takers, &streams).unwrap();
     let permit = permit(&bench.gate, &plan.hash, plan.count);
@@ -276,7 +292,9 @@ async fn restart(graceful: bool) {
     let database = support::database().await;
     world.bury(1_000, "timeout").await;
     let worker = world.work(&database, None).await;
-    let arguments = ["--write", "--yes", "1000", "--verify", "500ms", "--rate", "4000", "--json"];
+    let arguments = [
+        "--write", "--yes", "1000", "--verify", "500ms", "--rate", "4000", "--json",
+    ];
     let child = world.command("replay", &arguments).spawn().unwrap();
     published(&world, 300).await;
     lab.stop_nats(graceful).await.unwrap();
@@ -286,7 +304,11 @@ async fn restart(graceful: bool) {
     let doubts = report["report"]["counts"]["in_doubt"].as_u64().unwrap();
     assert!(doubts <= 256, "at most the letters in flight: {doubts}");
     assert_eq!(code, i32::from(doubts > 0), "{out} {err}");
-    assert_eq!(world.letters().await, doubts, "none is left behind, none deleted unconfirmed");
+    assert_eq!(
+        world.letters().await,
+        doubts,
+        "none is left behind, none deleted unconfirmed"
+    );
     if doubts > 0 {
         let (code, out, err) = world.run("replay", &[RESUME, &["--in-doubt", "resend"]].concat()).await;
         assert_eq!(code, 0, "{out} {err}");
@@ -319,7 +341,10 @@ async fn after_the_window_at_most_the_letters_in_flight_are_in_doubt() {
     world.bury(1_000, "timeout").await;
     let _worker = world.work(&database, None).await;
     let mut child = world
-        .command("replay", &["--write", "--yes", "1000", "--rate", "4000", "--verify", "50ms"])
+        .command(
+            "replay",
+            &["--write", "--yes", "1000", "--rate", "4000", "--verify", "50ms"],
+        )
         .spawn()
         .unwrap();
     let mut before = published(&world, 200).await;
@@ -332,7 +357,11 @@ async fn after_the_window_at_most_the_letters_in_flight_are_in_doubt() {
     let left = world.letters().await;
     assert!(left <= 256, "{left}");
     assert_eq!(code, i32::from(left > 0), "{out} {err}");
-    let mut ids: Vec<String> = before.into_iter().chain(world.take_published().await).map(|one| one.id).collect();
+    let mut ids: Vec<String> = before
+        .into_iter()
+        .chain(world.take_published().await)
+        .map(|one| one.id)
+        .collect();
     let all = ids.len();
     ids.sort();
     ids.dedup();
@@ -341,11 +370,18 @@ async fn after_the_window_at_most_the_letters_in_flight_are_in_doubt() {
         assert!(out.contains("in doubt"), "{out}");
         let (code, out, err) = world.run("replay", &[RESUME, &["--in-doubt", "drop"]].concat()).await;
         assert_eq!(code, 0, "{out} {err}");
-        assert_eq!(world.messages(&format!("{}-archive", world.dlq)).await, left, "dropped is put aside");
+        assert_eq!(
+            world.messages(&format!("{}-archive", world.dlq)).await,
+            left,
+            "dropped is put aside"
+        );
     }
     assert_eq!(world.letters().await, 0);
     drained(&world).await;
-    assert!(rows(&database).await.1.values().all(|seen| *seen == 1), "none is doubled");
+    assert!(
+        rows(&database).await.1.values().all(|seen| *seen == 1),
+        "none is doubled"
+    );
 }
 
 #[tokio::test]
@@ -358,7 +394,9 @@ async fn a_full_disk_under_the_journal_stops_the_replay_and_a_resume_goes_on() {
     // A limit of 100 KiB a file; the signal that goes with it would end the process.
     let line = "trap '' XFSZ; ulimit -f 100; exec \"$0\" \"$@\"";
     command
-        .args(["-c", line, PROGRAM, "dlq", "replay", "--nats", &world.url, "--dlq", &world.dlq])
+        .args([
+            "-c", line, PROGRAM, "dlq", "replay", "--nats", &world.url, "--dlq", &world.dlq,
+        ])
         .args(["--write", "--yes", "600", "--verify", "50ms"])
         .env("HOME", world.state.path())
         .env("XDG_STATE_HOME", world.state.path())
@@ -366,7 +404,10 @@ async fn a_full_disk_under_the_journal_stops_the_replay_and_a_resume_goes_on() {
     let output = command.output().await.unwrap();
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{error}");
-    assert!(error.contains("make room on that disk, then run it again with --resume"), "{error}");
+    assert!(
+        error.contains("make room on that disk, then run it again with --resume"),
+        "{error}"
+    );
     let before = world.take_published().await;
     at_most_once(&before);
     assert!(before.len() < 600);
@@ -384,13 +425,19 @@ async fn of_two_operators_who_start_at_once_one_replays() {
     let arguments = ["--write", "--yes", "500", "--verify", "1s"];
     let other = tempfile::tempdir().unwrap();
     let ann = world.command("replay", &arguments).spawn().unwrap();
-    let bob = world.command_as("replay", &arguments, other.path(), "bob").spawn().unwrap();
+    let bob = world
+        .command_as("replay", &arguments, other.path(), "bob")
+        .spawn()
+        .unwrap();
     let (ann, bob) = tokio::join!(finish(ann), finish(bob));
     let mut codes = [ann.0, bob.0];
     codes.sort_unstable();
     assert_eq!(codes, [0, 2], "{ann:?} {bob:?}");
     let refused = if ann.0 == 2 { &ann } else { &bob };
-    assert!(refused.2.contains("is replaying") || refused.2.contains("the plan holds"), "{refused:?}");
+    assert!(
+        refused.2.contains("is replaying") || refused.2.contains("the plan holds"),
+        "{refused:?}"
+    );
     assert_eq!(at_most_once(&world.take_published().await), 500);
     all_arrived(&world, &database, 500).await;
 }
@@ -401,7 +448,9 @@ async fn a_holder_that_stood_still_past_its_lease_publishes_nothing() {
     let database = support::database().await;
     world.bury(600, "timeout").await;
     let _worker = world.work(&database, None).await;
-    let arguments = ["--write", "--yes", "600", "--rate", "300", "--lease", "3s", "--verify", "50ms"];
+    let arguments = [
+        "--write", "--yes", "600", "--rate", "300", "--lease", "3s", "--verify", "50ms",
+    ];
     let ann = world.command("replay", &arguments).spawn().unwrap();
     let pid = rustix::process::Pid::from_raw(i32::try_from(ann.id().unwrap()).unwrap()).unwrap();
     published(&world, 20).await;

@@ -16,7 +16,16 @@ async fn one_group_is_replayed_byte_for_byte_and_the_others_are_untouched() {
     world.bury(150, "timeout").await;
     world.bury(100, "refused").await;
     let _worker = world.work(&database, None).await;
-    let arguments = args(&["--reason-like", "TIMEOUT", "--write", "--yes", "150", "--reason", "fixed it", "--json"]);
+    let arguments = args(&[
+        "--reason-like",
+        "TIMEOUT",
+        "--write",
+        "--yes",
+        "150",
+        "--reason",
+        "fixed it",
+        "--json",
+    ]);
     let (code, out, err) = world.run("replay", &arguments).await;
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
     let report: serde_json::Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
@@ -40,7 +49,10 @@ async fn one_group_is_replayed_byte_for_byte_and_the_others_are_untouched() {
     assert_eq!(code, 0);
     let deeds: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(deeds.len(), 2, "{out}");
-    assert_eq!((&deeds[1]["outcome"], &deeds[1]["reason"]), (&"done".into(), &"fixed it".into()));
+    assert_eq!(
+        (&deeds[1]["outcome"], &deeds[1]["reason"]),
+        (&"done".into(), &"fixed it".into())
+    );
 }
 
 #[tokio::test]
@@ -70,7 +82,10 @@ async fn poison_whose_cause_persists_stops_after_the_canary() {
     let _worker = world.work(&database, Some("poison")).await;
     let (code, out, err) = world.run("replay", &args(&["--write", "--yes", "50"])).await;
     assert_eq!(code, 1, "{out} {err}");
-    assert!(out.contains("stopped by itself: 1 of the first letters died again: the cause persists"), "{out}");
+    assert!(
+        out.contains("stopped by itself: 1 of the first letters died again: the cause persists"),
+        "{out}"
+    );
     assert!(out.contains("1 of 50 published, 49 not sent"), "{out}");
     assert_eq!(world.take_published().await.len(), 1);
     assert_eq!(world.letters().await, 50, "49 as before, and the one that died again");

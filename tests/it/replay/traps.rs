@@ -30,10 +30,16 @@ async fn an_original_id_inside_the_window_does_not_swallow_the_replay() {
     let mut headers = HeaderMap::new();
     headers.insert("Nats-Msg-Id", "webhook-1");
     let subject = format!("{}.telnyx.sent", world.name);
-    let sent = world.context.publish_with_headers(subject.clone(), headers.clone(), "{}".into()).await;
+    let sent = world
+        .context
+        .publish_with_headers(subject.clone(), headers.clone(), "{}".into())
+        .await;
     sent.unwrap().await.unwrap();
     headers.insert("X-NATS-Original-Subject", subject.as_str());
-    let sent = world.context.publish_with_headers(format!("dlq.{}.x", world.name), headers, "{}".into()).await;
+    let sent = world
+        .context
+        .publish_with_headers(format!("dlq.{}.x", world.name), headers, "{}".into())
+        .await;
     sent.unwrap().await.unwrap();
     let (code, report, err) = replay(&world, &["--yes", "1"]).await;
     assert_eq!((code, world.messages(&world.stream).await), (0, 2), "{report} {err}");
@@ -45,11 +51,20 @@ async fn a_duplicate_that_was_never_sent_here_is_not_taken_for_landed() {
     world.bury(1, "timeout").await;
     let mut headers = HeaderMap::new();
     headers.insert("Nats-Msg-Id", id_of(&world, 1).await);
-    let sent = world.context.publish_with_headers(format!("{}.a.b", world.name), headers, "other".into()).await;
+    let sent = world
+        .context
+        .publish_with_headers(format!("{}.a.b", world.name), headers, "other".into())
+        .await;
     sent.unwrap().await.unwrap();
     let (code, report, err) = replay(&world, &["--yes", "1"]).await;
     assert_eq!(code, 1, "{report} {err}");
-    assert!(report["refused"][0]["reason"].as_str().unwrap().contains("deduplication window"), "{report}");
+    assert!(
+        report["refused"][0]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("deduplication window"),
+        "{report}"
+    );
     assert_eq!(world.letters().await, 1, "it stays a letter");
 }
 
@@ -63,8 +78,18 @@ async fn what_a_full_stream_refuses_stays_a_letter() {
     world.bury(8, "timeout").await;
     let (code, report, err) = replay(&world, &["--yes", "8"]).await;
     assert_eq!(code, 1, "{report} {err}");
-    assert_eq!((&report["counts"]["deleted"], &report["counts"]["refused"]), (&5.into(), &3.into()), "{report}");
-    assert!(report["refused"][0]["reason"].as_str().unwrap().contains("maximum messages exceeded"), "{report}");
+    assert_eq!(
+        (&report["counts"]["deleted"], &report["counts"]["refused"]),
+        (&5.into(), &3.into()),
+        "{report}"
+    );
+    assert!(
+        report["refused"][0]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("maximum messages exceeded"),
+        "{report}"
+    );
     assert_eq!((world.letters().await, world.messages(&world.stream).await), (3, 5));
 }
 
@@ -102,12 +127,23 @@ async fn a_stream_that_goes_away_or_changes_hands_takes_nothing_and_loses_nothin
 async fn a_letter_that_is_deleted_meanwhile_is_not_sent() {
     let world = World::new(Shape::default()).await;
     world.bury(40, "timeout").await;
-    let arguments = [&QUICK[..], &["--yes", "40", "--write", "--canary", "0", "--rate", "50", "--json"]].concat();
+    let arguments = [
+        &QUICK[..],
+        &["--yes", "40", "--write", "--canary", "0", "--rate", "50", "--json"],
+    ]
+    .concat();
     let child = world.command("replay", &arguments).spawn().unwrap();
     while world.messages(&world.stream).await < 1 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    world.context.get_stream(&world.dlq).await.unwrap().delete_message(40).await.unwrap();
+    world
+        .context
+        .get_stream(&world.dlq)
+        .await
+        .unwrap()
+        .delete_message(40)
+        .await
+        .unwrap();
     let (code, out, err) = finish(child).await;
     assert_eq!(code, 1, "{out} {err}");
     let report: serde_json::Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
@@ -119,7 +155,11 @@ async fn a_letter_that_is_deleted_meanwhile_is_not_sent() {
 async fn an_interrupt_ends_it_cleanly_with_a_true_report() {
     let world = World::new(Shape::default()).await;
     world.bury(100, "timeout").await;
-    let arguments = [&QUICK[..], &["--yes", "100", "--write", "--canary", "0", "--rate", "20", "--json"]].concat();
+    let arguments = [
+        &QUICK[..],
+        &["--yes", "100", "--write", "--canary", "0", "--rate", "20", "--json"],
+    ]
+    .concat();
     let child = world.command("replay", &arguments).spawn().unwrap();
     let pid = rustix::process::Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap()).unwrap();
     while world.messages(&world.stream).await < 2 {
@@ -131,7 +171,10 @@ async fn an_interrupt_ends_it_cleanly_with_a_true_report() {
     let report: serde_json::Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
     let landed = report["report"]["counts"]["landed"].as_u64().unwrap();
     assert_eq!(landed, world.take_published().await.len() as u64);
-    assert_eq!((world.letters().await, report["report"]["ending"].as_str()), (100 - landed, Some("cancelled")));
+    assert_eq!(
+        (world.letters().await, report["report"]["ending"].as_str()),
+        (100 - landed, Some("cancelled"))
+    );
 }
 
 #[tokio::test]

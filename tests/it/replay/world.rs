@@ -159,7 +159,10 @@ impl World {
             headers.insert("X-NATS-DLQ-Reason", reason);
             headers.insert("Nats-Msg-Id", format!("dead-{webhook}"));
             let subject = format!("dlq.{}.telnyx.sent", self.name);
-            let ack = self.context.publish_with_headers(subject, headers, payload.into()).await;
+            let ack = self
+                .context
+                .publish_with_headers(subject, headers, payload.into())
+                .await;
             acks.push(ack.unwrap());
         }
         for ack in acks {
@@ -198,7 +201,13 @@ impl World {
     }
 
     pub(super) async fn messages(&self, stream: &str) -> u64 {
-        self.context.get_stream(stream).await.unwrap().cached_info().state.messages
+        self.context
+            .get_stream(stream)
+            .await
+            .unwrap()
+            .cached_info()
+            .state
+            .messages
     }
 
     /// What was published since the last call, once the server has passed everything on.
@@ -243,7 +252,11 @@ impl World {
 pub(super) async fn finish(child: Child) -> (i32, String, String) {
     let output = child.wait_with_output().await.unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
+    (
+        output.status.code().unwrap_or(-1),
+        text(output.stdout),
+        text(output.stderr),
+    )
 }
 
 async fn work_once(
@@ -256,7 +269,12 @@ async fn work_once(
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let stream = context.get_stream(stream).await?;
     let consumer = stream.get_or_create_consumer("workers", config.clone()).await?;
-    let mut batch = consumer.fetch().max_messages(100).expires(Duration::from_millis(500)).messages().await?;
+    let mut batch = consumer
+        .fetch()
+        .max_messages(100)
+        .expires(Duration::from_millis(500))
+        .messages()
+        .await?;
     let mut taken = Vec::new();
     let mut ids: Vec<String> = Vec::new();
     while let Some(message) = batch.next().await {
@@ -275,7 +293,10 @@ async fn work_once(
             copy.insert("X-NATS-DLQ-Reason", "again");
             headers = copy;
             let subject = format!("dlq.{name}.again");
-            context.publish_with_headers(subject, headers, message.payload.clone()).await?.await?;
+            context
+                .publish_with_headers(subject, headers, message.payload.clone())
+                .await?
+                .await?;
             message.ack_with(AckKind::Ack).await?;
         } else {
             ids.push(id);
@@ -284,10 +305,12 @@ async fn work_once(
     }
     ids.sort_unstable();
     ids.dedup();
-    sqlx::query("INSERT INTO webhooks SELECT unnest($1::text[]), 1 ON CONFLICT (id) DO UPDATE SET seen = webhooks.seen + 1")
-        .bind(&ids)
-        .execute(connection)
-        .await?;
+    sqlx::query(
+        "INSERT INTO webhooks SELECT unnest($1::text[]), 1 ON CONFLICT (id) DO UPDATE SET seen = webhooks.seen + 1",
+    )
+    .bind(&ids)
+    .execute(connection)
+    .await?;
     for message in taken {
         message.double_ack().await?;
     }
@@ -309,5 +332,7 @@ pub(super) fn verifies(published: &Published) -> bool {
     let verifier = Verifier::new(&Scheme::StandardWebhooks, &SecretString::from(KEY)).unwrap();
     let at = hookwatch::base::time::Timestamp::from_second(1_700_000_000).unwrap();
     let header = |name: &str| published.headers.get(name).map(|value| value.as_str());
-    verifier.verify(&header, &published.payload, "", at, Duration::from_secs(60)).is_ok()
+    verifier
+        .verify(&header, &published.payload, "", at, Duration::from_secs(60))
+        .is_ok()
 }

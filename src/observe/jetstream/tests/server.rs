@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use secrecy::SecretString;
 use tempfile::TempDir;
 
@@ -56,7 +56,12 @@ impl Server {
     }
 
     pub(super) fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).unwrap();
+        if signal == Signal::STOP {
+            // It may answer until it has really stopped.
+            waitpid(Some(pid), WaitOptions::UNTRACED).unwrap();
+        }
     }
 
     /// Ends it; its folder stays.

@@ -1,0 +1,305 @@
+//! From what a person asks for to what is fired: template, fields, target, scheme, key.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::FireError;
+use super::library::Library;
+use super::mix::Entry;
+use super::plan::PlanError;
+use super::target::host_of;
+use super::template::TemplateError;
+use crate::base::secret::{Redactor, strip_url_credentials};
+use crate::base::text;
+use crate::config::{Environment, Fire, Profile, SecretPlace};
+
+/// Where a signing key comes from.
+#[derive(Clone, Debug)]
+pub enum SecretSource {
+    /// An environment variable.
+    Variable(String),
+    /// A file; its last line end does not count.
+    File(PathBuf),
+    /// Given as it is, which others may have seen.
+    Given(SecretString),
+}
+
+impl From<&SecretPlace> for SecretSource {
+    fn from(place: &SecretPlace) -> Self {
+        match place {
+            SecretPlace::Variable(name) => Self::Variable(name.clone()),
+            SecretPlace::File(path) => Self::File(path.clone()),
+        }
+    }
+}
+
+/// What a person asks for.
+#[derive(Clone, Debug, Default)]
+pub struct Order {
+    /// The template's name.
+    pub template: String,
+    /// The URL; `None`: the profile's.
+    pub to: Option<String>,
+    /// Another scheme than the profile's or the template's.
+    pub scheme: Option<String>,
+    /// The signing key; `None`: the profile's.
+    pub secret: Option<SecretSource>,
+    /// `path=value`, in this order.
+    pub set: Vec<String>,
+}
+
+/// What is fired, and at whom.
+#[derive(Clone, Debug)]
+pub struct Composed {
+    /// The template with its fields set, and its signer.
+    pub entry: Entry,
+    /// The URL.
+    pub url: String,
+    /// Knows the key.
+    pub redactor: Redactor,
+    /// What is allowed but unwise, one line each.
+    pub notices: Vec<String>,
+}
+
+/// Why nothing can be fired.
+#[derive(Debug, thiserror::Error)]
+pub enum OrderError {
+    /// Neither asked for nor in the profile.
+    #[error("target: none is named → give --to URL, or set fire.url in the profile")]
+    NoTarget,
+    /// A variable that is not there.
+    #[error("variable {0} is not set → export it")]
+    NoVariable(String),
+    /// A file that cannot be read.
+    #[error("read secret {path}: {reason} → check path and rights")]
+    SecretFile {
+        /// The file.
+        path: String,
+        /// What the system says.
+        reason: String,
+    },
+    /// An assignment that is none.
+    #[error("set {0}: there is no = in it → give path=value")]
+    Assignment(String),
+    /// No such template, or no such place in it.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// A key or scheme that does not fit.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+}
+
+impl Order {
+    /// Finds the template, sets its fields and reads the key.
+    ///
+    /// # Errors
+    /// What is wrong with it. A key is never quoted.
+    pub fn compose(
+        &self,
+        library: &Library,
+        fire: &Fire,
+        known: &Redactor,
+        environment: &Environment,
+    ) -> Result<Composed, OrderError> {
+        let mut template = library.get(&self.template)?.clone();
+        for assignment in &self.set {
+            let (path, value) = assignment
+                .split_once('=')
+                .ok_or_else(|| OrderError::Assignment(text::safe(assignment).into_owned()))?;
+            template = Arc::new(template.set(path, value)?);
+        }
+        let provider = template.provider().to_string();
+        let url = match (&self.to, &fire.url) {
+            (Some(to), _) => to.clone(),
+            (None, Some(url)) => url.replace("{provider}", &provider),
+            (None, None) => return Err(OrderError::NoTarget),
+        };
+        let scheme = self.scheme.as_ref().or_else(|| fire.schemes.get(&provider));
+        let scheme = scheme.map(String::as_str);
+        let configured = || fire.secrets.get(&provider).map(SecretSource::from);
+        let mut redactor = known.clone();
+        let mut notices = Vec::new();
+        let entry = match self.secret.clone().or_else(configured) {
+            Some(source) => {
+                let secret = source.read(environment)?;
+                redactor.learn(secret.expose_secret());
+                // A receiver may quote a key without its prefix.
+                if let Some((_, bare)) = secret.expose_secret().split_once('_') {
+                    redactor.learn(bare);
+                }
+                if matches!(source, SecretSource::Given(_)) {
+                    notices.push("a secret on the command line is seen by others → use --secret-env".to_owned());
+                }
+                Entry::signed(template, scheme, &secret)?
+            }
+            None => {
+                let scheme = scheme.unwrap_or(template.scheme().name());
+                notices.push(format!(
+                    "not signed, no key is given → --secret-env VARIABLE signs as {}",
+                    text::safe(scheme)
+                ));
+                Entry::unsigned(template)
+            }
+        };
+        Ok(Composed {
+            entry,
+            url,
+            redactor,
+            notices,
+        })
+    }
+}
+
+impl SecretSource {
+    fn read(&self, environment: &Environment) -> Result<SecretString, OrderError> {
+        match self {
+            Self::Variable(name) => environment
+                .get(name)
+                .map(|value| SecretString::from(value.clone()))
+                .ok_or_else(|| OrderError::NoVariable(text::safe(name).into_owned())),
+            Self::File(path) => std::fs::read_to_string(path)
+                .map(|content| SecretString::from(content.trim_end_matches(['\n', '\r'])))
+                .map_err(|error| OrderError::SecretFile {
+                    path: text::safe(&path.display().to_string()).into_owned(),
+                    reason: error.to_string(),
+                }),
+            Self::Given(secret) => Ok(secret.clone()),
+        }
+    }
+}
+
+/// Why a profile does not let something be fired.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Whoever fires there has to say that it is meant.
+    #[error(
+        "{target} is neither on this machine nor listed in the profile → add --yes if it is meant, or list it in fire.allow"
+    )]
+    Unconfirmed {
+        /// The target, without credentials.
+        target: String,
+        /// Its host: what is typed to confirm it.
+        host: String,
+    },
+    /// A protected profile takes single webhooks only.
+    #[error("the profile is protected and takes no load for {0} → fire a single webhook, or use another profile")]
+    Protected(String),
+    /// A read-only profile takes none.
+    #[error("the profile is read-only: nothing is fired at {0} → use another profile")]
+    ReadOnly(String),
+}
+
+/// Whether something may be fired at `url`. Elsewhere than on this machine, a webhook may do real harm.
+///
+/// # Errors
+/// Why not, or that it has to be confirmed first.
+pub fn guard(url: &str, is_load: bool, confirmed: bool, profile: &Profile) -> Result<(), GuardError> {
+    let shown = text::safe(&strip_url_credentials(url)).into_owned();
+    let host = host_of(url)?;
+    if profile.read_only {
+        return Err(Refusal::ReadOnly(shown).into());
+    }
+    if profile.protected && is_load {
+        return Err(Refusal::Protected(shown).into());
+    }
+    if host.is_loopback || confirmed || is_listed(url, &host.name, &profile.fire) {
+        return Ok(());
+    }
+    Err(Refusal::Unconfirmed {
+        target: shown,
+        host: host.name,
+    }
+    .into())
+}
+
+/// Why something may not be fired.
+#[derive(Debug, thiserror::Error)]
+pub enum GuardError {
+    /// The profile's rule.
+    #[error(transparent)]
+    Refusal(#[from] Refusal),
+    /// The URL is none.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+}
+
+impl From<GuardError> for FireError {
+    fn from(error: GuardError) -> Self {
+        match error {
+            GuardError::Refusal(refusal) => Self::Refused(refusal),
+            GuardError::Plan(plan) => Self::Plan(plan),
+        }
+    }
+}
+
+fn is_listed(url: &str, host: &str, fire: &Fire) -> bool {
+    let own = fire.url.as_deref().and_then(|own| host_of(own).ok());
+    if own.is_some_and(|own| own.name == host) {
+        return true;
+    }
+    fire.allow.iter().any(|entry| {
+        if !entry.contains("://") {
+            return entry.eq_ignore_ascii_case(host);
+        }
+        // A beginning ends where a part of a URL ends: https://a.example is not https://a.example.org.
+        let rest = url.strip_prefix(entry.as_str());
+        rest.is_some_and(|rest| entry.ends_with('/') || rest.is_empty() || rest.starts_with(['/', '?', '#', ':']))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile(url: Option<&str>, allow: &[&str]) -> Profile {
+        let mut profile = Profile::empty("p");
+        profile.fire.url = url.map(ToOwned::to_owned);
+        profile.fire.allow = allow.iter().map(|entry| (*entry).to_owned()).collect();
+        profile
+    }
+
+    fn is_free(url: &str, profile: &Profile) -> bool {
+        guard(url, false, false, profile).is_ok()
+    }
+
+    #[test]
+    fn this_machine_and_what_the_profile_lists_need_no_confirmation() {
+        let listed = profile(
+            Some("https://gw.example/{provider}"),
+            &["Hooks.example", "https://a.example/in", "https://b.example"],
+        );
+        for url in [
+            "http://localhost/x",
+            "http://[::1]:1/",
+            "https://gw.example/telnyx",
+            "http://hooks.example:81/",
+            "https://a.example/in/1",
+            "https://b.example:8443/",
+        ] {
+            assert!(is_free(url, &listed), "{url}");
+        }
+        for url in [
+            "https://b.example.org/",
+            "https://a.example/inside",
+            "https://other.example/",
+            "http://192.0.2.1/",
+        ] {
+            assert!(!is_free(url, &listed), "{url}");
+            assert!(guard(url, true, true, &listed).is_ok(), "{url} confirmed");
+        }
+    }
+
+    #[test]
+    fn a_protected_profile_takes_no_load_and_a_read_only_one_nothing() {
+        let mut guarded = profile(None, &[]);
+        guarded.protected = true;
+        assert!(guard("http://localhost/", false, false, &guarded).is_ok());
+        let error = guard("http://localhost/", true, true, &guarded).unwrap_err();
+        assert!(error.to_string().contains("takes no load"), "{error}");
+        guarded.read_only = true;
+        let error = guard("http://localhost/", false, true, &guarded).unwrap_err();
+        assert!(error.to_string().contains("read-only"), "{error}");
+    }
+}

@@ -1,0 +1,424 @@
+//! The reference pipeline's speed: the gateway beside a bare axum-plus-publish loop on the same
+//! nats-server, generator and machine in turns, and a worker into a durable Postgres.
+//!
+//! `cargo bench --bench pipeline [-- WEBHOOKS]`. Everything shares the machine's cores.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use async_nats::jetstream::context::ContextBuilder;
+use async_nats::jetstream::stream::{self, DiscardPolicy, RetentionPolicy};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::post;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use hdrhistogram::Histogram;
+use hookwatch::act::fire::Library;
+use hookwatch::base::time::{SharedClock, SystemClock};
+use hookwatch::config::Environment;
+use hookwatch::lab::{DATABASE, Lab, Options};
+use hookwatch::signature::{Message, Signer};
+use rand::rngs::SmallRng;
+use secrecy::SecretString;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// The first argument of the process that is the bare loop.
+const BARE: &str = "bare";
+
+/// Webhooks of a round.
+const WEBHOOKS: usize = 150_000;
+
+/// Rounds of gateway and bare loop, in turns: the median of each counts.
+const ROUNDS: usize = 3;
+
+/// Connections of the generator, one request in flight each.
+const LANES: usize = 256;
+
+fn main() -> Result<(), Error> {
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| argument != "--bench")
+        .collect();
+    let runtime = tokio::runtime::Runtime::new()?;
+    if let [first, url] = &*arguments
+        && first == BARE
+    {
+        return runtime.block_on(bare(url));
+    }
+    let webhooks = arguments.first().map_or(Ok(WEBHOOKS), |text| text.parse())?;
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .map_err(|_| "a TLS provider is installed")?;
+    runtime.block_on(async {
+        gateway(webhooks).await?;
+        for batch in [100, 1_000] {
+            worker(webhooks, batch).await?;
+        }
+        Ok(())
+    })
+}
+
+#[expect(clippy::print_stdout, reason = "the report of a bench")]
+fn say(line: &str) {
+    println!("{line}");
+}
+
+fn environment() -> Environment {
+    std::env::vars().collect()
+}
+
+/// A lab without workers, its stream wide enough for all rounds.
+async fn lab(workers: usize, worker: BTreeMap<String, String>) -> Result<Lab, Error> {
+    let mut options = Options::pipeline(env!("CARGO_BIN_EXE_hookwatch"), environment(), workers);
+    if let Some(pipeline) = &mut options.pipeline {
+        pipeline.topology.max_msgs_per_subject = 100_000_000;
+        pipeline.topology.max_bytes = 4 << 30;
+        pipeline.worker = worker;
+    }
+    if let Some(postgres) = &mut options.postgres {
+        postgres.durable = true;
+    }
+    Ok(Lab::up(options).await?)
+}
+
+async fn gateway(webhooks: usize) -> Result<(), Error> {
+    let lab = lab(0, BTreeMap::new()).await?;
+    let bare = Bare::start(&lab).await?;
+    let clock = SystemClock::shared();
+    let secret = lab.signing_keys().remove("resend").ok_or("a key for resend")?;
+    let gateway = format!("{}/webhooks/resend", lab.gateway_url()?);
+    let mut results = (Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        // Signed anew for each target: an id that comes twice would be a duplicate.
+        for (target, url, results) in [
+            ("gateway", &gateway, &mut results.0),
+            ("bare loop", &bare.url, &mut results.1),
+        ] {
+            let requests = requests(url, &secret, webhooks, &clock)?;
+            let result = fire(url, requests, &clock).await?;
+            say(&format!(
+                "round {} {target:9} {:>7.0}/s  p50 {:>5.2} ms  p99 {:>5.2} ms  not 200: {}",
+                round + 1,
+                result.rate,
+                result.p50 * 1e3,
+                result.p99 * 1e3,
+                result.refused
+            ));
+            results.push(result);
+        }
+    }
+    let (gateway, bare) = (median(results.0), median(results.1));
+    say(&format!(
+        "gateway, HMAC checked, answered after the PubAck: {:.0}/s (budget 50,000), p99 {:.1} ms (budget 10), {:.2} of the bare loop (budget 0.9)",
+        gateway.rate,
+        gateway.p99 * 1e3,
+        gateway.rate / bare.rate
+    ));
+    lab.down().await?;
+    Ok(())
+}
+
+/// The peer: nothing but a router, a publish and its `PubAck`.
+async fn bare(url: &str) -> Result<(), Error> {
+    let client = async_nats::connect(url).await?;
+    let context = ContextBuilder::new().max_ack_inflight(32_768).build(client);
+    context
+        .create_stream(stream::Config {
+            name: "bare".to_owned(),
+            subjects: vec!["bare.>".to_owned()],
+            retention: RetentionPolicy::WorkQueue,
+            discard: DiscardPolicy::New,
+            duplicate_window: Duration::from_mins(1),
+            ..stream::Config::default()
+        })
+        .await?;
+    let publish = async |State(context): State<async_nats::jetstream::Context>,
+                         headers: axum::http::HeaderMap,
+                         body: Bytes| {
+        let mut own = HeaderMap::new();
+        if let Some(id) = headers.get("svix-id").and_then(|id| id.to_str().ok()) {
+            own.insert("Nats-Msg-Id", id);
+        }
+        let publish =
+            async || -> Result<_, Error> { Ok(context.publish_with_headers("bare.resend", own, body).await?.await?) };
+        match publish().await {
+            Ok(_) => StatusCode::OK,
+            Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    };
+    let router = Router::new()
+        .route("/webhooks/resend", post(publish))
+        .with_state(context);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    say(&format!("http://{}/webhooks/resend", listener.local_addr()?));
+    axum::serve(listener, router).await?;
+    Ok(())
+}
+
+/// The bare loop's process; it ends with this value.
+struct Bare {
+    url: String,
+    process: Child,
+}
+
+impl Bare {
+    async fn start(lab: &Lab) -> Result<Self, Error> {
+        let mut process = Command::new(std::env::current_exe()?)
+            .args([BARE, &lab.nats_url()?])
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let output = process.stdout.take().ok_or("no output")?;
+        let url = tokio::task::spawn_blocking(move || {
+            let mut line = String::new();
+            BufReader::new(output).read_line(&mut line).map(|_| line)
+        })
+        .await??;
+        Ok(Self {
+            url: url.trim().to_owned(),
+            process,
+        })
+    }
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Signed requests, byte for byte as they go out: signing is not what is measured.
+fn requests(url: &str, secret: &SecretString, count: usize, clock: &SharedClock) -> Result<Vec<Vec<u8>>, Error> {
+    let library = Library::load(None);
+    let template = library.get("resend.email.delivered")?;
+    let signer = Signer::new(template.scheme(), secret)?;
+    let mut random: SmallRng = rand::make_rng();
+    let (host, path) = split(url)?;
+    let now = clock.now().at;
+    let mut requests = Vec::with_capacity(count);
+    for seq in 0..count {
+        let webhook = template.render(seq as u64, now, &mut random);
+        let signature = signer.sign(&Message {
+            id: &webhook.id,
+            timestamp: now,
+            body: webhook.body.as_bytes(),
+            url,
+        });
+        let mut request = format!(
+            "POST {path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n",
+            webhook.body.len()
+        );
+        for (name, value) in webhook.headers.iter().chain(&signature) {
+            write!(request, "{name}: {value}\r\n")?;
+        }
+        request.push_str("\r\n");
+        request.push_str(&webhook.body);
+        requests.push(request.into_bytes());
+    }
+    Ok(requests)
+}
+
+fn split(url: &str) -> Result<(&str, &str), Error> {
+    let rest = url.strip_prefix("http://").ok_or("an http URL")?;
+    let at = rest.find('/').ok_or("a path")?;
+    Ok(rest.split_at(at))
+}
+
+#[derive(Clone, Debug)]
+struct Fired {
+    rate: f64,
+    p50: f64,
+    p99: f64,
+    refused: u64,
+}
+
+fn median(mut results: Vec<Fired>) -> Fired {
+    results.sort_by(|a, b| a.rate.total_cmp(&b.rate));
+    results.swap_remove(results.len() / 2)
+}
+
+async fn fire(url: &str, requests: Vec<Vec<u8>>, clock: &SharedClock) -> Result<Fired, Error> {
+    let (host, _) = split(url)?;
+    let count = requests.len();
+    let shared = Arc::new((requests, AtomicUsize::new(0)));
+    let begun = clock.now().mono;
+    let mut lanes = tokio::task::JoinSet::new();
+    for _ in 0..LANES {
+        lanes.spawn(lane(host.to_owned(), shared.clone(), clock.clone()));
+    }
+    let mut times = Histogram::<u64>::new(3)?;
+    let mut refused = 0;
+    while let Some(done) = lanes.join_next().await {
+        let (own, other) = done??;
+        times.add(own)?;
+        refused += other;
+    }
+    let took = clock.now().mono.saturating_sub(begun);
+    Ok(Fired {
+        rate: count as f64 / took.as_secs_f64(),
+        p50: times.value_at_quantile(0.5) as f64 / 1e9,
+        p99: times.value_at_quantile(0.99) as f64 / 1e9,
+        refused,
+    })
+}
+
+/// One connection: a request, its answer, the next.
+async fn lane(
+    host: String,
+    shared: Arc<(Vec<Vec<u8>>, AtomicUsize)>,
+    clock: SharedClock,
+) -> Result<(Histogram<u64>, u64), Error> {
+    let (requests, next) = &*shared;
+    let mut stream = TcpStream::connect(&host).await?;
+    stream.set_nodelay(true)?;
+    let mut times = Histogram::new(3)?;
+    let (mut refused, mut answer) = (0, vec![0; 4_096]);
+    while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
+        let begun = clock.now().mono;
+        stream.write_all(request).await?;
+        let mut length = 0;
+        while !is_whole(&answer[..length]) {
+            let read = stream.read(&mut answer[length..]).await?;
+            if read == 0 {
+                return Err("the connection ended in the middle of an answer".into());
+            }
+            length += read;
+        }
+        let took = clock.now().mono.saturating_sub(begun);
+        times.record(u64::try_from(took.as_nanos())?)?;
+        refused += u64::from(!answer.starts_with(b"HTTP/1.1 200"));
+    }
+    Ok((times, refused))
+}
+
+/// Whether an answer's headers and body are here.
+fn is_whole(answer: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(answer);
+    text.split_once("\r\n\r\n").is_some_and(|(head, body)| {
+        let length = head.lines().find_map(|line| {
+            let (name, value) = line.split_once(": ")?;
+            name.eq_ignore_ascii_case("content-length")
+                .then(|| value.parse::<usize>().ok())?
+        });
+        body.len() >= length.unwrap_or(0)
+    })
+}
+
+/// One worker writes what waits, into a Postgres that syncs; beside it, how fast the same
+/// messages can be pulled and acked and nothing else.
+async fn worker(webhooks: usize, batch: usize) -> Result<(), Error> {
+    let settings = [("WEBHOOK_BATCH_SIZE".to_owned(), batch.to_string())];
+    let lab = lab(1, settings.into()).await?;
+    lab.stop("worker-1").await?;
+    let clock = SystemClock::shared();
+    let secret = lab.signing_keys().remove("resend").ok_or("a key for resend")?;
+    let url = format!("{}/webhooks/resend", lab.gateway_url()?);
+    let fired = fire(&url, requests(&url, &secret, webhooks, &clock)?, &clock).await?;
+    if fired.refused > 0 {
+        return Err(format!("{} webhooks were refused", fired.refused).into());
+    }
+    lab.start("worker-1").await?;
+    let mut database = lab.connect_postgres(DATABASE).await?;
+    let mut rows = async || -> Result<f64, Error> {
+        let rows: i64 = sqlx::query_scalar("SELECT coalesce(sum(rows_written), 0)::bigint FROM webhook_counters")
+            .fetch_one(&mut database)
+            .await?;
+        Ok(rows as f64)
+    };
+    // From the first rows on: starting a process is not what is measured.
+    let mut first = (0.0, clock.now().mono);
+    let last = loop {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let seen = (rows().await?, clock.now().mono);
+        if first.0 == 0.0 {
+            first = seen;
+        }
+        if seen.0 >= webhooks as f64 {
+            break seen;
+        }
+    };
+    let rate = (last.0 - first.0) / last.1.saturating_sub(first.1).as_secs_f64();
+    let memory = memory(&lab, "worker-1").await?;
+    let pulled = pull(&lab, webhooks, batch, &clock).await?;
+    let budget = if batch == 100 { 30_000 } else { 50_000 };
+    say(&format!(
+        "worker, batches of {batch:>5}, fsync on: {rate:.0}/s (budget {budget}), {:.2} of pull and ack alone ({pulled:.0}/s), {:.0} MB (budget 30)",
+        rate / pulled,
+        memory / 1e6
+    ));
+    lab.down().await?;
+    Ok(())
+}
+
+/// Resident bytes of a part, as its own metrics say.
+async fn memory(lab: &Lab, name: &str) -> Result<f64, Error> {
+    let metrics = lab.metrics();
+    let (_, url) = metrics
+        .iter()
+        .find(|(part, _)| part == name)
+        .ok_or("the worker's metrics")?;
+    let page = reqwest::get(url).await?.text().await?;
+    let line = page
+        .lines()
+        .find(|line| line.starts_with("process_resident_memory_bytes"));
+    let value = line
+        .and_then(|line| line.rsplit(' ').next())
+        .ok_or("the worker's memory")?;
+    Ok(value.parse()?)
+}
+
+/// The limit: as many messages, pulled and acked and nothing else.
+async fn pull(lab: &Lab, messages: usize, batch: usize, clock: &SharedClock) -> Result<f64, Error> {
+    let context = ContextBuilder::new()
+        .max_ack_inflight(32_768)
+        .build(lab.connect().await?);
+    let stream = context
+        .create_stream(stream::Config {
+            name: "limit".to_owned(),
+            subjects: vec!["limit".to_owned()],
+            retention: RetentionPolicy::WorkQueue,
+            ..stream::Config::default()
+        })
+        .await?;
+    let payload = Bytes::from(vec![b'x'; 600]);
+    let mut acks = FuturesUnordered::new();
+    for _ in 0..messages {
+        acks.push(context.publish("limit", payload.clone()).await?.into_future());
+        if acks.len() >= 4_096 {
+            acks.next().await.transpose()?;
+        }
+    }
+    while acks.next().await.transpose()?.is_some() {}
+    let consumer = stream
+        .create_consumer(async_nats::jetstream::consumer::pull::Config {
+            durable_name: Some("limit".to_owned()),
+            max_ack_pending: 20_000,
+            ..Default::default()
+        })
+        .await?;
+    let begun = clock.now().mono;
+    let mut pulled = 0;
+    let mut waiting = consumer
+        .stream()
+        .max_messages_per_batch(batch.max(500))
+        .messages()
+        .await?;
+    while pulled < messages {
+        let message = waiting.next().await.ok_or("the messages ended")??;
+        message.ack().await?;
+        pulled += 1;
+    }
+    Ok(messages as f64 / clock.now().mono.saturating_sub(begun).as_secs_f64())
+}

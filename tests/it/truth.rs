@@ -1,0 +1,211 @@
+//! What the console says is what is: rates, backlog and the ledger against known loads.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookwatch::act::fire::Limit;
+use hookwatch::base::time::{SharedClock, SystemClock};
+use hookwatch::lab::{Lab, Options, Traffic};
+use hookwatch::model::{Reading, View};
+use serde::Deserialize;
+
+use crate::lab::{folder, options};
+use crate::watcher::{Watcher, all_answer, is_settled, line, picture};
+
+/// How long anything may take that is not the point of a test.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const UNLIMITED: Limit = Limit {
+    count: None,
+    duration: None,
+};
+
+async fn pipeline(folder: &Path) -> (Lab, Watcher, SharedClock) {
+    let base = options(folder);
+    let lab = Lab::up(Options::pipeline(base.program, base.environment, 2))
+        .await
+        .unwrap();
+    let clock = SystemClock::shared();
+    let mut watcher = Watcher::start(&lab.profile("truth").unwrap(), &clock);
+    watcher.until("every source answers", PATIENCE, all_answer).await;
+    (lab, watcher, clock)
+}
+
+fn traffic(rate: f64) -> Traffic {
+    Traffic {
+        rate,
+        ..Traffic::default()
+    }
+}
+
+fn count(count: u64) -> Limit {
+    Limit {
+        count: Some(count),
+        duration: None,
+    }
+}
+
+/// What NATS itself says of the workers' consumer: pending and ack pending.
+async fn backlog(lab: &Lab) -> (u64, u64) {
+    #[derive(Deserialize)]
+    struct Info {
+        num_pending: u64,
+        num_ack_pending: u64,
+    }
+    let topology = lab.topology().unwrap();
+    let subject = format!("$JS.API.CONSUMER.INFO.{}.{}", topology.stream, topology.consumer);
+    let answer = lab.connect().await.unwrap().request(subject, "".into()).await.unwrap();
+    let info: Info = serde_json::from_slice(&answer.payload).unwrap();
+    (info.num_pending, info.num_ack_pending)
+}
+
+fn mean(views: &[Arc<View>], figure: impl Fn(&View) -> &Reading) -> f64 {
+    let sum: f64 = views.iter().map(|view| figure(view).value.unwrap()).sum();
+    sum / views.len() as f64
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rates_backlog_and_ledger_are_those_of_a_known_load() {
+    let folder = folder();
+    let (lab, mut watcher, clock) = pipeline(folder.path()).await;
+    let rate = 1_000.0;
+    let load = lab.load(traffic(rate), 11, UNLIMITED, clock).unwrap();
+    // Rates are over 10 s.
+    let _ = watcher.during(Duration::from_secs(12)).await;
+    let views = watcher.during(Duration::from_secs(30)).await;
+    for (name, figure) in [
+        ("received", (|view| &view.flow.received_per_s) as fn(&View) -> &Reading),
+        ("queued", |view| &view.flow.queued_per_s),
+        ("stored", |view| &view.flow.stored_per_s),
+        ("processed", |view| &view.flow.processed_per_s),
+        ("written", |view| &view.flow.written_per_s),
+    ] {
+        let mean = mean(&views, figure);
+        let off = (mean / rate - 1.0).abs();
+        println!("{name}: {mean:.1}/s, off by {:.2} %", off * 100.0);
+        assert!(off < 0.01, "{name}: {mean}/s, not {rate}/s");
+    }
+    for view in &views {
+        for line in &view.ledger.lines {
+            assert_eq!(line.balanced, Some(true), "{} under load\n{}", line.line, picture(view));
+        }
+        assert!(view.verdicts.is_empty(), "{}", picture(view));
+    }
+    let summary = load.stop().await.unwrap();
+    // The last batch is not full: the workers wait a second for more before they write it.
+    let took = watcher
+        .until(
+            "both sides of every line are equal and nothing waits",
+            PATIENCE,
+            |view| is_settled(view) && view.flow.backlog.value == Some(0.0),
+        )
+        .await;
+    println!("settled {took:?} after the load");
+    let view = watcher.view();
+    assert_eq!(line(&view, "received").left, Some(summary.answered as f64));
+    assert_eq!(line(&view, "written").left, Some(summary.accepted as f64));
+    lab.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_backlog_is_that_of_nats_and_what_is_deleted_behind_our_back_is_seen() {
+    let folder = folder();
+    let (lab, mut watcher, clock) = pipeline(folder.path()).await;
+    // Something goes through first: the ledger has seen every counter move.
+    let load = lab.load(traffic(500.0), 12, count(500), clock.clone()).unwrap();
+    load.finished().await.unwrap();
+    watcher.until("the first load is through", PATIENCE, is_settled).await;
+    for worker in ["worker-1", "worker-2"] {
+        lab.stop(worker).await.unwrap();
+    }
+    let load = lab.load(traffic(500.0), 13, count(700), clock).unwrap();
+    assert_eq!(load.finished().await.unwrap().accepted, 700);
+    watcher
+        .until("the whole load waits", PATIENCE, |view| {
+            view.flow.backlog.value == Some(700.0)
+        })
+        .await;
+    assert_eq!(backlog(&lab).await, (700, 0));
+
+    let topology = lab.topology().unwrap();
+    let context = async_nats::jetstream::new(lab.connect().await.unwrap());
+    let stream = context.get_stream(&topology.stream).await.unwrap();
+    let first = stream.cached_info().state.first_sequence;
+    for sequence in first + 10..first + 17 {
+        assert!(stream.delete_message(sequence).await.unwrap());
+    }
+    watcher
+        .until("7 on the line of what left the stream", PATIENCE, |view| {
+            let left = line(view, "left");
+            left.difference == Some(7.0) && left.balanced == Some(false)
+        })
+        .await;
+    let view = watcher.view();
+    for id in ["received", "stored", "acked", "written"] {
+        assert_eq!(line(&view, id).balanced, Some(true), "{id}\n{}", picture(&view));
+    }
+    assert_eq!(backlog(&lab).await.0, 693);
+    watcher
+        .until("the backlog is NATS's own", PATIENCE, |view| {
+            view.flow.backlog.value == Some(693.0)
+        })
+        .await;
+    // The workers come back and process the rest: still 7, and on that line.
+    for worker in ["worker-1", "worker-2"] {
+        lab.start(worker).await.unwrap();
+        lab.ready(worker).await.unwrap();
+    }
+    watcher
+        .until("the backlog is gone", PATIENCE, |view| {
+            view.flow.backlog.value == Some(0.0)
+        })
+        .await;
+    watcher
+        .until("still 7 on that line", PATIENCE, |view| {
+            line(view, "left").difference == Some(7.0)
+        })
+        .await;
+    let view = watcher.view();
+    for id in ["received", "stored", "acked", "written"] {
+        assert_eq!(line(&view, id).balanced, Some(true), "{id}\n{}", picture(&view));
+    }
+    lab.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_worker_that_comes_back_is_no_loss() {
+    let folder = folder();
+    let (lab, mut watcher, clock) = pipeline(folder.path()).await;
+    let load = lab.load(traffic(800.0), 14, UNLIMITED, clock).unwrap();
+    let _ = watcher.during(Duration::from_secs(8)).await;
+    lab.kill("worker-1").await.unwrap();
+    let _ = watcher.during(Duration::from_secs(4)).await;
+    lab.start("worker-1").await.unwrap();
+    lab.ready("worker-1").await.unwrap();
+    let _ = watcher.during(Duration::from_secs(8)).await;
+    let summary = load.stop().await.unwrap();
+    watcher
+        .until("everything is written", PATIENCE * 2, |view| {
+            view.flow.backlog.value == Some(0.0)
+        })
+        .await;
+    let _ = watcher.during(Duration::from_secs(6)).await;
+    for view in watcher.all() {
+        let wrong = view
+            .verdicts
+            .iter()
+            .find(|verdict| ["loss", "sources_disagree"].contains(&&*verdict.id));
+        assert_eq!(wrong, None, "{}", picture(&view));
+        for line in &view.ledger.lines {
+            assert_ne!(line.balanced, Some(false), "{}\n{}", line.line, picture(&view));
+        }
+    }
+    let mut database = lab.connect_postgres(hookwatch::lab::DATABASE).await.unwrap();
+    let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM webhook_events")
+        .fetch_one(&mut database)
+        .await
+        .unwrap();
+    assert_eq!(u64::try_from(rows).unwrap(), summary.accepted);
+    lab.down().await.unwrap();
+}
