@@ -179,7 +179,9 @@ impl Exchange {
                         let number = answer.subject.get(skip..).and_then(|number| number.parse().ok());
                         let sender = number.and_then(|number: u64| lock(&table).remove(&number));
                         // Who waited may have given up.
-                        let _ = sender.map(|sender| sender.send(answer));
+                        if let Some(sender) = sender {
+                            let _ = sender.send(answer);
+                        }
                     }
                     changed = signals.changed() => {
                         let state = signals.borrow_and_update();

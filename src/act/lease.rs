@@ -299,7 +299,7 @@ impl Lease {
         let (key, state) = (self.key.clone(), self.state.clone());
         let work = async move {
             loop {
-                tokio::time::sleep((lasts - MARGIN) / 3).await;
+                tokio::time::sleep(lasts.saturating_sub(MARGIN) / 3).await;
                 let asked = clock.now();
                 match renew(&exchange, &key, &state).await {
                     Ok(()) => {

@@ -211,8 +211,8 @@ mod tests {
 
     fn profile(read_only: bool, protected: bool) -> Profile {
         Profile {
-            read_only,
             protected,
+            read_only,
             ..Profile::empty("prod")
         }
     }

@@ -15,7 +15,7 @@ pub enum DlqCommand {
     /// Move letters to <dlq>-archive; with --write --yes N, do it
     Archive(Box<ReplayArgs>),
     /// Show the audit log: who replayed what, when, why, and how it ended
-    Audit(AuditArgs),
+    Audit(Box<AuditArgs>),
 }
 
 /// Which letters.

@@ -51,7 +51,8 @@ impl Program<'_> {
                 }
                 asked.cancel();
             });
-            Ok(replay::replay(&options, &context, stop, &mut io::stdout(), &mut io::stderr()).await)
+            let (out, err) = (&mut io::stdout(), &mut io::stderr());
+            Ok(Box::pin(replay::replay(&options, &context, stop, out, err)).await)
         })?
     }
 

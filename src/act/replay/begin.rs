@@ -65,7 +65,7 @@ pub async fn start(
     };
     let mirror = Mirror::begin(&exchange, &begin, &selected).await?;
     let mut run = Run::new(context, exchange, journal, standings, begin, lease, mirror);
-    run.to_end().await
+    Box::pin(run.complete()).await
 }
 
 /// Goes on with a replay that was left unfinished: our own, or with its holder's name typed
@@ -136,7 +136,7 @@ pub async fn resume(dlq: &str, how: &Resume, permit: Permit, context: Context) -
     mirror.settle_all(&standings);
     let mut run = Run::new(context, exchange, journal, standings, begin, lease, mirror);
     run.settle_doubts(how.in_doubt).await?;
-    run.to_end().await
+    Box::pin(run.complete()).await
 }
 
 /// Two times by one clock, the server's, say how old a window is, whosever clock it bears.

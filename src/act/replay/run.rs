@@ -120,7 +120,7 @@ impl Run {
     }
 
     /// Runs it, over as many connections as it takes.
-    pub(super) async fn to_end(&mut self) -> Result<Report, ReplayError> {
+    pub(super) async fn complete(&mut self) -> Result<Report, ReplayError> {
         let (ending, verified) = loop {
             match Box::pin(self.pass()).await {
                 Ok(verified) => break (Ending::Done, verified),

@@ -382,6 +382,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "an outcome, as it is judged")]
     fn ack(stream: &str, duplicate: bool) -> Result<PubAck, ExchangeError> {
         Ok(PubAck {
             stream: stream.into(),
@@ -434,7 +435,7 @@ mod tests {
             sent += ramp.take(256, Duration::from_millis(millis)).unwrap_or(0);
         }
         assert!((9..=12).contains(&sent), "{sent}");
-        assert!(ramp.take(256, Duration::from_secs(60)).unwrap() <= 1, "a bucket of one");
+        assert!(ramp.take(256, Duration::from_mins(1)).unwrap() <= 1, "a bucket of one");
         assert!(Ramp::new(Some(-1.0), Duration::ZERO).is_err());
     }
 }

@@ -31,6 +31,7 @@ const REFUSED: u8 = 2;
 const INTERRUPTED: u8 = 130;
 
 /// What to do: the arguments of the command.
+#[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
 #[derive(Clone, Debug, Default)]
 pub struct ReplayOptions {
     /// Which letters.
@@ -122,7 +123,7 @@ pub async fn replay(
     out: &mut (impl Write + Send),
     err: &mut (impl Write + Send),
 ) -> u8 {
-    match attempt(options, context, stop, out, err).await {
+    match Box::pin(attempt(options, context, stop, out, err)).await {
         Ok(code) => code,
         Err(error) => {
             let shown = context.profile.redactor.clean(&error.to_string()).into_owned();
@@ -161,7 +162,7 @@ async fn attempt(
         let permit = gate.permit(asked, confirmed, context.clock.now().mono)?;
         let task = Task::new(options, context, "resume", dlq.clone(), String::new(), 0)?;
         let work = |setting| replay::resume(&dlq, resume, permit, setting);
-        return task.run(work, stop, out, err).await;
+        return Box::pin(task.run(work, stop, out, err)).await;
     }
     let plan = draw(options, context, &dlq, &gate).await?;
     if options.json {

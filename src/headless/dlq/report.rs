@@ -25,7 +25,10 @@ pub(super) fn counts(counts: &Counts) -> String {
         (counts.waiting, "not sent"),
     ] {
         if count > 0 {
-            line += &format!(", {} {what}", text::count(count));
+            line.push_str(", ");
+            line.push_str(&text::count(count));
+            line.push(' ');
+            line.push_str(what);
         }
     }
     line

@@ -36,7 +36,11 @@ async fn one_group_is_replayed_byte_for_byte_and_the_others_are_untouched() {
     assert_eq!(published.len(), 150);
     for one in &published {
         assert!(verifies(one), "{one:?}");
-        let twice: Vec<_> = one.headers.get_all("X-Twice").map(|value| value.as_str()).collect();
+        let twice: Vec<_> = one
+            .headers
+            .get_all("X-Twice")
+            .map(async_nats::HeaderValue::as_str)
+            .collect();
         assert_eq!(twice, ["one", "two, three"]);
         assert!(one.headers.get("X-NATS-DLQ-Reason").is_none());
         assert!(one.subject.contains(".telnyx.sent"));

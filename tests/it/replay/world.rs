@@ -61,7 +61,7 @@ pub(super) struct Shape {
 impl Default for Shape {
     fn default() -> Self {
         Self {
-            window: Duration::from_secs(60),
+            window: Duration::from_mins(1),
             max_messages: -1,
         }
     }
@@ -286,7 +286,9 @@ async fn work_once(
             let mut copy = HeaderMap::new();
             for (key, values) in headers.iter() {
                 if !key.to_string().to_ascii_lowercase().starts_with("nats-") {
-                    values.iter().for_each(|value| copy.append(key.clone(), value.clone()));
+                    for value in values {
+                        copy.append(key.clone(), value.clone());
+                    }
                 }
             }
             copy.insert("X-NATS-Original-Subject", message.subject.as_str());
@@ -331,8 +333,8 @@ pub(super) async fn rows(database: &str) -> (i64, BTreeMap<String, i32>) {
 pub(super) fn verifies(published: &Published) -> bool {
     let verifier = Verifier::new(&Scheme::StandardWebhooks, &SecretString::from(KEY)).unwrap();
     let at = hookwatch::base::time::Timestamp::from_second(1_700_000_000).unwrap();
-    let header = |name: &str| published.headers.get(name).map(|value| value.as_str());
+    let header = |name: &str| published.headers.get(name).map(async_nats::HeaderValue::as_str);
     verifier
-        .verify(&header, &published.payload, "", at, Duration::from_secs(60))
+        .verify(&header, &published.payload, "", at, Duration::from_mins(1))
         .is_ok()
 }
