@@ -20,7 +20,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::base::text;
 use crate::base::time::{SharedClock, Timestamp};
 use crate::config::NatsLink;
-use crate::observe::SourceError;
+/// Why there is no connection.
+pub use crate::observe::SourceError as ConnectError;
 use crate::observe::jetstream::api::{Api, ApiError, is_name};
 use crate::observe::jetstream::link;
 use crate::sample::StreamReading;
@@ -158,12 +159,12 @@ impl Exchange {
     ///
     /// # Errors
     /// When no server lets us in.
-    pub async fn connect(to: &NatsLink, clock: &SharedClock) -> Result<Self, SourceError> {
+    pub async fn connect(to: &NatsLink, clock: &SharedClock) -> Result<Self, ConnectError> {
         let link = link::connect_once(to, &[], clock).await?;
         let inbox = link.client.new_inbox();
         let shown = link.server.clone();
         let answers = link.client.subscribe(format!("{inbox}.*")).await;
-        let mut answers = answers.map_err(|error| SourceError::new("subscribe at", shown, &error))?;
+        let mut answers = answers.map_err(|error| ConnectError::new("subscribe at", shown, &error))?;
         let (gone, lost) = watch::channel(None);
         let waiting = Waiting::default();
         let (table, stop) = (waiting.clone(), CancellationToken::new());

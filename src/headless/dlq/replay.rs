@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{LetterFilter, report};
 use crate::act::audit::{AuditError, AuditLog, Deed};
-use crate::act::exchange::{Exchange, ExchangeError, NO_STREAM};
+use crate::act::exchange::{ConnectError, Exchange, ExchangeError, NO_STREAM};
 use crate::act::journal::{Counts, Folder, How, MOST_IN_A_WINDOW, Purpose};
 use crate::act::permit::{Asked, Confirmed, Gate, Permit, Refusal, Write as Writing};
 use crate::act::plan::{Plan, PlanError, archive_of};
@@ -19,7 +19,6 @@ use crate::act::select::{self, SelectError};
 use crate::base::text;
 use crate::base::time::SharedClock;
 use crate::config::Profile;
-use crate::observe::SourceError;
 
 /// Every letter published and deleted.
 const DONE: u8 = 0;
@@ -87,7 +86,7 @@ enum CommandError {
     #[error("no stream is called {0} → give --dlq")]
     NoDlq(String),
     #[error(transparent)]
-    Connect(#[from] SourceError),
+    Connect(#[from] ConnectError),
     #[error("ask the server: {0} → check the connection and the rights")]
     Exchange(#[from] ExchangeError),
     #[error(transparent)]
