@@ -1,6 +1,7 @@
 //! What becomes of what was published: processed, or dead again. Pure; `poll` brings the evidence.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::act::journal::Hash;
@@ -70,11 +71,16 @@ impl Follow {
     #[must_use]
     pub fn oldest(&self, most: usize) -> BTreeMap<Arc<str>, Vec<u64>> {
         let mut oldest: BTreeMap<Arc<str>, Vec<u64>> = BTreeMap::new();
-        for (stream, sequence) in self.outstanding.keys() {
-            let of = oldest.entry(stream.clone()).or_default();
-            if of.len() < most {
-                of.push(*sequence);
-            }
+        let mut next = self.outstanding.keys().next();
+        while let Some((stream, _)) = next {
+            let last = (stream.clone(), u64::MAX);
+            let of = self.outstanding.range((stream.clone(), 0)..=last.clone()).take(most);
+            oldest.insert(stream.clone(), of.map(|((_, sequence), _)| *sequence).collect());
+            next = self
+                .outstanding
+                .range((Bound::Excluded(last), Bound::Unbounded))
+                .next()
+                .map(|(key, _)| key);
         }
         oldest
     }
