@@ -11,8 +11,9 @@ CARGO ?= cargo
 demo: servers
 	$(CARGO) run --release --locked --quiet -- demo
 
+# Tests open a thousand connections at once; some systems begin with a limit of 256 or 1,024 files.
 test: servers
-	$(CARGO) test --locked
+	ulimit -n 8192 2>/dev/null || ulimit -n $$(ulimit -Hn); $(CARGO) test --locked
 
 lint: deny
 	$(CARGO) fmt --check

@@ -143,7 +143,7 @@ impl Program<'_> {
             Some(Command::Demo(args)) => self.demo(&cli, args),
             Some(Command::Lab { command }) => self.lab(&cli, command),
             Some(Command::Themes) => self.list_themes(),
-            Some(Command::Keys) => console::list_keys(),
+            Some(Command::Keys) => self.list_keys(),
             Some(Command::Completions { shell }) => print(&cli::completions(*shell)),
             Some(Command::Man { command }) => match cli::man(command.as_deref()) {
                 Ok(page) => print(&page),

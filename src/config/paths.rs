@@ -33,16 +33,13 @@ impl Surroundings<'_> {
             .or_else(|| Some(self.home?.join(".config")))
     }
 
-    /// The program's folder for journals and logs: `$XDG_STATE_HOME/hookwatch` if that is absolute,
-    /// else `~/.local/state/hookwatch`.
+    /// `$XDG_STATE_HOME`, else `~/.local/state`: what a program keeps between runs.
     #[must_use]
     pub fn state_folder(&self) -> Option<PathBuf> {
-        let folder = self
-            .variable("XDG_STATE_HOME")
+        self.variable("XDG_STATE_HOME")
             .map(PathBuf::from)
             .filter(|folder| folder.is_absolute())
-            .or_else(|| Some(self.home?.join(".local").join("state")))?;
-        Some(folder.join("hookwatch"))
+            .or_else(|| Some(self.home?.join(".local").join("state")))
     }
 
     /// Where `hookwatch.toml` is looked for.

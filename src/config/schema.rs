@@ -52,6 +52,7 @@ section! {
         ascii: Key<bool>,
         mouse: Key<bool>,
         time: Key<String>,
+        colours: Key<String>,
     }
 }
 

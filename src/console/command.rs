@@ -1,6 +1,5 @@
-//! THE table of what can be done. Keys, help, key line and mouse derive from it, and so will
-//! palette, keymap files and the manual page: a new command is one line here and one arm in
-//! [`App::run`](super::app::App).
+//! THE table of what can be done. Keys, help, key line, palette, keymap files and mouse derive
+//! from it: a new command is one line here and one arm in [`App::run`](super::app::App).
 
 use super::screen::Screen;
 
@@ -11,6 +10,8 @@ pub enum Chapter {
     Screens,
     /// Within a screen.
     Panels,
+    /// Rows of a table.
+    Rows,
     /// What is shown, and how.
     Display,
     /// The console itself.
@@ -19,7 +20,7 @@ pub enum Chapter {
 
 impl Chapter {
     /// Every chapter, in the order of the help.
-    pub const ALL: [Self; 4] = [Self::Screens, Self::Panels, Self::Display, Self::Console];
+    pub const ALL: [Self; 5] = [Self::Screens, Self::Panels, Self::Rows, Self::Display, Self::Console];
 
     /// Its heading.
     #[must_use]
@@ -27,6 +28,7 @@ impl Chapter {
         match self {
             Self::Screens => "Screens",
             Self::Panels => "Panels",
+            Self::Rows => "Rows",
             Self::Display => "Display",
             Self::Console => "Console",
         }
@@ -105,46 +107,76 @@ commands! {
     }
     Panels {
         /// Goes to the next panel.
-        FocusNext = "focus-next" ["tab"], hint "panel" / 2;
+        FocusNext = "focus-next" ["tab"], hint "panel" / 3;
         /// Goes to the previous panel.
         FocusPrevious = "focus-previous" ["shift-tab"];
-        /// Scrolls down by a row.
-        ScrollDown = "scroll-down" ["j", "down"], hint "scroll" / 5;
-        /// Scrolls up by a row.
-        ScrollUp = "scroll-up" ["k", "up"], hint "scroll" / 5;
-        /// Scrolls down by half a page.
+        /// Goes down by a row.
+        ScrollDown = "scroll-down" ["j", "down"], hint "scroll" / 6;
+        /// Goes up by a row.
+        ScrollUp = "scroll-up" ["k", "up"], hint "scroll" / 6;
+        /// Goes down by half a page.
         HalfPageDown = "half-page-down" ["ctrl-d", "pgdn"];
-        /// Scrolls up by half a page.
+        /// Goes up by half a page.
         HalfPageUp = "half-page-up" ["ctrl-u", "pgup"];
-        /// Scrolls to the top.
+        /// Goes to the top.
         ScrollTop = "scroll-top" ["g", "home"];
-        /// Scrolls to the bottom.
+        /// Goes to the bottom.
         ScrollBottom = "scroll-bottom" ["G", "end"];
+        /// Opens what is selected.
+        Open = "open" ["enter"], hint "open" / 3;
         /// Gives the focused panel the whole screen, or back.
-        Zoom = "zoom" ["z"], hint "zoom" / 3;
-        /// Copies the verdicts to the clipboard (OSC 52).
-        Copy = "copy" ["y"], hint "copy" / 6, on Overview;
+        Zoom = "zoom" ["z"], hint "zoom" / 5;
+        /// Shows where the focused figure comes from: source, samples, age, formula.
+        Why = "why" ["i"], hint "why" / 4;
+        /// Copies a summary of what is focused to the clipboard (OSC 52).
+        Copy = "copy" ["y"], hint "copy" / 6;
+    }
+    Rows {
+        /// Shows only the rows that hold every word; `!word`: that do not hold it.
+        Filter = "filter" ["/"], hint "filter" / 1, on Queues Workers Failures DeadLetters Events;
+        /// Sorts by the focused column; again: the other way round.
+        Sort = "sort" ["s"], hint "sort" / 4, on Queues Workers Failures DeadLetters Events;
+        /// Goes to the column on the left.
+        ColumnLeft = "column-left" ["left", "h"], on Queues Workers Failures DeadLetters Events;
+        /// Goes to the column on the right.
+        ColumnRight = "column-right" ["right", "l"], on Queues Workers Failures DeadLetters Events;
+        /// Chooses which columns are shown.
+        Columns = "columns" ["c"], hint "columns" / 6, on Queues Workers Failures DeadLetters Events;
+        /// Marks the row, or takes the mark off.
+        Mark = "mark" ["space"], on Queues Workers Failures DeadLetters Events;
     }
     Display {
+        /// Lists the verdicts with their evidence; acknowledge and silence them there.
+        Verdicts = "verdicts" ["v"], hint "verdicts" / 4;
+        /// Acknowledges a verdict: known, until it clears.
+        Acknowledge = "acknowledge" ["a"], on Overview;
+        /// Silences a verdict for an hour.
+        Silence = "silence" ["A"], on Overview;
+        /// Asks how many workers would drain the backlog in time.
+        WhatIf = "what-if" ["w"], hint "what if" / 6, on Overview Queues Workers;
         /// Holds the picture still; data goes on.
-        Pause = "pause" ["p"], hint "pause" / 2;
+        Pause = "pause" ["p"], hint "pause" / 5;
         /// Charts over a longer time: 1, 5, 15 min, 1 h.
-        RangeLonger = "range-longer" ["+", "="], hint "range" / 4, on Overview;
+        RangeLonger = "range-longer" ["+", "="], hint "range" / 6, on Overview Queues Workers Failures;
         /// Charts over a shorter time.
-        RangeShorter = "range-shorter" ["-"], hint "range" / 4, on Overview;
+        RangeShorter = "range-shorter" ["-"], hint "range" / 6, on Overview Queues Workers Failures;
         /// Shows moments in UTC or in local time.
         TimeZone = "time-zone" ["U"];
         /// Goes to the next theme.
-        NextTheme = "next-theme" ["T"], hint "theme" / 4;
+        NextTheme = "next-theme" ["T"], hint "theme" / 6;
         /// Leaves the mouse to the terminal, to select text.
         Mouse = "mouse" ["M"];
         /// Draws the whole screen afresh.
         Redraw = "redraw" ["ctrl-l"];
     }
     Console {
+        /// Runs a command by its name: completes, and remembers what was run.
+        Palette = "palette" [":"], hint "command" / 1;
         /// Shows or hides this help.
         Help = "help" ["?", "f1"], hint "help" / 0;
-        /// Goes back one layer: help, zoom, focus.
+        /// Shows the messages of this session.
+        Messages = "messages" ["m"];
+        /// Goes back one layer: popup, detail, filter, zoom, focus.
         Back = "back" ["esc"];
         /// Suspends the console; `fg` brings it back.
         Suspend = "suspend" ["ctrl-z"];
@@ -159,6 +191,21 @@ impl Command {
     pub fn applies(self, screen: Screen) -> bool {
         let exists = self.target().is_none_or(Screen::exists);
         exists && self.screens().is_none_or(|screens| screens.contains(&screen))
+    }
+
+    /// Whether some screen has both: then they need different keys.
+    #[must_use]
+    pub fn meets(self, other: Self) -> bool {
+        match (self.screens(), other.screens()) {
+            (Some(ours), Some(theirs)) => ours.iter().any(|screen| theirs.contains(screen)),
+            _ => true,
+        }
+    }
+
+    /// The command of that name.
+    #[must_use]
+    pub fn parse(id: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|command| command.id() == id)
     }
 
     /// The screen that it goes to.
@@ -193,12 +240,18 @@ mod tests {
     fn a_screen_that_is_not_there_is_not_offered() {
         assert!(Command::ShowOverview.applies(Screen::Overview));
         for command in Command::ALL {
-            assert_eq!(
-                command.target().is_some_and(|screen| !screen.exists()),
-                !command.applies(Screen::Overview),
-                "{}",
-                command.id()
-            );
+            let Some(target) = command.target() else { continue };
+            assert_eq!(target.exists(), command.applies(Screen::Overview), "{}", command.id());
+        }
+    }
+
+    #[test]
+    fn commands_of_one_screen_have_keys_of_their_own() {
+        for (at, a) in Command::ALL.iter().enumerate() {
+            for b in &Command::ALL[at + 1..] {
+                let shared = a.default_keys().iter().any(|key| b.default_keys().contains(key));
+                assert!(!(shared && a.meets(*b)), "{} and {}", a.id(), b.id());
+            }
         }
     }
 }

@@ -13,7 +13,10 @@ use hookwatch::model::{
     Event, EventKind, Flow, Health, Histories, Ledger, LedgerLine, Provider, Queue, QueueState, Reading, ReadingState,
     SeriesKey, Severity, SourceView, Verdict, View, Worker, WorkerState,
 };
-use hookwatch::sample::{AccountReading, Blocked, DatabaseReading, Panel, ServerReading, SourceId, SourceKind};
+use hookwatch::sample::{
+    AccountReading, Blocked, ConsumerConfig, DatabaseReading, Discard, Panel, Retention, ServerReading, SourceId,
+    SourceKind, StreamConfig, SubjectsReading,
+};
 
 /// How old the session of every fixture is.
 const AGE: Duration = Duration::from_secs(1_322);
@@ -111,6 +114,19 @@ pub(crate) fn rich() -> (View, Histories) {
     view.verdicts = rich_verdicts();
     view.events = rich_events();
     view.queues = rich_queues();
+    view.subjects = [SubjectsReading {
+        stream: "webhooks".into(),
+        counts: [
+            ("webhook.telnyx.message.finalized", 61_004),
+            ("webhook.resend.email.delivered", 17_880),
+            ("webhook.stripe.charge.failed", 1_326),
+        ]
+        .map(|(subject, count)| (Arc::from(subject), count))
+        .to_vec(),
+        left_out: (4, 212),
+    }]
+    .map(|reading| (reading.stream.clone(), reading))
+    .into();
     view.server = Some(server());
     view.database = Some(database());
     (view, rich_histories())
@@ -311,10 +327,73 @@ fn rich_queues() -> Vec<Queue> {
         replicas: 1,
         ..Queue::default()
     };
-    vec![
-        queue("webhooks", Some("workers"), QueueState::Growing, 80_210.0, 4_000.0),
-        queue("webhooks_dlq", None, QueueState::Idle, 37.0, 0.0),
-    ]
+    let mut busy = queue("webhooks", Some("workers"), QueueState::Growing, 80_210.0, 4_000.0);
+    busy.waiting = value(4.0);
+    busy.redelivered = value(12.0);
+    busy.orphaned = value(0.0);
+    busy.unmatched = value(0.0);
+    busy.ingest_per_s = value(12_431.0);
+    busy.completed_per_s = value(9_870.0);
+    busy.attempts_per_s = value(9_870.4);
+    busy.oldest_age_s = value(8.4);
+    busy.oldest_held_s = value(0.3);
+    busy.limit_eta_s = value(1_260.0);
+    busy.leader = Some("nats-1".to_owned());
+    busy.stream_config = Arc::new(StreamConfig {
+        subjects: vec!["webhook.>".to_owned()],
+        retention: Retention::Workqueue,
+        discard: Discard::New,
+        storage: "file".to_owned(),
+        max_bytes: Some(1 << 30),
+        max_age: Some(Duration::from_hours(24)),
+        duplicate_window: Duration::from_mins(2),
+        replicas: 1,
+        ..StreamConfig::default()
+    });
+    busy.consumer_config = Some(Arc::new(ConsumerConfig {
+        durable: true,
+        ack_policy: "explicit".to_owned(),
+        ack_wait: Duration::from_micros(30),
+        max_deliver: Some(3),
+        max_ack_pending: Some(4_000),
+        max_waiting: Some(512),
+        deliver_policy: "all".to_owned(),
+        ..ConsumerConfig::default()
+    }));
+    vec![busy, queue("webhooks_dlq", None, QueueState::Idle, 37.0, 0.0)]
+}
+
+/// A fleet: 1,000 queues, 100 workers, 60 providers, 1,000 events.
+pub(crate) fn many() -> (View, Histories) {
+    let (mut view, histories) = rich();
+    let states = [
+        QueueState::Idle,
+        QueueState::Draining,
+        QueueState::Growing,
+        QueueState::NoWorkers,
+    ];
+    view.queues = (0..1_000usize)
+        .map(|number| Queue {
+            stream: format!("tenant-{:03}", number / 2).into(),
+            consumer: Some(format!("reader-{number:04}").into()),
+            pending: value(((number * 7_919) % 100_003) as f64),
+            ingest_per_s: value(((number * 31) % 977) as f64),
+            state: states[number % states.len()],
+            ..view.queues[0].clone()
+        })
+        .collect();
+    view.workers = (0..100usize)
+        .map(|number| worker(number % 7, &format!("w-{number:03}"), number as f64, 100.0))
+        .collect();
+    view.providers = (0..60usize)
+        .map(|number| Provider {
+            name: format!("provider-{number:02}").into(),
+            ..view.providers[number % 3].clone()
+        })
+        .collect();
+    let events = view.events.clone();
+    view.events = events.into_iter().cycle().take(1_000).collect();
+    (view, histories)
 }
 
 fn server() -> ServerReading {
@@ -374,6 +453,17 @@ fn rich_histories() -> Histories {
             (Field::Backlog, backlog),
         ] {
             histories.record(&SeriesKey::of(field), moment, Some(f64::from(value)));
+        }
+        for (field, subject, value) in [
+            (Field::Pending, "webhooks/workers", backlog),
+            (Field::StoredPerS, "webhooks/workers", ingest),
+            (Field::CompletedPerS, "webhooks/workers", processing),
+            (Field::WorkerRate, "w-1", processing / 4.0),
+            (Field::BatchP95, "w-1", 0.2 + wave(second) * 0.02),
+            (Field::ReceivedPerS, "telnyx", ingest * 0.72),
+            (Field::ErrorRatio, "telnyx", 0.002 + wave(second) * 0.001),
+        ] {
+            histories.record(&SeriesKey::about(field, subject), moment, Some(f64::from(value)));
         }
     }
     histories

@@ -12,7 +12,10 @@
 pub mod app;
 pub mod command;
 pub mod glyph;
+pub mod kept;
 pub mod keymap;
+pub mod layer;
+pub mod palette;
 pub mod run;
 pub mod screen;
 pub mod terminal;

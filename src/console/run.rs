@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::{Event, EventStream};
@@ -14,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::app::{self, App, Drawn, Effect, Msg, Options, update};
 use super::glyph::Charset;
+use super::kept::Kept;
+use super::keymap::Keymap;
 use super::screen::Badge;
 use super::terminal::{Terminal, TerminalError};
 use super::theme::colour::Depth;
@@ -36,6 +39,8 @@ pub struct RunOptions {
     pub interest: watch::Sender<Interest>,
     /// On what one works.
     pub badges: Vec<Badge>,
+    /// The profile's own label.
+    pub label: Option<Arc<str>>,
     /// Every theme.
     pub themes: Library,
     /// The theme to begin with.
@@ -50,6 +55,12 @@ pub struct RunOptions {
     pub local_first: bool,
     /// Whether clicks and wheel go to the console.
     pub mouse: bool,
+    /// Which keys do what.
+    pub keymap: Keymap,
+    /// What was kept of the run before.
+    pub kept: Kept,
+    /// Where that is kept; `None`: nowhere.
+    pub kept_file: Option<PathBuf>,
     /// What went wrong before there was a screen (a theme that was refused), to be shown on it.
     pub notices: Vec<String>,
 }
@@ -103,19 +114,27 @@ const STOPPING: Duration = Duration::from_millis(250);
 pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, Error> {
     let themes = resolve(&options.themes, &options.theme, options.depth, options.charset)?;
     let shown = appearance(&options);
+    let mut app = App::live(options.settings.clone(), shown, options.clock.now());
+    for notice in &options.notices {
+        app.flash(Severity::Warning, notice.as_str());
+    }
+    let kept_file = options.kept_file.clone();
+    let ended = drive(&mut app, &themes, options, stop).await;
+    if let Some(file) = kept_file {
+        save_kept(&file, &app.kept());
+    }
+    ended
+}
+
+/// The loop.
+async fn drive(app: &mut App, themes: &[Theme], options: RunOptions, stop: CancellationToken) -> Result<Exit, Error> {
     let RunOptions {
-        settings,
         clock,
         mut envelopes,
         interest,
         mouse,
-        notices,
         ..
     } = options;
-    let mut app = App::live(settings, shown, clock.now());
-    for notice in notices {
-        app.flash(Severity::Warning, notice);
-    }
     let mut terminal = Terminal::enter(mouse)?;
     let mut signals = Signals::listen().map_err(Error::Signals)?;
     let mut input = EventStream::new();
@@ -126,17 +145,18 @@ pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, E
     loop {
         let now = clock.now();
         if ticker.is_due(now) {
-            update(&mut app, Msg::Tick(now), &drawn.hits);
+            update(app, Msg::Tick(now), &drawn.hits);
             dirty = true;
         }
         if dirty && now.mono >= frame_at {
             let theme = &themes[app.theme()];
             drawn = terminal.draw(|area, buffer| {
-                let drawn = app::draw(&app, theme, area, buffer);
+                let drawn = app::draw(app, theme, area, buffer);
                 let cursor = drawn.cursor;
                 (drawn, cursor)
             })?;
             (frame_at, answer_at, dirty) = (now.mono + FRAME, now.mono + ANSWER, false);
+            interest.send_if_modified(|known| replace(known, app.interest(&drawn.hits)));
         }
         let wake = if dirty { ticker.at().min(frame_at) } else { ticker.at() };
         let effects = tokio::select! {
@@ -149,10 +169,10 @@ pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, E
             event = input.next() => {
                 let event: Event = event.unwrap_or_else(|| Err(io::ErrorKind::UnexpectedEof.into())).map_err(Error::Input)?;
                 (frame_at, dirty) = (frame_at.min(answer_at), true);
-                update(&mut app, Msg::Input(event), &drawn.hits)
+                update(app, Msg::Input(clock.now(), event), &drawn.hits)
             }
             _ = envelopes.recv_many(&mut batch, BATCH), if !envelopes.is_closed() || !envelopes.is_empty() => {
-                batch.drain(..).for_each(|envelope| { update(&mut app, Msg::Data(envelope), &drawn.hits); });
+                batch.drain(..).for_each(|envelope| { update(app, Msg::Data(envelope), &drawn.hits); });
                 if app.has_news() { ticker.hurry(clock.now()); }
                 Vec::new()
             }
@@ -167,7 +187,6 @@ pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, E
                 Effect::Copy(text) => terminal.copy(&text)?,
             }
         }
-        interest.send_if_modified(|known| replace(known, app.interest()));
     }
 }
 
@@ -175,11 +194,61 @@ fn appearance(options: &RunOptions) -> Options {
     let names = options.themes.names();
     Options {
         badges: options.badges.clone(),
+        label: options.label.clone(),
         themes: names.to_vec(),
         theme: names.iter().position(|name| **name == *options.theme).unwrap_or(0),
         local: options.local.clone(),
         local_first: options.local_first,
         no_mouse: !options.mouse,
+        keymap: options.keymap.clone(),
+        kept: options.kept.clone(),
+    }
+}
+
+/// What was kept of the run before. A file that is not there keeps nothing.
+///
+/// # Errors
+/// Names the file and what is wrong with it.
+pub fn load_kept(file: &Path) -> Result<Kept, String> {
+    let named = |problem: String| {
+        format!(
+            "{}: {problem} → it is left out, and written anew at the end",
+            file.display()
+        )
+    };
+    match std::fs::read_to_string(file) {
+        Ok(text) => Kept::parse(&text).map_err(named),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Kept::default()),
+        Err(error) => Err(named(error.to_string())),
+    }
+}
+
+/// The keymap of a file. A file that is not there changes nothing. Returns also what was refused.
+#[must_use]
+pub fn load_keymap(file: &Path) -> (Keymap, Vec<String>) {
+    match std::fs::read_to_string(file) {
+        Ok(text) => {
+            let (keymap, errors) = Keymap::with_file(&file.display().to_string(), &text);
+            (keymap, errors.iter().map(ToString::to_string).collect())
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => (Keymap::default(), Vec::new()),
+        Err(error) => (Keymap::default(), vec![format!("{}: {error}", file.display())]),
+    }
+}
+
+/// Keeps it. Whoever cannot write there has lost a sort order, not a console.
+fn save_kept(file: &Path, kept: &Kept) {
+    let write = || {
+        if let Some(folder) = file.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        // Written aside, then renamed: two consoles that end together leave one whole file.
+        let aside = file.with_extension(format!("{}.new", std::process::id()));
+        std::fs::write(&aside, kept.text())?;
+        std::fs::rename(&aside, file)
+    };
+    if let Err(error) = write() {
+        tracing::warn!(%error, file = %file.display(), "keep the console's choices");
     }
 }
 
@@ -317,5 +386,21 @@ mod tests {
             "{named:?}"
         );
         assert!(add_user_themes(&mut library, &folder.path().join("missing")).is_empty());
+    }
+
+    #[test]
+    fn what_is_kept_is_there_in_the_next_run_and_a_broken_file_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("new").join("console.toml");
+        assert_eq!(load_kept(&file), Ok(Kept::default()));
+        let kept = Kept {
+            theme: Some("light".to_owned()),
+            ..Kept::default()
+        };
+        save_kept(&file, &kept);
+        assert_eq!(load_kept(&file), Ok(kept));
+        std::fs::write(&file, "theme = [").unwrap();
+        let error = load_kept(&file).unwrap_err();
+        assert!(error.contains("console.toml: line 1: "), "{error}");
     }
 }

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use super::layer::{Detail, Layer};
 use super::screen::{PanelId, Screen};
+use super::widget::grid::GridState;
 use super::widget::time::Zone;
-use crate::base::time::Moment;
-use crate::model::Severity;
+use crate::base::time::{Moment, Timestamp};
+use crate::model::{Severity, Verdict};
 
 /// A short message in place of the key line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub struct Flash {
     pub severity: Severity,
     /// When it was raised, time since session start.
     pub raised: Duration,
+    /// When it was raised.
+    pub at: Timestamp,
 }
 
 /// How long a flash stays, and how many are remembered.
@@ -30,6 +34,32 @@ pub const RANGES: [Duration; 4] = [
     Duration::from_hours(1),
 ];
 
+/// A span of time chosen on a chart, oldest first, times since session start.
+pub type Span = (Duration, Duration);
+
+/// A drag over a chart that goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Drag {
+    pub(super) panel: PanelId,
+    pub(super) from: u16,
+    pub(super) to: u16,
+}
+
+/// That somebody has seen a verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hush {
+    /// It is known, until it clears.
+    Acknowledged {
+        /// Since when the verdict held: when it is raised anew it is another one.
+        since: Timestamp,
+    },
+    /// Not to be heard of until then, time since session start.
+    Silenced {
+        /// The end.
+        until: Duration,
+    },
+}
+
 /// Where the person is and how they want to see it.
 #[derive(Clone, Debug)]
 pub struct Ui {
@@ -37,14 +67,32 @@ pub struct Ui {
     pub(super) focus: BTreeMap<Screen, PanelId>,
     pub(super) zoomed: bool,
     pub(super) scroll: BTreeMap<PanelId, usize>,
-    pub(super) help: Option<usize>,
+    pub(super) grids: BTreeMap<PanelId, GridState>,
+    pub(super) layers: Vec<Layer>,
     pub(super) range: Option<Duration>,
+    pub(super) span: Option<Span>,
+    pub(super) drag: Option<Drag>,
+    pub(super) clicked: Option<(PanelId, usize, Duration)>,
     pub(super) zones: (Zone, Option<Zone>),
     pub(super) local: bool,
     pub(super) mouse: bool,
     pub(super) theme: usize,
     pub(super) flashes: VecDeque<Flash>,
+    pub(super) typed: Vec<String>,
+    pub(super) hushed: BTreeMap<(String, String), Hush>,
 }
+
+/// What a table that nobody has touched looks like.
+static UNTOUCHED: GridState = GridState {
+    row: None,
+    at: 0,
+    offset: 0,
+    column: None,
+    sort: None,
+    filter: String::new(),
+    columns: BTreeMap::new(),
+    marks: std::collections::BTreeSet::new(),
+};
 
 impl Ui {
     /// The screen.
@@ -56,7 +104,11 @@ impl Ui {
     /// The panel that keys go to.
     #[must_use]
     pub fn focus(&self) -> Option<PanelId> {
-        self.focus.get(&self.screen).copied()
+        let home = || match self.detail() {
+            Some(_) => None,
+            None => self.screen.page().home(),
+        };
+        self.focus.get(&self.screen).copied().or_else(home)
     }
 
     /// The panel that has the whole screen.
@@ -71,10 +123,34 @@ impl Ui {
         self.scroll.get(&panel).copied().unwrap_or(0)
     }
 
+    /// What a person did to a table.
+    #[must_use]
+    pub fn grid(&self, panel: PanelId) -> &GridState {
+        self.grids.get(&panel).unwrap_or(&UNTOUCHED)
+    }
+
+    /// What lies over the screen, the topmost last.
+    #[must_use]
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// The row that is open in place of the screen.
+    #[must_use]
+    pub fn detail(&self) -> Option<&Detail> {
+        self.layers.iter().rev().find_map(|layer| match layer {
+            Layer::Detail(detail) => Some(detail),
+            _ => None,
+        })
+    }
+
     /// The first row of the help that is shown, while it is open.
     #[must_use]
     pub fn help(&self) -> Option<usize> {
-        self.help
+        match self.layers.last() {
+            Some(Layer::Help(at)) => Some(*at),
+            _ => None,
+        }
     }
 
     /// How far charts reach back in a session of this age: as chosen, else the shortest range
@@ -90,6 +166,34 @@ impl Ui {
         })
     }
 
+    /// The time that charts show: its end and how far it reaches back from there.
+    #[must_use]
+    pub fn window(&self, now: Moment, age: Duration) -> (Moment, Duration) {
+        match self.span {
+            Some((from, to)) => {
+                let end = Moment {
+                    at: now.at - now.mono.saturating_sub(to),
+                    mono: to,
+                };
+                (end, to.saturating_sub(from))
+            }
+            None => (now, self.range(age)),
+        }
+    }
+
+    /// The span that was chosen on a chart.
+    #[must_use]
+    pub fn span(&self) -> Option<Span> {
+        self.span
+    }
+
+    /// The columns of the screen over which the mouse is being drawn on a chart.
+    #[must_use]
+    pub fn dragged(&self, panel: PanelId) -> Option<(u16, u16)> {
+        let drag = self.drag.filter(|drag| drag.panel == panel && drag.from != drag.to)?;
+        Some((drag.from.min(drag.to), drag.from.max(drag.to)))
+    }
+
     /// The zone in which moments are shown.
     #[must_use]
     pub fn zone(&self) -> &Zone {
@@ -101,4 +205,33 @@ impl Ui {
     pub fn flash(&self, now: Moment) -> Option<&Flash> {
         self.flashes.back().filter(|flash| now.mono < flash.raised + FLASH.0)
     }
+
+    /// The messages of this session, newest last.
+    #[must_use]
+    pub fn flashes(&self) -> impl DoubleEndedIterator<Item = &Flash> {
+        self.flashes.iter()
+    }
+
+    /// Commands that were typed, newest last.
+    #[must_use]
+    pub fn typed(&self) -> &[String] {
+        &self.typed
+    }
+
+    /// Whether somebody has acknowledged or silenced a verdict.
+    #[must_use]
+    pub fn hush(&self, verdict: &Verdict, now: Moment) -> Option<Hush> {
+        let hush = *self.hushed.get(&hush_key(verdict))?;
+        let holds = match hush {
+            Hush::Acknowledged { since } => since == verdict.since,
+            Hush::Silenced { until } => now.mono < until,
+        };
+        holds.then_some(hush)
+    }
+}
+
+/// What a verdict is known by.
+pub(super) fn hush_key(verdict: &Verdict) -> (String, String) {
+    let subject = verdict.subject.as_deref().unwrap_or_default();
+    (verdict.id.to_string(), subject.to_owned())
 }

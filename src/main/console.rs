@@ -6,6 +6,7 @@ use hookwatch::base::text;
 use hookwatch::config::{ConsoleOptions, Profile};
 use hookwatch::console::command::{Chapter, Command};
 use hookwatch::console::glyph::Charset;
+use hookwatch::console::kept::Kept;
 use hookwatch::console::keymap::Keymap;
 use hookwatch::console::run::{self, Error, Exit, RunOptions};
 use hookwatch::console::screen::Badge;
@@ -39,6 +40,20 @@ impl Program<'_> {
         demo: bool,
     ) -> Result<u8, Failure> {
         let (themes, refused) = self.themes()?;
+        let (keymap, wrong_keys) = self.keymap();
+        let kept_file = self
+            .surroundings
+            .state_folder()
+            .map(|folder| folder.join("hookwatch").join("console.toml"));
+        let (kept, unkept) = match kept_file.as_deref().map(run::load_kept) {
+            None => (Kept::default(), None),
+            Some(Ok(kept)) => (kept, None),
+            Some(Err(problem)) => (Kept::default(), Some(problem)),
+        };
+        // What is asked for, else what was chosen last, if it is still there.
+        let known = |name: &&str| themes.names().iter().any(|known| **known == **name);
+        let last = kept.theme.as_deref().filter(known);
+        let theme = looks.theme.as_deref().or(last).unwrap_or(THEME).to_owned();
         let environment = self.surroundings.environment;
         let Session {
             settings,
@@ -57,18 +72,27 @@ impl Program<'_> {
             clock: self.clock.clone(),
             envelopes,
             interest,
+            label: profile.label.clone(),
             badges: badges
                 .into_iter()
                 .filter_map(|(on, badge)| on.then_some(badge))
                 .collect(),
             themes,
-            theme: looks.theme.as_deref().unwrap_or(THEME).to_owned(),
-            depth: Depth::detect(environment, None),
+            theme,
+            depth: Depth::detect(environment, looks.colours.as_deref().and_then(Depth::parse).flatten()),
             charset: Charset::detect(environment, looks.ascii.then_some(Charset::Ascii)),
             local: Some(TimeZone::system()),
             local_first: !looks.utc,
             mouse: looks.mouse,
-            notices: notices.into_iter().chain(refused).collect(),
+            keymap,
+            kept,
+            kept_file,
+            notices: notices
+                .into_iter()
+                .chain(refused)
+                .chain(wrong_keys)
+                .chain(unkept)
+                .collect(),
         };
         let ended = run::run(options, CancellationToken::new()).await;
         drop(stop);
@@ -77,6 +101,14 @@ impl Program<'_> {
             Ok(Exit::Signal(number)) => Ok(u8::try_from(128 + number).unwrap_or(1)),
             Err(error @ Error::Theme(_)) => Err(Failure::Refused(vec![error.to_string()])),
             Err(error) => Err(Failure::Failed(error.to_string())),
+        }
+    }
+
+    /// The keys, and what was refused of the user's own.
+    fn keymap(&self) -> (Keymap, Vec<String>) {
+        match self.surroundings.config_folder() {
+            Some(folder) => run::load_keymap(&folder.join("hookwatch").join("keys.toml")),
+            None => (Keymap::default(), Vec::new()),
         }
     }
 
@@ -101,11 +133,20 @@ impl Program<'_> {
             Err(Failure::Failed(refused.join("; ")))
         }
     }
+
+    /// Every command with its keys, by chapter. Lines of a keymap that are refused make it partial.
+    pub(crate) fn list_keys(&self) -> Result<u8, Failure> {
+        let (keymap, refused) = self.keymap();
+        print_keys(&keymap)?;
+        if refused.is_empty() {
+            Ok(0)
+        } else {
+            Err(Failure::Failed(refused.join("; ")))
+        }
+    }
 }
 
-/// Every command with its keys, by chapter.
-pub(crate) fn list_keys() -> Result<u8, Failure> {
-    let keymap = Keymap::default();
+fn print_keys(keymap: &Keymap) -> Result<u8, Failure> {
     let rows: Vec<(Chapter, String, &str)> = Command::ALL
         .iter()
         .map(|command| {

@@ -58,7 +58,7 @@ impl Program<'_> {
 
     /// Where journals and the audit log are kept.
     fn state(&self) -> Result<PathBuf, Failure> {
-        let folder = self.surroundings.state_folder();
+        let folder = self.surroundings.state_folder().map(|folder| folder.join("hookwatch"));
         folder.ok_or_else(|| Failure::Refused(vec!["there is no home folder → set HOME or XDG_STATE_HOME".to_owned()]))
     }
 

@@ -51,7 +51,7 @@ impl Unit {
 }
 
 macro_rules! fields {
-    ($($(#[doc = $doc:literal])* $name:ident = $key:literal, $label:literal, $unit:ident;)*) => {
+    ($($(#[doc = $doc:literal])* $name:ident = $key:literal, $label:literal, $unit:ident, $formula:literal;)*) => {
         /// A figure that can be named: charted, sorted by, explained, exported.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
@@ -73,6 +73,10 @@ macro_rules! fields {
             #[must_use]
             pub fn unit(self) -> Unit { match self { $(Self::$name => Unit::$unit,)* } }
 
+            /// How it is worked out, from the names that sources give their raw figures.
+            #[must_use]
+            pub fn formula(self) -> &'static str { match self { $(Self::$name => $formula,)* } }
+
             /// What it means, in one sentence.
             #[must_use]
             pub fn meaning(self) -> &'static str { match self { $(Self::$name => concat!($($doc),*).trim_ascii(),)* } }
@@ -82,25 +86,77 @@ macro_rules! fields {
 
 fields! {
     /// Webhooks that reach the gateway.
-    ReceivedPerS = "received_per_s", "received", PerSecond;
+    ReceivedPerS = "received_per_s", "received", PerSecond, "increase of the gateways' received counter over the window, divided by it";
     /// Webhooks that the stream confirmed.
-    QueuedPerS = "queued_per_s", "queued", PerSecond;
+    QueuedPerS = "queued_per_s", "queued", PerSecond, "increase of the gateways' queued counter over the window, divided by it";
     /// Messages that the stream stored.
-    StoredPerS = "stored_per_s", "ingest", PerSecond;
+    StoredPerS = "stored_per_s", "ingest", PerSecond, "increase of the stream's last_seq over the window, divided by it";
     /// Webhooks that workers have processed.
-    ProcessedPerS = "processed_per_s", "processing", PerSecond;
+    ProcessedPerS = "processed_per_s", "processing", PerSecond, "increase of the workers' processed counters over the window, divided by it";
     /// Rows that Postgres has taken.
-    WrittenPerS = "written_per_s", "written", PerSecond;
+    WrittenPerS = "written_per_s", "written", PerSecond, "increase of the rows written over the window, divided by it";
     /// Messages waiting and held.
-    Backlog = "backlog", "backlog", Count;
+    Backlog = "backlog", "backlog", Count, "num_pending + num_ack_pending of the watched consumer";
+    /// How fast the backlog grows; negative shrinks.
+    BacklogPerS = "backlog_per_s", "backlog change", PerSecond, "slope of the backlog over the window";
     /// Age of the oldest message that no worker has seen.
-    OldestWaiting = "oldest_unprocessed_s", "oldest waiting", Seconds;
+    OldestWaiting = "oldest_unprocessed_s", "oldest waiting", Seconds, "server time minus the time of the first message behind delivered.stream_seq that matches the filter";
+    /// Age of the oldest message that a worker holds.
+    OldestHeld = "oldest_held_s", "oldest held", Seconds, "server time minus the time of the first message behind ack_floor.stream_seq that is still stored";
+    /// Time until the backlog is empty at this pace.
+    DrainEta = "drain_eta_s", "empty in", Seconds, "backlog / (completed - ingest), smoothed; unknown while it does not shrink";
+    /// Time until the next limit of the stream is reached at this pace.
+    LimitEta = "limit_eta_s", "limit in", Seconds, "(limit - used) / slope of what is used, the nearest of max_msgs, max_bytes and max_age";
     /// Letters in the dead letter stream.
-    Dead = "dead", "dead letters", Count;
+    Dead = "dead", "dead letters", Count, "messages of the dead letter stream";
     /// 99th percentile of the gateway's answer.
-    ResponseP99 = "response_p99_s", "ack p99", Seconds;
+    ResponseP99 = "response_p99_s", "ack p99", Seconds, "histogram_quantile(0.99) over the increase of the gateways' response buckets";
+    /// Median of the gateway's answer.
+    ResponseP50 = "response_p50_s", "ack p50", Seconds, "histogram_quantile(0.5) over the increase of the gateways' response buckets";
+    /// 95th percentile of the bulk update.
+    UpdateP95 = "update_p95_s", "update p95", Seconds, "histogram_quantile(0.95) over the increase of the workers' update buckets";
+    /// Refused, unconfirmed and failed over what was tried.
+    ErrorRatio = "error_ratio", "errors", Ratio, "(refused + unconfirmed + failed) / max(received, those + processed), last 60 s";
     /// Webhooks that one worker has processed.
-    WorkerRate = "rate_per_s", "rate", PerSecond;
+    WorkerRate = "rate_per_s", "rate", PerSecond, "increase of this worker's processed counter over the window, divided by it";
+    /// Webhooks in one batch of a worker, on average.
+    BatchSize = "batch_size", "batch", Count, "increase of the batch size sum over the increase of its count";
+    /// 95th percentile of a worker's batch.
+    BatchP95 = "batch_p95_s", "batch p95", Seconds, "histogram_quantile(0.95) over the increase of the batch buckets";
+    /// Attempts that failed.
+    ErrorsPerS = "errors_per_s", "errors", PerSecond, "increase of the failed counter over the window, divided by it";
+    /// Circuit breaker: 0 closed, 1 open, 2 half-open.
+    Breaker = "breaker", "breaker", Count, "the worker's breaker gauge, never inferred";
+    /// CPU seconds per second.
+    Cpu = "cpu", "CPU", Ratio, "increase of process_cpu_seconds_total over the window, divided by it";
+    /// Resident memory.
+    Memory = "memory", "memory", Bytes, "process_resident_memory_bytes";
+    /// Age of the last sign of life.
+    LastSeen = "last_seen_s", "last seen", Seconds, "now minus the latest of scrape, heartbeat and connection activity";
+    /// Messages in the stream.
+    Messages = "messages", "messages", Count, "state.messages of STREAM.INFO";
+    /// Bytes in the stream.
+    StreamBytes = "bytes", "bytes", Bytes, "state.bytes of STREAM.INFO";
+    /// Messages that were never delivered.
+    Pending = "pending", "pending", Count, "num_pending of CONSUMER.INFO";
+    /// Messages that were delivered and not acked.
+    AckPending = "ack_pending", "ack pending", Count, "num_ack_pending of CONSUMER.INFO; delayed naks included";
+    /// Pull requests that wait for messages.
+    WaitingPulls = "waiting", "pulls", Count, "num_waiting of CONSUMER.INFO";
+    /// Messages that were delivered more than once and not acked.
+    Redelivered = "redelivered", "redelivered", Count, "num_redelivered of CONSUMER.INFO: a gauge, parked ones stay in it";
+    /// Messages past their last delivery and still stored: a lower bound.
+    Parked = "parked", "parked", Count, "messages - what consumers wait for and hold, at least, in three readings running; no more than num_redelivered";
+    /// Messages acked before a server crash and still stored: a lower bound.
+    Orphaned = "orphaned", "orphaned", Count, "messages in no consumer's backlog, in three readings running, minus the parked ones";
+    /// Messages under no consumer's filter.
+    Unmatched = "unmatched", "unmatched", Count, "counts per subject under no filter, in two sweeps";
+    /// Messages that a consumer has completed.
+    CompletedPerS = "completed_per_s", "completed", PerSecond, "(attempts - growth of num_ack_pending) over the window; the workers' acks or what left the stream where that says more";
+    /// Deliveries, retries included.
+    AttemptsPerS = "attempts_per_s", "attempts", PerSecond, "increase of delivered.consumer_seq over the window, divided by it";
+    /// Deliveries that were not the first of their message.
+    RetriesPerS = "retries_per_s", "retries", PerSecond, "attempts + growth of num_pending - growth of last_seq over the window; else the workers' naks";
 }
 
 /// A reading as it stands on screen: its value with its unit, `≤` before a bound, `–` when unknown.

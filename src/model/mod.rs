@@ -31,6 +31,7 @@ pub use view::{
     View, Worker, WorkerState,
 };
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,7 +47,7 @@ use self::sources::{Sources, Stamp};
 use self::verdicts::{Facts, Memory, Sight, Verdicts};
 use crate::base::time::Moment;
 use crate::config::{Families, Pipeline, Thresholds};
-use crate::sample::{Envelope, QueueReading, Sample, SourceKind, SourceState};
+use crate::sample::{Envelope, QueueReading, Sample, SourceKind, SourceState, SubjectsReading};
 
 /// What the model needs to know of the profile.
 #[derive(Clone, Debug)]
@@ -81,6 +82,23 @@ pub struct Model {
     outage: Option<f64>,
     view: View,
     histories: Histories,
+    /// What has been charted on screen.
+    charted: BTreeSet<SeriesKey>,
+}
+
+/// Queues, workers and providers whose figures have a history whether or not somebody looks.
+const CHARTED: usize = 12;
+
+/// Streams whose counts per subject are kept, and subjects of each.
+const SUBJECTS_KEPT: usize = 4;
+const SUBJECTS_SHOWN: usize = 200;
+
+/// Series that are recorded because somebody looked at them.
+const LOOKED_AT: usize = 64;
+
+/// A stale value is no news: the chart shows a gap.
+fn fresh(reading: &Reading) -> Option<f64> {
+    reading.value.filter(|_| !reading.is_stale())
 }
 
 impl Model {
@@ -102,6 +120,7 @@ impl Model {
             outage: None,
             view: View::empty(&settings.profile, start),
             histories: Histories::default(),
+            charted: BTreeSet::new(),
             settings,
         };
         let profile = crate::base::text::safe(&model.settings.profile).into_owned();
@@ -171,7 +190,10 @@ impl Model {
                 self.hear_queues(signs, before, moment);
             }
             Sample::Oldest(reading) => self.queues.oldest(stamp, reading),
-            Sample::Subjects(reading) => self.queues.subjects(&stamp, reading),
+            Sample::Subjects(reading) => {
+                self.queues.subjects(&stamp, reading);
+                self.keep_subjects(reading);
+            }
             Sample::Advisory(advisory) => self.hear_advisory(advisory, moment),
             Sample::Counters(reading) => {
                 if self.database.count(stamp, reading, &mut self.metrics.providers) {
@@ -188,6 +210,19 @@ impl Model {
             // No rule looks at it yet.
             Sample::Canary(_) => {}
         }
+    }
+
+    /// Keeps the latest counts per subject of the last few streams that somebody looked at.
+    fn keep_subjects(&mut self, reading: &SubjectsReading) {
+        let kept = &mut self.view.subjects;
+        if kept.len() >= SUBJECTS_KEPT && !kept.contains_key(&reading.stream) {
+            kept.clear();
+        }
+        let mut shown = reading.clone();
+        let over = shown.counts.split_off(shown.counts.len().min(SUBJECTS_SHOWN));
+        shown.left_out.0 += over.len() as u64;
+        shown.left_out.1 += over.iter().map(|(_, count)| count).sum::<u64>();
+        kept.insert(reading.stream.clone(), shown);
     }
 
     fn take_cycle(&mut self, stamp: &Stamp, moment: Moment, reading: &QueueReading) {
@@ -332,14 +367,71 @@ impl Model {
             (Field::ResponseP99, &flow.response_p99_s),
         ];
         for (field, reading) in charted {
-            // A stale value is no news: the chart shows a gap.
-            let value = reading.value.filter(|_| !reading.is_stale());
-            self.histories.record(&SeriesKey::of(field), now, value);
+            self.histories.record(&SeriesKey::of(field), now, fresh(reading));
+        }
+        self.record_rows(now);
+    }
+
+    /// Records the figures of single queues, workers and providers: of the first few, and of
+    /// those that somebody looks at.
+    fn record_rows(&mut self, now: Moment) {
+        let looked_at = |charted: &BTreeSet<SeriesKey>, subject: &Arc<str>, field: Field| {
+            charted.contains(&SeriesKey::about(field, subject.clone()))
+        };
+        for (number, queue) in self.view.queues.iter().enumerate() {
+            let subject: Arc<str> = match &queue.consumer {
+                Some(consumer) => format!("{}/{consumer}", queue.stream).into(),
+                None => queue.stream.clone(),
+            };
+            if number >= CHARTED && !looked_at(&self.charted, &subject, Field::Pending) {
+                continue;
+            }
+            let pending = if queue.consumer.is_none() {
+                &queue.messages
+            } else {
+                &queue.pending
+            };
+            for (field, reading) in [
+                (Field::Pending, pending),
+                (Field::StoredPerS, &queue.ingest_per_s),
+                (Field::CompletedPerS, &queue.completed_per_s),
+                (Field::OldestWaiting, &queue.oldest_age_s),
+            ] {
+                let key = SeriesKey::about(field, subject.clone());
+                self.histories.record(&key, now, fresh(reading));
+            }
+        }
+        for (number, worker) in self.view.workers.iter().enumerate() {
+            if number >= CHARTED && !looked_at(&self.charted, &worker.name, Field::BatchP95) {
+                continue;
+            }
+            for (field, reading) in [
+                (Field::BatchP95, &worker.batch_p95_s),
+                (Field::ErrorsPerS, &worker.errors_per_s),
+                (Field::Memory, &worker.memory),
+            ] {
+                let key = SeriesKey::about(field, worker.name.clone());
+                self.histories.record(&key, now, fresh(reading));
+            }
+        }
+        for provider in self.view.providers.iter().take(CHARTED) {
+            for (field, reading) in [
+                (Field::ReceivedPerS, &provider.received_per_s),
+                (Field::ErrorRatio, &provider.error_ratio),
+            ] {
+                let key = SeriesKey::about(field, provider.name.clone());
+                self.histories.record(&key, now, fresh(reading));
+            }
         }
     }
 
-    /// Notes that a chart of this series is on screen, so that its fine history is kept longest.
+    /// Notes that a chart of this series is on screen, so that it is recorded and its fine
+    /// history is kept longest.
     pub fn touch(&mut self, key: &SeriesKey) {
+        if self.charted.len() >= LOOKED_AT && !self.charted.contains(key) {
+            self.charted.clear();
+        }
+        self.charted.insert(key.clone());
         self.histories.touch(key);
     }
 

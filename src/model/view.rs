@@ -1,6 +1,7 @@
 //! What the model has worked out at one moment: plain data, the same for the screen, for
 //! `snapshot --json`, for `check` and for exports. Drawing never computes a figure.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reading::Reading;
 use crate::base::time::{Moment, Timestamp};
-use crate::sample::{ConsumerConfig, DatabaseReading, Panel, ServerReading, SourceId, StreamConfig};
+use crate::sample::{ConsumerConfig, DatabaseReading, Panel, ServerReading, SourceId, StreamConfig, SubjectsReading};
 
 /// Everything that is shown.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +30,9 @@ pub struct View {
     pub providers: Vec<Provider>,
     /// Streams and consumers, sorted by stream and consumer.
     pub queues: Vec<Queue>,
+    /// Messages per subject, of the streams for which they were asked, by stream.
+    #[serde(default)]
+    pub subjects: BTreeMap<Arc<str>, SubjectsReading>,
     /// Workers, sorted by name.
     pub workers: Vec<Worker>,
     /// The ledger.
@@ -60,6 +64,7 @@ impl View {
             flow: Flow::default(),
             providers: Vec::new(),
             queues: Vec::new(),
+            subjects: BTreeMap::new(),
             workers: Vec::new(),
             ledger: Ledger::default(),
             verdicts: Vec::new(),

@@ -10,13 +10,15 @@ extern crate hookwatch;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use hdrhistogram::Histogram;
 use hookwatch::base::time::{Clock as _, SystemClock};
-use hookwatch::console::app::draw;
+use hookwatch::console::app::{App, Msg, draw, update};
 use hookwatch::console::glyph::Charset;
-use hookwatch::console::screen::Badge;
+use hookwatch::console::screen::{Badge, Hits};
 use hookwatch::console::theme::Library;
 use hookwatch::console::theme::colour::Depth;
+use hookwatch::model::{Histories, View};
 use ratatui::backend::{Backend as _, CrosstermBackend};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -31,6 +33,73 @@ const BUDGET_HOSTILE: Duration = Duration::from_millis(5);
 
 const FRAMES: usize = 2_000;
 
+/// Frames of a screen besides the Overview.
+const FRAMES_OF_SCREEN: usize = 500;
+
+/// What is drawn: its name, two pictures in turn, the keys that lead there, the budget, how many frames.
+struct Case {
+    name: String,
+    apps: [App; 2],
+    budget: Duration,
+    frames: usize,
+}
+
+/// Opens a picture and presses keys.
+fn after(picture: (View, Histories), keys: &str) -> App {
+    let mut app = fixture::app(picture, &[Badge::Demo]);
+    for key in keys.chars() {
+        let code = if key == '\n' {
+            KeyCode::Enter
+        } else {
+            KeyCode::Char(key)
+        };
+        let event = Event::Key(KeyEvent::new(code, KeyModifiers::NONE));
+        update(&mut app, Msg::Input(fixture::now(), event), &Hits::default());
+    }
+    app
+}
+
+/// The Overview as it is and under attack; every other screen with a fleet on it.
+fn cases() -> Vec<Case> {
+    let case = |name: &str, apps: [App; 2], budget, frames| Case {
+        name: name.to_owned(),
+        apps,
+        budget,
+        frames,
+    };
+    let mut cases = vec![
+        case(
+            "rich",
+            [after(fixture::rich(), ""), after(fixture::failing(), "")],
+            BUDGET,
+            FRAMES,
+        ),
+        case(
+            "hostile",
+            [after(fixture::hostile(), ""), after(fixture::rich(), "")],
+            BUDGET_HOSTILE,
+            FRAMES,
+        ),
+    ];
+    for (name, keys) in [
+        ("queues", "2"),
+        ("sorted", "2s"),
+        ("filtered", "2/9"),
+        ("queue", "2\n"),
+        ("workers", "3"),
+        ("worker", "3\n"),
+        ("failures", "4"),
+        ("events", "7"),
+        ("verdicts", "v"),
+        ("palette", ":s"),
+        ("help", "?"),
+    ] {
+        let apps = [after(fixture::many(), keys), after(fixture::rich(), keys)];
+        cases.push(case(name, apps, BUDGET, FRAMES_OF_SCREEN));
+    }
+    cases
+}
+
 #[expect(clippy::print_stdout, reason = "the report of a bench")]
 fn main() -> ExitCode {
     let clock = SystemClock::start();
@@ -38,15 +107,13 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     };
     let mut within = true;
-    for (name, picture, other, budget) in [
-        ("rich", fixture::rich(), fixture::failing(), BUDGET),
-        ("hostile", fixture::hostile(), fixture::rich(), BUDGET_HOSTILE),
-    ] {
-        // Two pictures in turn, so that there is something to encode.
-        let apps = [
-            fixture::app(picture, &[Badge::Demo]),
-            fixture::app(other, &[Badge::Demo]),
-        ];
+    for Case {
+        name,
+        apps,
+        budget,
+        frames,
+    } in cases()
+    {
         for (width, height) in SIZES {
             let area = Rect::new(0, 0, width, height);
             let (mut shown, mut next) = (Buffer::empty(area), Buffer::empty(area));
@@ -54,7 +121,8 @@ fn main() -> ExitCode {
             let Ok(mut times) = Histogram::<u64>::new_with_bounds(1, 10_000_000_000, 3) else {
                 return ExitCode::FAILURE;
             };
-            for frame in 0..FRAMES {
+            // Two pictures in turn, so that there is something to encode.
+            for frame in 0..frames {
                 let begun = clock.now().mono;
                 draw(&apps[frame % 2], &theme, area, &mut next);
                 out.clear();

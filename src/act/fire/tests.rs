@@ -870,8 +870,12 @@ async fn a_slow_body_takes_its_time_and_an_answer_before_its_end_is_heard() {
     assert!(summary.service_s.max.unwrap() > 0.25, "{:?}", summary.service_s);
     assert!(serde_json::from_slice::<serde_json::Value>(&receiver.seen()[0].body).is_ok());
 
-    // Answers at once, whatever comes after.
-    let (url, ..) = &raw_server("HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n", true).await;
+    // Answers at once, unread, whatever comes after.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = &format!("http://{}", listener.local_addr().unwrap());
+    let router = Router::new().fallback(|| std::future::ready(StatusCode::REQUEST_TIMEOUT));
+    let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let _server = AbortOnDropHandle::new(server);
     let summary = fire(Plan {
         slow_for: Duration::from_hours(1),
         ..plan(url)

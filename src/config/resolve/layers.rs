@@ -110,6 +110,7 @@ fn is_on(value: &str) -> bool {
 
 pub(super) fn console_flags(overrides: &Overrides) -> ConsoleSection {
     ConsoleSection {
+        colours: None,
         theme: flag(overrides.theme.as_ref(), "--theme"),
         ascii: overrides.ascii.then(|| Setting::new(true, Origin::Flag("--ascii"))),
         mouse: overrides
@@ -125,6 +126,7 @@ pub(super) fn console_flags(overrides: &Overrides) -> ConsoleSection {
 pub(super) fn console_environment(surroundings: &Surroundings<'_>) -> ConsoleSection {
     let switch = |name: &str| variable(surroundings, name).map(|on| Setting::new(is_on(&on.value), on.origin));
     ConsoleSection {
+        colours: variable(surroundings, "HOOKWATCH_COLOURS"),
         theme: variable(surroundings, "HOOKWATCH_THEME"),
         ascii: switch("HOOKWATCH_ASCII"),
         mouse: switch("HOOKWATCH_MOUSE"),
@@ -133,8 +135,9 @@ pub(super) fn console_environment(surroundings: &Surroundings<'_>) -> ConsoleSec
 }
 
 /// Every variable of ours, to find misspelt ones.
-pub(super) const VARIABLES: [&str; 17] = [
+pub(super) const VARIABLES: [&str; 18] = [
     "HOOKWATCH_ASCII",
+    "HOOKWATCH_COLOURS",
     "HOOKWATCH_CONFIG",
     "HOOKWATCH_CONSUMER",
     "HOOKWATCH_CONTEXT",

@@ -64,6 +64,9 @@ pub struct Overrides {
     pub utc: Option<bool>,
 }
 
+/// What `console.colours` may be.
+const COLOURS: [&str; 5] = ["auto", "true", "256", "16", "none"];
+
 /// How the console looks and behaves.
 #[expect(
     clippy::struct_excessive_bools,
@@ -81,6 +84,8 @@ pub struct ConsoleOptions {
     pub utc: bool,
     /// Whether `NO_COLOR` is set.
     pub no_color: bool,
+    /// How many colours the terminal shows: `true`, `256`, `16`, `none`; `None`: as it says itself.
+    pub colours: Option<Arc<str>>,
 }
 
 /// One resolved value, to show.
@@ -346,7 +351,19 @@ impl Resolver<'_> {
             self.problem(problem.next(suggest(&time.value, ["utc", "local"])));
         }
         self.show("console.time", time.value.clone(), &time.origin);
+        let colours = layers.iter().find_map(|layer| layer.colours.clone());
+        if let Some(colours) = &colours
+            && !COLOURS.contains(&colours.value.as_str())
+        {
+            let problem = Problem::new(
+                &colours.origin,
+                "`console.colours` is none of `auto`, `true`, `256`, `16`, `none`",
+            );
+            self.problem(problem.next(suggest(&colours.value, COLOURS)));
+        }
+        self.show_key("console.colours", colours.as_ref());
         ConsoleOptions {
+            colours: colours.map(|colours| colours.value.into()),
             theme: theme.map(|theme| theme.value.into()),
             ascii,
             mouse,

@@ -40,12 +40,12 @@ pub fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
         stage.canvas.line(inner.left(), y, inner.width, line);
     }
     scroll_bar(&mut stage.canvas, frame, true, lines.len(), visible, offset);
-    // What lies beneath is out of reach until it closes.
-    stage.hits.spots.retain(|(_, spot)| !matches!(spot, Spot::Panel(_)));
-    stage.hits.help = Some(PanelHit {
-        id: PanelId("help"),
+    stage.hits.spots.push((area, Spot::Layer));
+    stage.hits.popup = Some(PanelHit {
         rows: lines.len(),
         visible,
+        first: offset,
+        ..PanelHit::new(PanelId("help"))
     });
 }
 
@@ -62,8 +62,13 @@ fn lines(scene: &Scene<'_>, width: u16) -> Vec<Line<'static>> {
         section(&mut lines, chapter.title(), commands, width);
     }
     let mouse = [
-        ("click", "Focuses a panel; runs a command of the key line."),
+        (
+            "click",
+            "Focuses a panel, selects a row, sorts by a heading; runs a command of the key line.",
+        ),
+        ("double click", "Opens a row."),
         ("wheel", "Scrolls the panel under the pointer."),
+        ("drag", "Selects a span of time on a chart; esc shows all again."),
     ];
     section(
         &mut lines,

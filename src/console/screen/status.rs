@@ -137,6 +137,10 @@ fn name<'a>(scene: &Scene<'a>, glyphs: &Glyphs, detail: Detail) -> Line<'a> {
         .into_owned(),
         Role::Text,
     ));
+    if let Some(label) = scene.label {
+        line.push(span(" ", Role::Text));
+        line.push(span(format!(" {} ", tidy(label, NAME / 2)), Role::Badge));
+    }
     if let Some(stream) = scene.stream.filter(|_| detail.keeps(Part::Stream)) {
         line.push(span(format!(" {} ", glyphs.under), Role::Dim));
         line.push(span(stream, Role::Text));

@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use super::canvas::Canvas;
 use super::time::Zone;
 use crate::base::text;
-use crate::base::time::Timestamp;
+use crate::base::time::{Moment, Timestamp};
 use crate::console::glyph::Charset;
 use crate::console::theme::Role;
 
@@ -201,6 +201,21 @@ fn squeeze(values: &[Option<f32>], columns: usize) -> Vec<Option<f32>> {
             (!known.is_empty()).then(|| known.iter().sum::<f32>() / known.len() as f32)
         })
         .collect()
+}
+
+/// The end of the step in which `now` lies, so that a value stays in its column while time goes on.
+#[must_use]
+pub fn aligned(now: Moment, span: Duration, points: usize) -> Moment {
+    let step = span.as_nanos() / u128::try_from(points.max(1)).unwrap_or(1);
+    if step == 0 {
+        return now;
+    }
+    let ahead = (step - now.mono.as_nanos() % step) % step;
+    let ahead = Duration::from_nanos(u64::try_from(ahead).unwrap_or(0));
+    Moment {
+        at: now.at.saturating_add(ahead).unwrap_or(now.at),
+        mono: now.mono + ahead,
+    }
 }
 
 /// A vertical axis: how far it reaches, and its ticks.

@@ -3,6 +3,8 @@
 mod canvas;
 pub mod chart;
 pub mod figure;
+pub mod grid;
+pub mod input;
 mod panel;
 pub mod table;
 pub mod time;

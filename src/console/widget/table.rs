@@ -37,7 +37,7 @@ pub enum Align {
 /// A column.
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
-    /// Its heading.
+    /// Its heading, and its name for `:sort` and in kept choices: unique in its table.
     pub title: &'static str,
     /// Where its text stands.
     pub align: Align,
@@ -45,45 +45,49 @@ pub struct Column {
     pub width: u16,
     /// Columns of the highest rank are left out first where there is no room; 0 never is.
     pub rank: u8,
-    /// Whether it takes what is left over. One column does.
+    /// Whether it takes what is left over.
     pub grows: bool,
+    /// Whether it is shown unless somebody chooses otherwise.
+    pub shown: bool,
 }
 
 impl Column {
-    /// A column of names, which takes what is left over.
+    const fn new(title: &'static str, align: Align, width: u16, rank: u8) -> Self {
+        Self {
+            title,
+            align,
+            width,
+            rank,
+            grows: false,
+            shown: true,
+        }
+    }
+
+    /// The column that takes what is left over.
     #[must_use]
     pub const fn name(title: &'static str, width: u16) -> Self {
         Self {
-            title,
-            align: Align::Left,
-            width,
-            rank: 0,
             grows: true,
+            ..Self::new(title, Align::Left, width, 0)
         }
     }
 
     /// A column of numbers.
     #[must_use]
     pub const fn number(title: &'static str, width: u16, rank: u8) -> Self {
-        Self {
-            title,
-            align: Align::Right,
-            width,
-            rank,
-            grows: false,
-        }
+        Self::new(title, Align::Right, width, rank)
     }
 
     /// A column of text.
     #[must_use]
     pub const fn text(title: &'static str, width: u16, rank: u8) -> Self {
-        Self {
-            title,
-            align: Align::Left,
-            width,
-            rank,
-            grows: false,
-        }
+        Self::new(title, Align::Left, width, rank)
+    }
+
+    /// The same, shown only when somebody chooses it.
+    #[must_use]
+    pub const fn hidden(self) -> Self {
+        Self { shown: false, ..self }
     }
 }
 
@@ -91,12 +95,18 @@ impl Column {
 const AIR: (u16, u16) = (2, 4);
 
 /// A column's place: its index, first column of text and width.
-type Place = (usize, u16, u16);
+pub type Place = (usize, u16, u16);
 
 /// Chooses the columns that fit into `width` and where they stand.
 #[must_use]
 pub fn arrange(columns: &[Column], width: u16) -> Vec<Place> {
-    let mut chosen: Vec<usize> = (0..columns.len()).collect();
+    let shown = (0..columns.len()).filter(|index| columns[*index].shown).collect();
+    arrange_chosen(columns, shown, width)
+}
+
+/// The same of the columns that somebody has chosen.
+#[must_use]
+pub fn arrange_chosen(columns: &[Column], mut chosen: Vec<usize>, width: u16) -> Vec<Place> {
     let needed = |chosen: &[usize], air: u16| -> u16 {
         let text: u16 = chosen.iter().map(|index| columns[*index].width).sum();
         text + air * u16::try_from(chosen.len().saturating_sub(1)).unwrap_or(0)

@@ -73,7 +73,7 @@ async fn the_selftest_tells_a_gateway_that_refuses_from_one_that_takes_everythin
     assert_eq!(of("slow-body"), ("right".to_owned(), 408.into()));
     assert_eq!(run.last()["passed"], true);
 
-    // Its own health page takes whatever is asked of it and looks at nothing.
+    // And one that looks at nothing.
     let (url, _server) = credulous().await;
     let args = [
         "telnyx.message.sent",

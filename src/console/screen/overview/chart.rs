@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use ratatui::layout::Rect;
 
-use super::super::{PanelId, Scene, Stage};
+use super::super::{ChartHit, PanelId, Scene, Stage};
 use crate::base::text;
-use crate::base::time::{Moment, since};
+use crate::base::time::Moment;
 use crate::console::theme::Role;
 use crate::console::widget::chart::{self, Scale};
 use crate::console::widget::{Frame, Line, figure, span};
@@ -65,8 +65,7 @@ fn highest(values: &[Option<f32>]) -> f32 {
 
 /// Draws the panel.
 pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: PanelId) {
-    let age = since(scene.view.started, scene.view.now.at);
-    let range = scene.ui.range(age);
+    let (now, range) = scene.window();
     let title = if area.height < 3 {
         "Rates"
     } else {
@@ -97,7 +96,7 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: Pan
         return;
     }
     let plot_width = inner.width.saturating_sub(AXIS);
-    let end = aligned(scene.view.now, range, chart::points(plot_width));
+    let end = chart::aligned(now, range, chart::points(plot_width));
     let data = Data::read(scene, end, range, plot_width);
     if data.is_empty() {
         stage.hint(inner, "The curves begin with the second reading of a counter.");
@@ -127,6 +126,13 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: Pan
         let under = Rect::new(plot.left(), plot.bottom() + air, plot.width, strip);
         backlog_strip(stage, Rect::new(inner.left(), under.top(), AXIS, strip), under, &data);
     }
+    let hit = ChartHit {
+        panel: id,
+        plot,
+        end: end.mono,
+        span: range,
+    };
+    stage.chart(scene, hit);
     let axis = Rect::new(plot.left(), inner.top() + rows, plot.width, 1);
     chart::time_axis(&mut stage.canvas, axis, end.at, range, scene.zone());
     // Below the plot where there is room, else in the frame.
@@ -258,7 +264,7 @@ fn legend(scene: &Scene<'_>, stage: &Stage<'_>, strip: bool, room: u16) -> Line<
 /// Both rates as sparklines in one row.
 fn draw_flat(scene: &Scene<'_>, stage: &mut Stage<'_>, inner: Rect, range: Duration) {
     let columns = (inner.width.saturating_sub(24) / 2).min(40);
-    let end = aligned(scene.view.now, range, usize::from(columns));
+    let end = chart::aligned(scene.window().0, range, usize::from(columns));
     let data = Data::read(scene, end, range, columns);
     let levels = &stage.canvas.glyphs().levels;
     let ceiling = data.highest();
@@ -276,20 +282,6 @@ fn draw_flat(scene: &Scene<'_>, stage: &mut Stage<'_>, inner: Rect, range: Durat
     stage.canvas.line(inner.left(), inner.top(), inner.width, &line);
 }
 
-/// The end of the step in which `now` lies, so that a value stays in its column while time goes on.
-fn aligned(now: Moment, span: Duration, points: usize) -> Moment {
-    let step = span.as_nanos() / u128::try_from(points.max(1)).unwrap_or(1);
-    if step == 0 {
-        return now;
-    }
-    let ahead = (step - now.mono.as_nanos() % step) % step;
-    let ahead = Duration::from_nanos(u64::try_from(ahead).unwrap_or(0));
-    Moment {
-        at: now.at.saturating_add(ahead).unwrap_or(now.at),
-        mono: now.mono + ahead,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -301,13 +293,13 @@ mod tests {
             at: Timestamp::UNIX_EPOCH,
             mono: Duration::from_millis(12_300),
         };
-        let end = aligned(now, Duration::from_mins(5), 60);
+        let end = chart::aligned(now, Duration::from_mins(5), 60);
         assert_eq!(end.mono, Duration::from_secs(15));
         assert_eq!(end.at.as_millisecond(), 2_700);
         let exact = Moment {
             mono: Duration::from_secs(15),
             ..now
         };
-        assert_eq!(aligned(exact, Duration::from_mins(5), 60), exact);
+        assert_eq!(chart::aligned(exact, Duration::from_mins(5), 60), exact);
     }
 }

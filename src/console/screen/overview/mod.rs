@@ -16,12 +16,13 @@ pub use verdict::summary;
 
 use ratatui::layout::Rect;
 
-use super::{PanelId, Scene, Stage};
+use super::{Opening, Page, PanelId, Scene, Stage, absence};
 use crate::base::time::since;
+use crate::console::command::Command;
 use crate::console::theme::Role;
 use crate::console::widget::{Line, span};
-use crate::model::{Health, Reading};
-use crate::sample::SourceKind;
+use crate::model::field::Field;
+use crate::model::{Health, Reading, SeriesKey};
 
 /// A panel of this screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +65,18 @@ impl Panel {
         })
     }
 
+    /// Where Enter goes to see more of it.
+    fn leads_to(self) -> Command {
+        match self {
+            Self::Verdict => Command::Verdicts,
+            Self::Providers => Command::ShowFailures,
+            Self::Workers => Command::ShowWorkers,
+            Self::Events => Command::ShowEvents,
+            Self::Queues => Command::ShowQueues,
+            Self::Flow | Self::Chart | Self::Ledger | Self::Database => Command::Zoom,
+        }
+    }
+
     fn draw(self, scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
         let draw = match self {
             Self::Flow => flow::draw,
@@ -80,8 +93,54 @@ impl Panel {
     }
 }
 
-/// Draws the screen.
-pub fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
+/// The screen.
+#[derive(Clone, Copy, Debug)]
+pub struct Overview;
+
+impl Page for Overview {
+    fn draw(&self, scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
+        draw(scene, stage, area);
+    }
+
+    fn open(&self, _: &Scene<'_>, panel: PanelId, _: Option<&str>) -> Opening {
+        let panel = Panel::ALL.into_iter().find(|known| known.id() == panel);
+        panel.map_or(Opening::Nothing, |panel| Opening::Run(panel.leads_to()))
+    }
+
+    fn charted(&self, _: &Scene<'_>) -> Vec<SeriesKey> {
+        let charted = [Field::StoredPerS, Field::ProcessedPerS, Field::Backlog];
+        charted.map(SeriesKey::of).to_vec()
+    }
+
+    fn figures<'a>(&self, scene: Scene<'a>, panel: PanelId) -> Vec<(Field, &'a Reading)> {
+        let flow = &scene.view.flow;
+        if panel == Panel::Database.id() {
+            return vec![
+                (Field::WrittenPerS, &flow.written_per_s),
+                (Field::UpdateP95, &flow.update_p95_s),
+            ];
+        }
+        vec![
+            (Field::ReceivedPerS, &flow.received_per_s),
+            (Field::QueuedPerS, &flow.queued_per_s),
+            (Field::StoredPerS, &flow.stored_per_s),
+            (Field::Backlog, &flow.backlog),
+            (Field::BacklogPerS, &flow.backlog_per_s),
+            (Field::OldestWaiting, &flow.oldest_waiting_s),
+            (Field::OldestHeld, &flow.oldest_held_s),
+            (Field::DrainEta, &flow.drain_eta_s),
+            (Field::LimitEta, &flow.limit_eta_s),
+            (Field::ProcessedPerS, &flow.processed_per_s),
+            (Field::BatchP95, &flow.batch_p95_s),
+            (Field::WrittenPerS, &flow.written_per_s),
+            (Field::UpdateP95, &flow.update_p95_s),
+            (Field::Dead, &flow.dead),
+            (Field::ResponseP99, &flow.response_p99_s),
+        ]
+    }
+}
+
+fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
     if scene.view.sources.iter().all(|source| source.state == Health::Off) {
         welcome::draw(scene, stage, area);
         return;
@@ -109,21 +168,4 @@ fn staleness<'a>(scene: &Scene<'_>, readings: impl IntoIterator<Item = &'a Readi
         .min()?;
     let age = super::status::whole(since(oldest, scene.view.now.at));
     Some(vec![span(format!("stale {age}"), Role::Warning)])
-}
-
-/// Why a panel that lives from sources of a kind is empty, in a sentence.
-fn absence(scene: &Scene<'_>, kind: SourceKind, without: &str, meanwhile: &str) -> String {
-    let mut of_kind = scene
-        .view
-        .sources
-        .iter()
-        .filter(|source| source.id.kind == kind)
-        .peekable();
-    if of_kind.peek().is_none() {
-        return without.to_owned();
-    }
-    if of_kind.all(|source| source.state == Health::Failing) {
-        return "Its source does not answer: see the top of the screen.".to_owned();
-    }
-    meanwhile.to_owned()
 }

@@ -2,12 +2,12 @@
 
 use ratatui::layout::Rect;
 
-use super::super::{PanelId, Scene, Stage, status};
+use super::super::failures::is_silent_other;
+use super::super::{PanelId, Scene, Stage, left_out, status};
 use super::{absence, staleness};
-use crate::base::text;
 use crate::console::theme::Role;
 use crate::console::widget::table::{self, Cell, Column};
-use crate::console::widget::{Frame, Line, figure, span};
+use crate::console::widget::{Frame, figure, span};
 use crate::model::field::Unit;
 use crate::model::{Provider, Severity};
 use crate::sample::SourceKind;
@@ -26,14 +26,14 @@ const NOTABLE: f64 = 0.01;
 
 /// Draws the panel.
 pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: PanelId) {
-    let providers = &scene.view.providers;
+    let providers: Vec<&Provider> = scene
+        .view
+        .providers
+        .iter()
+        .filter(|provider| !is_silent_other(provider))
+        .collect();
     let note =
-        staleness(scene, providers.iter().map(|provider| &provider.received_per_s)).unwrap_or_else(|| {
-            match scene.view.left_out {
-                0 => Line::new(),
-                left_out => vec![span(format!("{} left out", text::count(left_out)), Role::Warning)],
-            }
-        });
+        staleness(scene, providers.iter().map(|provider| &provider.received_per_s)).unwrap_or_else(|| left_out(scene));
     let title = if area.height < 3 { "Providers" } else { "By provider" };
     let inner = stage.panel(
         scene,
@@ -56,7 +56,7 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: Pan
         return;
     }
     if area.height < 3 {
-        draw_flat(scene, stage, inner);
+        draw_flat(&providers, stage, inner);
         return;
     }
     let visible = usize::from(inner.height.saturating_sub(1));
@@ -67,7 +67,7 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: Pan
         &COLUMNS,
         providers.len(),
         offset,
-        |row, column| cell(scene, &providers[row], column),
+        |row, column| cell(scene, providers[row], column),
     );
 }
 
@@ -97,9 +97,9 @@ fn tone(scene: &Scene<'_>, provider: &Provider) -> Role {
 }
 
 /// The busiest ones in one row.
-fn draw_flat(scene: &Scene<'_>, stage: &mut Stage<'_>, inner: Rect) {
+fn draw_flat(providers: &[&Provider], stage: &mut Stage<'_>, inner: Rect) {
     let mut x = inner.left();
-    for provider in &scene.view.providers {
+    for provider in providers {
         let mut line = vec![span(&*provider.name, Role::Text), span(" ", Role::Text)];
         line.extend(figure::short(&provider.received_per_s, Unit::PerSecond, Role::Dim));
         if provider.error_ratio.value.is_some_and(|ratio| ratio >= NOTABLE) {

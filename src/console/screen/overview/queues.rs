@@ -2,13 +2,14 @@
 
 use ratatui::layout::Rect;
 
+use super::super::queues::word;
 use super::super::{PanelId, Scene, Stage};
 use super::{absence, staleness};
 use crate::console::theme::Role;
 use crate::console::widget::table::{self, Cell, Column};
 use crate::console::widget::{Frame, span};
+use crate::model::Queue;
 use crate::model::field::Unit;
-use crate::model::{Queue, QueueState};
 use crate::sample::SourceKind;
 
 const COLUMNS: [Column; 6] = [
@@ -83,19 +84,5 @@ fn cell(queue: &Queue, column: usize) -> Cell<'_> {
                 if parked { Role::Warning } else { Role::Text },
             )
         }
-    }
-}
-
-fn word(state: QueueState) -> (&'static str, Role) {
-    match state {
-        QueueState::Idle => ("idle", Role::Dim),
-        QueueState::Draining => ("draining", Role::Ok),
-        QueueState::Growing => ("growing", Role::Warning),
-        QueueState::Stalled => ("stalled", Role::Critical),
-        QueueState::Saturated => ("saturated", Role::Warning),
-        QueueState::NoWorkers => ("no workers", Role::Critical),
-        QueueState::Paused => ("paused", Role::Warning),
-        QueueState::Missing => ("missing", Role::Critical),
-        QueueState::Unknown => ("–", Role::Unknown),
     }
 }

@@ -2,6 +2,7 @@
 
 use ratatui::layout::Rect;
 
+use super::super::popup::verdict_text;
 use super::super::{PanelId, Scene, Stage, status};
 use crate::base::text;
 use crate::base::time::since;
@@ -16,10 +17,13 @@ const LONGEST: usize = 40;
 /// Draws the panel.
 pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: PanelId) {
     let verdicts = &scene.view.verdicts;
-    let worst = verdicts.iter().map(|verdict| verdict.severity).max();
-    let note = match verdicts.len() {
-        0 => Line::new(),
-        count => vec![span(format!("{count} active"), Role::Note)],
+    let heard = |verdict: &&Verdict| scene.ui.hush(verdict, scene.now).is_none();
+    let worst = verdicts.iter().filter(heard).map(|verdict| verdict.severity).max();
+    let hushed = verdicts.len() - verdicts.iter().filter(heard).count();
+    let note = match (verdicts.len(), hushed) {
+        (0, _) => Line::new(),
+        (count, 0) => vec![span(format!("{count} active"), Role::Note)],
+        (count, hushed) => vec![span(format!("{count} active, {hushed} known"), Role::Note)],
     };
     let tone = worst
         .filter(|worst| *worst > Severity::Info)
@@ -53,11 +57,24 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: Pan
 
 fn lines(scene: &Scene<'_>, glyphs: &Glyphs, width: u16, air: bool) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
-    for (number, verdict) in scene.view.verdicts.iter().enumerate() {
+    // What somebody has acknowledged or silenced comes last, and in one row.
+    let known = |verdict: &&Verdict| scene.ui.hush(verdict, scene.now).is_some();
+    let (hushed, open): (Vec<&Verdict>, Vec<&Verdict>) = scene.view.verdicts.iter().partition(known);
+    for (number, verdict) in open.iter().enumerate() {
         if air || number > 0 {
             lines.push(Line::new());
         }
         lines.extend(describe(scene, verdict, glyphs, width, air));
+    }
+    for (number, verdict) in hushed.into_iter().enumerate() {
+        if number == 0 && !open.is_empty() {
+            lines.push(Line::new());
+        }
+        let (glyph, _) = status::severity(verdict.severity, glyphs);
+        let row = wrap(&verdict.text, width.saturating_sub(9), 1)
+            .pop()
+            .unwrap_or_default();
+        lines.push(vec![span(format!("{glyph} {row}  known"), Role::Dim)]);
     }
     for (panel, reason) in &scene.view.panels_off {
         lines.push(Line::new());
@@ -188,25 +205,7 @@ pub fn summary(scene: &Scene<'_>) -> String {
         rows.push("no verdict is active".to_owned());
     }
     for verdict in &view.verdicts {
-        let word = match verdict.severity {
-            Severity::Info => "info",
-            Severity::Warning => "warning",
-            Severity::Critical => "critical",
-        };
-        rows.push(format!(
-            "{word}: {} (since {})",
-            tidy(&verdict.text, SENTENCE),
-            zone.minute(verdict.since, view.now.at)
-        ));
-        rows.extend(
-            verdict
-                .evidence
-                .iter()
-                .map(|fact| format!("  why: {}", tidy(fact, SENTENCE))),
-        );
-        if !verdict.next.is_empty() {
-            rows.push(format!("  next: {}", tidy(&verdict.next, SENTENCE)));
-        }
+        rows.extend(verdict_text(scene, verdict));
     }
     rows.join("\n") + "\n"
 }

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use ratatui::layout::Rect;
 
+use super::super::workers::{breaker, counts, state};
 use super::super::{PanelId, Scene, Stage, status};
 use super::{absence, staleness};
 use crate::console::glyph::Glyphs;
 use crate::console::theme::Role;
-use crate::console::widget::table::{self, Align, Cell, Column};
-use crate::console::widget::{Frame, Line, chart, figure, span};
+use crate::console::widget::table::{self, Cell, Column};
+use crate::console::widget::{Frame, chart, figure, span};
 use crate::model::field::Unit;
-use crate::model::{Reading, Worker, WorkerState};
+use crate::model::{Worker, WorkerState};
 use crate::sample::SourceKind;
 
 /// Columns of the history.
@@ -20,13 +21,7 @@ const HISTORY: u16 = 12;
 const COLUMNS: [Column; 9] = [
     Column::name("worker", 8),
     Column::number("rate", 8, 0),
-    Column {
-        title: "last 60 s",
-        align: Align::Left,
-        width: HISTORY,
-        rank: 1,
-        grows: false,
-    },
+    Column::text("last 60 s", HISTORY, 1),
     Column::number("batch", 5, 2),
     Column::number("p95", 7, 3),
     Column::number("errors", 6, 4),
@@ -82,15 +77,6 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: Pan
     );
 }
 
-/// The glyph, role and word of a worker's state.
-fn state(worker: &Worker, glyphs: &Glyphs) -> (char, Role, &'static str) {
-    match worker.state {
-        WorkerState::Up => (glyphs.ok, Role::Ok, "up"),
-        WorkerState::Stale => (glyphs.stale, Role::Warning, "stale"),
-        WorkerState::Down => (glyphs.critical, Role::Critical, "down"),
-    }
-}
-
 fn cell<'a>(worker: &'a Worker, column: usize, ceiling: f32, glyphs: &Glyphs) -> Cell<'a> {
     let (glyph, role, word) = state(worker, glyphs);
     match (column, worker.state) {
@@ -124,36 +110,6 @@ fn cell<'a>(worker: &'a Worker, column: usize, ceiling: f32, glyphs: &Glyphs) ->
         (7, _) => Cell::Figure(&worker.cpu, Unit::Ratio, Role::Text),
         _ => Cell::Figure(&worker.memory, Unit::Bytes, Role::Text),
     }
-}
-
-/// The breaker's state as a word: 0 closed, 1 open, 2 half-open.
-fn breaker(reading: &Reading) -> Line<'static> {
-    let (word, role) = match reading.value {
-        None => return figure::figure(reading, Unit::Count, Role::Text),
-        Some(value) if value < 0.5 => ("closed", Role::Text),
-        Some(value) if value < 1.5 => ("open", Role::Critical),
-        Some(_) => ("half-open", Role::Warning),
-    };
-    vec![span(word, figure::tone(reading, role))]
-}
-
-/// `4 up`, `3 up, 1 down`.
-fn counts(workers: &[Worker]) -> Line<'static> {
-    let mut line = Line::new();
-    for (state, word, role) in [
-        (WorkerState::Up, "up", Role::Note),
-        (WorkerState::Stale, "stale", Role::Warning),
-        (WorkerState::Down, "down", Role::Critical),
-    ] {
-        let count = workers.iter().filter(|worker| worker.state == state).count();
-        if count > 0 {
-            if !line.is_empty() {
-                line.push(span(", ", Role::Note));
-            }
-            line.push(span(format!("{count} {word}"), role));
-        }
-    }
-    line
 }
 
 /// Everyone in one row: the counts, then the rates.

@@ -4,7 +4,12 @@ use std::fmt;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+mod file;
+
+pub use file::KeymapError;
+
 use super::command::Command;
+use super::screen::Screen;
 
 /// A key with its modifiers, as it is written: `q`, `ctrl-d`, `shift-tab`, `f1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -111,13 +116,19 @@ impl Default for Keymap {
 }
 
 impl Keymap {
-    /// The command of a key.
+    /// The command of a key on a screen; a command that the screen does not have, where it has
+    /// none of that key: something over the screen may take it.
     #[must_use]
-    pub fn command(&self, chord: Chord) -> Option<Command> {
-        self.keys
-            .iter()
-            .find(|(known, _)| *known == chord)
-            .map(|(_, command)| *command)
+    pub fn command(&self, chord: Chord, screen: Screen) -> Option<Command> {
+        let of_key = || {
+            self.keys
+                .iter()
+                .filter(|(known, _)| *known == chord)
+                .map(|(_, command)| *command)
+        };
+        of_key()
+            .find(|command| command.applies(screen))
+            .or_else(|| of_key().next())
     }
 
     /// The keys of a command, the first to be shown.
@@ -134,14 +145,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_default_key_is_a_key_and_runs_one_command_only() {
-        let mut seen: Vec<Chord> = Vec::new();
+    fn every_default_key_is_a_key_and_runs_one_command_of_a_screen_only() {
+        let mut seen: Vec<(Chord, Command)> = Vec::new();
         for command in Command::ALL {
             for key in command.default_keys() {
                 let chord = Chord::parse(key).unwrap_or_else(|| panic!("{key}"));
                 assert_eq!(chord.to_string(), *key);
-                assert!(!seen.contains(&chord), "{key}");
-                seen.push(chord);
+                let taken = seen.iter().any(|(known, by)| *known == chord && by.meets(*command));
+                assert!(!taken, "{key}");
+                seen.push((chord, *command));
             }
         }
     }

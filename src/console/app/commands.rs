@@ -1,0 +1,507 @@
+//! What commands do.
+
+use std::time::Duration;
+
+use super::{App, Effect, Still};
+use crate::console::command::Command;
+use crate::console::layer::{Confirm, Consent, Detail, Dialog, Layer, Why};
+use crate::console::palette::{Argument, Palette, Request, range_name};
+use crate::console::screen::popup::verdict_text;
+use crate::console::screen::{Hits, Opening, PanelHit, PanelId, Place, Screen, overview};
+use crate::console::theme::Role;
+use crate::console::ui::{Hush, RANGES, hush_key};
+use crate::console::widget::grid::{GridState, Sort, Value, order};
+use crate::console::widget::input::Input;
+use crate::console::widget::tidy;
+use crate::model::{Severity, Verdict};
+
+/// For how long a verdict is silenced.
+const SILENCE: Duration = Duration::from_hours(1);
+
+impl App {
+    /// Runs a command: by key, by click, from the palette.
+    pub fn run(&mut self, command: Command, hits: &Hits) -> Vec<Effect> {
+        if let Some(effects) = self.run_on_layer(command, hits) {
+            return effects;
+        }
+        if let Some(screen) = command.target() {
+            self.show(screen);
+            return Vec::new();
+        }
+        if !command.applies(self.ui.screen) {
+            return Vec::new();
+        }
+        match command {
+            Command::Quit => return vec![Effect::Quit],
+            Command::Suspend => return vec![Effect::Suspend],
+            Command::Redraw => return vec![Effect::Redraw],
+            Command::Copy => return self.copy(),
+            Command::Mouse => return self.toggle_mouse(),
+            Command::Open => return self.open(hits),
+            Command::Help => self.ui.layers.push(Layer::Help(0)),
+            Command::Messages => self.ui.layers.push(Layer::Messages(0)),
+            Command::Palette => self.ui.layers.push(Layer::Palette(Palette::default())),
+            Command::WhatIf => self.ui.layers.push(Layer::WhatIf { minutes: 10 }),
+            Command::Verdicts => self.ui.layers.push(Layer::Verdicts { at: 0 }),
+            Command::Acknowledge => self.acknowledge(0),
+            Command::Silence => self.silence(0),
+            Command::Back => self.back(),
+            Command::FocusNext => self.step_focus(hits, 1),
+            Command::FocusPrevious => self.step_focus(hits, -1),
+            Command::Zoom => self.zoom(hits),
+            Command::Why => self.why(),
+            Command::Filter => self.filter(),
+            Command::Sort => self.sort_by_focused(),
+            Command::ColumnLeft => self.step_column(hits, -1),
+            Command::ColumnRight => self.step_column(hits, 1),
+            Command::Columns => self.choose_columns(),
+            Command::Mark => self.mark(hits),
+            Command::Pause => self.pause(),
+            Command::TimeZone => self.toggle_zone(),
+            Command::NextTheme => self.next_theme(),
+            Command::RangeLonger => self.step_range(1),
+            Command::RangeShorter => self.step_range(-1),
+            Command::ScrollDown => self.scroll_focused(hits, Step::Rows(1)),
+            Command::ScrollUp => self.scroll_focused(hits, Step::Rows(-1)),
+            Command::HalfPageDown => self.scroll_focused(hits, Step::HalfPages(1)),
+            Command::HalfPageUp => self.scroll_focused(hits, Step::HalfPages(-1)),
+            Command::ScrollTop => self.scroll_focused(hits, Step::Top),
+            Command::ScrollBottom => self.scroll_focused(hits, Step::Bottom),
+            Command::ShowOverview
+            | Command::ShowQueues
+            | Command::ShowWorkers
+            | Command::ShowFailures
+            | Command::ShowDeadLetters
+            | Command::ShowTestWebhooks
+            | Command::ShowEvents => {}
+        }
+        Vec::new()
+    }
+
+    /// Runs a line of the palette.
+    pub(super) fn request(&mut self, request: Request, hits: &Hits) -> Vec<Effect> {
+        let Request { command, argument } = request;
+        match argument {
+            None => return self.run(command, hits),
+            Some((Argument::Theme, name)) => {
+                if let Some(theme) = self.themes.iter().position(|theme| **theme == *name) {
+                    self.set_theme(theme);
+                }
+            }
+            Some((Argument::Range, name)) => {
+                let range = RANGES.into_iter().find(|range| range_name(*range) == name);
+                (self.ui.range, self.ui.span) = (range, None);
+            }
+            Some((Argument::Column, title)) => {
+                if let Some(panel) = self.focused_table() {
+                    self.sort_by(panel, &title);
+                }
+            }
+            Some((Argument::Text, text)) => {
+                if let Some(panel) = self.focused_table() {
+                    self.grid(panel).filter = text;
+                }
+            }
+            Some((Argument::Screen, _)) => {}
+        }
+        Vec::new()
+    }
+
+    /// Goes to a screen.
+    pub fn show(&mut self, screen: Screen) {
+        if screen.exists() {
+            self.ui.screen = screen;
+            self.ui.zoomed = false;
+            self.close_all();
+        } else {
+            self.flash(
+                Severity::Info,
+                format!("{}: this version has no such screen yet", screen.title()),
+            );
+        }
+    }
+
+    /// Goes to a row of a screen.
+    fn go(&mut self, place: Place) {
+        self.show(place.screen);
+        self.focus(place.panel);
+        let grid = self.grid(place.panel);
+        grid.filter.clear();
+        grid.row = Some(place.row);
+    }
+
+    /// Esc: what was opened last goes first.
+    fn back(&mut self) {
+        if self.ui.zoomed {
+            self.ui.zoomed = false;
+        } else if self.ui.detail().is_some() {
+            self.close();
+        } else if self.ui.span.take().is_some() {
+        } else if let Some(panel) = self
+            .focused_table()
+            .filter(|panel| !self.ui.grid(*panel).filter.is_empty())
+        {
+            self.grid(panel).filter.clear();
+        } else if let Some(panel) = self
+            .focused_table()
+            .filter(|panel| !self.ui.grid(*panel).marks.is_empty())
+        {
+            self.grid(panel).marks.clear();
+        } else {
+            self.ui.focus.remove(&self.ui.screen);
+        }
+    }
+
+    pub(super) fn focus(&mut self, panel: PanelId) {
+        self.ui.focus.insert(self.ui.screen, panel);
+    }
+
+    fn step_focus(&mut self, hits: &Hits, step: isize) {
+        let count = hits.panels.len();
+        if self.ui.zoomed || count == 0 {
+            return;
+        }
+        let focus = self.ui.focus();
+        let at = hits.panels.iter().position(|panel| Some(panel.id) == focus);
+        let next = match (at, step) {
+            (Some(at), step) => (at + count).saturating_add_signed(step) % count,
+            (None, 1..) => 0,
+            (None, _) => count - 1,
+        };
+        self.focus(hits.panels[next].id);
+    }
+
+    fn zoom(&mut self, hits: &Hits) {
+        if self.ui.zoomed {
+            self.ui.zoomed = false;
+        } else if self.ui.focus().is_some_and(|focus| hits.panel(focus).is_some()) {
+            self.ui.zoomed = true;
+        } else {
+            self.flash(Severity::Info, "Choose a panel first: tab, or a click");
+        }
+    }
+
+    /// Enter.
+    pub(super) fn open(&mut self, hits: &Hits) -> Vec<Effect> {
+        let Some(panel) = self.ui.focus() else {
+            self.flash(Severity::Info, "Choose a panel first: tab, or a click");
+            return Vec::new();
+        };
+        let scene = self.scene();
+        let row = scene.row(panel);
+        match self.ui.screen.page().open(&scene, panel, row.as_deref()) {
+            Opening::Nothing => {}
+            Opening::Run(command) => return self.run(command, hits),
+            Opening::Go(place) => self.go(place),
+            Opening::Detail => {
+                let Some(key) = row else { return Vec::new() };
+                let back = self.ui.focus.remove(&self.ui.screen);
+                self.ui.zoomed = false;
+                if let Some(home) = self.ui.screen.page().detail_home() {
+                    self.focus(home);
+                }
+                self.ui.layers.push(Layer::Detail(Detail { panel, key, back }));
+            }
+        }
+        Vec::new()
+    }
+
+    /// Why the focused figure is what it is.
+    fn why(&mut self) {
+        let Some(panel) = self.ui.focus() else {
+            self.flash(Severity::Info, "Choose a panel first: tab, or a click");
+            return;
+        };
+        let scene = self.scene();
+        let cell = scene.rows(panel).and_then(|rows| {
+            let grid = self.ui.grid(panel);
+            Some((scene.row(panel)?, grid.focused(&*rows)))
+        });
+        self.ui.layers.push(Layer::Why(Why { panel, cell, scroll: 0 }));
+    }
+
+    /// The focused panel, if it is a table.
+    pub(super) fn focused_table(&self) -> Option<PanelId> {
+        let panel = self.ui.focus()?;
+        self.scene().rows(panel)?;
+        Some(panel)
+    }
+
+    fn filter(&mut self) {
+        if let Some(panel) = self.focused_table() {
+            let input = Input::new(&self.ui.grid(panel).filter);
+            self.ui.layers.push(Layer::Filter { panel, input });
+        }
+    }
+
+    fn choose_columns(&mut self) {
+        if let Some(panel) = self.focused_table() {
+            self.ui.layers.push(Layer::Columns { panel, at: 0 });
+        }
+    }
+
+    fn sort_by_focused(&mut self) {
+        let Some(panel) = self.focused_table() else { return };
+        let title = self.scene().rows(panel).map(|rows| {
+            let focused = self.ui.grid(panel).focused(&*rows);
+            rows.columns()[focused].title
+        });
+        if let Some(title) = title {
+            self.sort_by(panel, title);
+        }
+    }
+
+    /// Sorts by a column: numbers largest first, text from A; again: the other way round.
+    pub(super) fn sort_by(&mut self, panel: PanelId, title: &str) {
+        let scene = self.scene();
+        let Some(rows) = scene.rows(panel) else { return };
+        let Some(column) = rows.columns().iter().position(|column| column.title == title) else {
+            return;
+        };
+        let text = (0..rows.count().min(1)).any(|row| matches!(rows.value(row, column), Value::Text(_)));
+        let down = match self.ui.grid(panel).sort(&*rows) {
+            Some(sort) if sort.column == title => !sort.down,
+            _ => !text,
+        };
+        drop(rows);
+        let column = title.to_owned();
+        let grid = self.grid(panel);
+        grid.column = Some(column.clone());
+        grid.sort = Some(Sort { column, down });
+    }
+
+    fn step_column(&mut self, hits: &Hits, step: isize) {
+        let Some(panel) = self.focused_table() else { return };
+        let Some(columns) = hits.panel(panel).map(|panel| &panel.columns) else {
+            return;
+        };
+        let scene = self.scene();
+        let Some(rows) = scene.rows(panel) else { return };
+        let focused = self.ui.grid(panel).focused(&*rows);
+        let at = columns.iter().position(|column| *column == focused).unwrap_or(0);
+        let next = at.saturating_add_signed(step).min(columns.len().saturating_sub(1));
+        let title = columns.get(next).map(|column| rows.columns()[*column].title.to_owned());
+        drop(rows);
+        self.grid(panel).column = title;
+    }
+
+    fn mark(&mut self, hits: &Hits) {
+        let Some(panel) = self.focused_table() else { return };
+        let Some(row) = self.scene().row(panel) else { return };
+        let grid = self.grid(panel);
+        if !grid.marks.remove(&row) {
+            grid.marks.insert(row);
+        }
+        self.scroll(panel, hits, Step::Rows(1));
+    }
+
+    fn pause(&mut self) {
+        if self.paused.take().is_none() {
+            let (view, histories) = self.picture.parts();
+            self.paused = Some(Box::new(Still {
+                view: view.clone(),
+                histories: histories.clone(),
+            }));
+        }
+    }
+
+    fn toggle_zone(&mut self) {
+        if self.ui.zones.1.is_none() {
+            self.flash(Severity::Info, "The local time zone is not known: set TZ");
+            return;
+        }
+        self.ui.local = !self.ui.local;
+        let name = self.ui.zone().name.clone();
+        self.flash(Severity::Info, format!("Times in {name}"));
+    }
+
+    fn toggle_mouse(&mut self) -> Vec<Effect> {
+        self.ui.mouse = !self.ui.mouse;
+        let text = if self.ui.mouse {
+            "Mouse: clicks and wheel go to the console"
+        } else {
+            "Mouse: left to the terminal"
+        };
+        self.flash(Severity::Info, text);
+        vec![Effect::Mouse(self.ui.mouse)]
+    }
+
+    fn next_theme(&mut self) {
+        if !self.themes.is_empty() {
+            self.set_theme((self.ui.theme + 1) % self.themes.len());
+        }
+    }
+
+    fn set_theme(&mut self, theme: usize) {
+        self.ui.theme = theme;
+        let name = self.themes[theme].clone();
+        self.kept.theme = Some(name.to_string());
+        self.flash(Severity::Info, format!("Theme {name}"));
+    }
+
+    fn step_range(&mut self, step: isize) {
+        let shown = self.ui.range(self.scene().age());
+        let at = RANGES.iter().position(|range| *range == shown).unwrap_or(0);
+        let next = at.saturating_add_signed(step).min(RANGES.len() - 1);
+        (self.ui.range, self.ui.span) = (Some(RANGES[next]), None);
+    }
+
+    /// The page's own summary, else the focused row, else the verdicts.
+    fn copy(&mut self) -> Vec<Effect> {
+        let scene = self.scene();
+        let row = || {
+            let panel = self.ui.focus()?;
+            let rows = scene.rows(panel)?;
+            let grid = self.ui.grid(panel);
+            let order = order(&*rows, grid);
+            let row = order[grid.cursor(&*rows, &order)?];
+            let cells = rows.columns().iter().enumerate().map(|(column, spec)| {
+                let value = rows.value(row, column).export();
+                format!("{}: {}\n", spec.title, tidy(&value, 500))
+            });
+            Some(cells.collect::<String>())
+        };
+        let summary = self.ui.screen.page().summary(&scene);
+        let text = summary.or_else(row).unwrap_or_else(|| overview::summary(&scene));
+        self.copied(text)
+    }
+
+    pub(super) fn copied(&mut self, text: String) -> Vec<Effect> {
+        self.flash(
+            Severity::Info,
+            "Copied to the clipboard, if the terminal allows it (OSC 52)",
+        );
+        vec![Effect::Copy(text)]
+    }
+
+    /// The verdict at a place of the list.
+    fn verdict(&self, at: usize) -> Option<Verdict> {
+        let verdicts = &self.view().verdicts;
+        verdicts.get(at.min(verdicts.len().saturating_sub(1))).cloned()
+    }
+
+    pub(super) fn copy_verdict(&mut self, at: usize) -> Vec<Effect> {
+        let Some(verdict) = self.verdict(at) else {
+            return Vec::new();
+        };
+        let text = verdict_text(&self.scene(), &verdict).join("\n") + "\n";
+        self.copied(text)
+    }
+
+    /// Acknowledges a verdict, or takes that back.
+    pub(super) fn acknowledge(&mut self, at: usize) {
+        let Some(verdict) = self.verdict(at) else { return };
+        let hush = Hush::Acknowledged { since: verdict.since };
+        self.hush(&verdict, hush, "Acknowledged until it clears");
+    }
+
+    /// Silences a verdict for an hour, or takes that back. A critical one only after a question.
+    pub(super) fn silence(&mut self, at: usize) {
+        let Some(verdict) = self.verdict(at) else { return };
+        if self.ui.hush(&verdict, self.now).is_none() && verdict.severity == Severity::Critical {
+            let dialog = Dialog::new(
+                "Silence a critical verdict",
+                "Silence",
+                Confirm::Yes,
+                Consent::Command(Command::Silence),
+            );
+            let text = tidy(&verdict.text, 400).into_owned();
+            self.ask(dialog.row("", text, Role::Critical).row(
+                "",
+                "It stays on the list, but says nothing for an hour.",
+                Role::Text,
+            ));
+            return;
+        }
+        self.silence_now(at);
+    }
+
+    pub(super) fn silence_now(&mut self, at: usize) {
+        let Some(verdict) = self.verdict(at) else { return };
+        let until = self.now.mono + SILENCE;
+        self.hush(&verdict, Hush::Silenced { until }, "Silenced for an hour");
+    }
+
+    fn hush(&mut self, verdict: &Verdict, hush: Hush, said: &str) {
+        let known = self.ui.hush(verdict, self.now);
+        let id = verdict.id.clone();
+        if known.is_some() {
+            self.ui.hushed.remove(&hush_key(verdict));
+            self.flash(Severity::Info, format!("{id}: heard again"));
+        } else {
+            self.ui.hushed.insert(hush_key(verdict), hush);
+            self.flash(Severity::Info, format!("{id}: {said}"));
+        }
+    }
+
+    pub(super) fn scroll_focused(&mut self, hits: &Hits, step: Step) {
+        match self.ui.focus() {
+            Some(focus) => self.scroll(focus, hits, step),
+            None => self.flash(Severity::Info, "Choose a panel first: tab, or a click"),
+        }
+    }
+
+    /// Moves the cursor of a table, or the content of another panel.
+    pub(super) fn scroll(&mut self, id: PanelId, hits: &Hits, step: Step) {
+        let Some(panel) = hits.panel(id) else { return };
+        let moved = self.moved(id, panel.visible, |at, count| step.cursor(at, count, panel.visible));
+        match moved {
+            Some(grid) => *self.grid(id) = grid,
+            None => {
+                let at = step.from(self.ui.scroll(id), panel);
+                self.ui.scroll.insert(id, at);
+            }
+        }
+    }
+
+    /// Puts the cursor of a table on one of the rows that are shown.
+    pub(super) fn select(&mut self, id: PanelId, at: usize, hits: &Hits) {
+        let visible = hits.panel(id).map_or(1, |panel| panel.visible);
+        if let Some(grid) = self.moved(id, visible, |_, _| at) {
+            *self.grid(id) = grid;
+        }
+    }
+
+    /// A table with its cursor elsewhere; `to` knows where it stands and how many rows there are.
+    fn moved(&self, id: PanelId, visible: usize, to: impl Fn(usize, usize) -> usize) -> Option<GridState> {
+        let rows = self.scene().rows(id)?;
+        let mut grid = self.ui.grid(id).clone();
+        let order = order(&*rows, &grid);
+        if let Some(at) = grid.cursor(&*rows, &order) {
+            grid.select(&*rows, &order, to(at, order.len()), visible);
+        }
+        Some(grid)
+    }
+}
+
+/// How far to scroll.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Step {
+    Rows(isize),
+    HalfPages(isize),
+    Top,
+    Bottom,
+}
+
+impl Step {
+    /// The first row after the step; never so far that rows would stay empty.
+    pub(super) fn from(self, at: usize, panel: &PanelHit) -> usize {
+        let last = panel.rows.saturating_sub(panel.visible);
+        self.within(at.min(last), last, panel.visible)
+    }
+
+    /// The row under the cursor after the step.
+    pub(super) fn cursor(self, at: usize, count: usize, visible: usize) -> usize {
+        self.within(at, count.saturating_sub(1), visible)
+    }
+
+    fn within(self, at: usize, last: usize, visible: usize) -> usize {
+        let half = isize::try_from((visible / 2).max(1)).unwrap_or(1);
+        match self {
+            Self::Rows(rows) => at.saturating_add_signed(rows).min(last),
+            Self::HalfPages(pages) => at.saturating_add_signed(pages * half).min(last),
+            Self::Top => 0,
+            Self::Bottom => last,
+        }
+    }
+}

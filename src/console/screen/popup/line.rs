@@ -1,0 +1,75 @@
+//! What is typed in place of the key line: filter and palette.
+
+use ratatui::layout::Rect;
+
+use super::super::{PanelId, Scene, Spot, Stage};
+use crate::console::palette::{Palette, complete};
+use crate::console::theme::Role;
+use crate::console::widget::grid::order;
+use crate::console::widget::input::Input;
+use crate::console::widget::{Frame, span};
+
+/// Completions that are offered at most.
+pub(super) const OFFERED: usize = 12;
+
+/// Draws a filter while it is typed.
+pub(super) fn filter(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, panel: PanelId, input: &Input) {
+    let count = scene.rows(panel).map_or_else(String::new, |rows| {
+        let shown = order(&*rows, scene.ui.grid(panel)).len();
+        format!("{shown} of {}", rows.count())
+    });
+    prompt(stage, area, "/ ", input, &format!("{count}   enter keeps  esc clears"));
+}
+
+fn prompt(stage: &mut Stage<'_>, area: Rect, prompt: &str, input: &Input, note: &str) {
+    stage.canvas.clear(area);
+    stage.canvas.fill(area, Role::Raised);
+    let room = area.width.saturating_sub(2);
+    let note = [span(note, Role::Dim)];
+    let size = stage.canvas.width(&note);
+    let room = if size + 24 < room {
+        stage.canvas.line_right(area.left() + 1, area.top(), room, &note);
+        room - size - 2
+    } else {
+        room
+    };
+    let cursor = input.draw(&mut stage.canvas, area.left() + 1, area.top(), room, prompt);
+    stage.cursor = Some(cursor);
+}
+
+/// Draws the palette: what is typed in the key line, what could be meant above it.
+pub(super) fn palette(scene: &Scene<'_>, stage: &mut Stage<'_>, body: Rect, area: Rect, palette: &Palette) {
+    let most = OFFERED.min(usize::from(body.height.saturating_sub(2)));
+    let offered = complete(palette.input.text(), &scene.choices(), most);
+    let width = body.width.min(84);
+    let height = u16::try_from(offered.len()).unwrap_or(0) + 2;
+    let place = Rect::new(body.left(), body.bottom().saturating_sub(height), width, height);
+    stage.hits.spots.push((body, Spot::Layer));
+    if !offered.is_empty() {
+        stage.canvas.clear(place);
+        let frame = Frame {
+            title: "Commands",
+            note: vec![span("tab completes, enter runs", Role::Note)],
+            focused: true,
+            tone: None,
+        };
+        let inner = frame.draw(&mut stage.canvas, place);
+        for (number, (completion, y)) in offered.iter().zip(inner.top()..inner.bottom()).enumerate() {
+            let row = Rect::new(place.left() + 1, y, place.width - 2, 1);
+            if palette.at == Some(number) {
+                stage.canvas.fill(row, Role::Selection);
+                let marker = stage.canvas.glyphs().marker.0;
+                stage.canvas.glyph(row.left(), y, marker, Role::Marker);
+            }
+            let keys = scene.keymap.keys(completion.command).next();
+            let key = keys.map_or_else(String::new, |key| key.to_string());
+            let doc = completion.command.doc();
+            stage.canvas.put(inner.left(), y, 24, &completion.line, Role::Strong);
+            stage.canvas.put(inner.left() + 25, y, 10, &key, Role::Key);
+            let room = inner.width.saturating_sub(36);
+            stage.canvas.put(inner.left() + 36, y, room, doc, Role::Dim);
+            stage.hits.spots.push((row, Spot::Choice(number)));
+        }
+    }
+    prompt(stage, area, ": ", &palette.input, "enter runs  esc closes");
+}
