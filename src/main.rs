@@ -2,6 +2,8 @@
 
 #[path = "main/console.rs"]
 mod console;
+#[path = "main/dlq.rs"]
+mod dlq;
 #[path = "main/fire.rs"]
 mod fire;
 #[path = "main/lab.rs"]
@@ -137,6 +139,7 @@ impl Program<'_> {
             None | Some(Command::Watch(_)) => self.watch(&cli),
             Some(Command::Snapshot(args)) => self.snapshot(&cli, args),
             Some(Command::Check(args)) => self.check(&cli, args),
+            Some(Command::Dlq { command }) => self.dlq(&cli, command),
             Some(Command::Record(args)) => self.record(&cli, args),
             Some(Command::Verify { recording }) => record::verify(recording),
             Some(Command::Export(args)) => record::export(args),

@@ -1,5 +1,15 @@
 //! Everything that changes something: plans, permits, replay, test webhooks.
 
+pub mod audit;
+pub mod bucket;
+pub mod exchange;
 pub mod fire;
+pub mod hash;
+pub mod journal;
+pub mod lease;
 pub mod pace;
+pub mod permit;
+pub mod plan;
+pub mod replay;
+pub mod select;
 pub mod trace;

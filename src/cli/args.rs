@@ -9,6 +9,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::dlq::DlqCommand;
 use super::fire::FireArgs;
 use super::lab::{DemoArgs, LabCommand};
 use crate::config::{Overrides, parse_duration};
@@ -64,6 +65,12 @@ pub enum Command {
     Snapshot(SnapshotArgs),
     /// One line and an exit code, as monitoring systems want them
     Check(CheckArgs),
+    /// Dead letters: replay them, put them aside, see who did
+    Dlq {
+        /// What to do
+        #[command(subcommand)]
+        command: DlqCommand,
+    },
     /// Record what the sources see, without a screen: FILE, or a folder of rotated files
     Record(RecordArgs),
     /// Check a recording: 0 intact, 1 damaged but readable, 2 unreadable
@@ -110,6 +117,7 @@ impl Command {
             Self::Watch(_) => "watch",
             Self::Snapshot(_) => "snapshot",
             Self::Check(_) => "check",
+            Self::Dlq { .. } => "dlq",
             Self::Record(_) => "record",
             Self::Verify { .. } => "verify",
             Self::Export(_) => "export",
@@ -132,6 +140,7 @@ impl Command {
             Self::Record(args) => Some(&args.connection),
             Self::Fire(args) => Some(&args.connection),
             Self::Config(args) => Some(&args.connection),
+            Self::Dlq { command } => Some(command.connection()),
             _ => None,
         }
     }

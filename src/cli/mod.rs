@@ -1,6 +1,7 @@
 //! Arguments, the log file, and the pages that only the command line has.
 
 mod args;
+mod dlq;
 mod fire;
 mod lab;
 mod log;
@@ -10,6 +11,7 @@ pub use args::{
     CheckArgs, Cli, Command, ConfigArgs, ConnectionArgs, ConsoleArgs, ExportArgs, ExportForm, RecordArgs, SnapshotArgs,
     WatchArgs,
 };
+pub use dlq::{AuditArgs, DlqCommand, FilterArgs, InDoubt, ReplayArgs};
 pub use fire::{BatchArg, FireArgs};
 pub use lab::{DemoArgs, FaultArgs, LabCommand, LoadArgs, ScenarioArgs, UpArgs};
 pub use log::{LogError, start_log};

@@ -24,6 +24,9 @@ pub struct Profile {
     pub protected: bool,
     /// Whether every action is refused.
     pub read_only: bool,
+    /// Whether its workers take a webhook twice without doing harm: then a replay sends letters
+    /// in doubt again.
+    pub idempotent_workers: bool,
     /// Where NATS is.
     pub nats: Option<NatsLink>,
     /// Metrics endpoints.
@@ -55,6 +58,7 @@ impl Profile {
             label: None,
             protected: false,
             read_only: false,
+            idempotent_workers: false,
             nats: None,
             targets: Vec::new(),
             postgres: None,

@@ -62,6 +62,7 @@ section! {
         label: Key<String>,
         protected: Key<bool>,
         read_only: Key<bool>,
+        idempotent_workers: Key<bool>,
         nats: Nested<NatsSection>,
         pipeline: Nested<PipelineSection>,
         metrics: MetricsField,

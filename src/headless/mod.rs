@@ -2,6 +2,7 @@
 
 mod check;
 mod contract;
+pub mod dlq;
 pub mod fire;
 mod json;
 mod observe;

@@ -228,7 +228,7 @@ fn the_manual_is_troff() {
     }
     refused(
         Run::new(&["man", "nope"]),
-        "there is no such command to have a manual page → one of: watch, snapshot, check, record, verify, export, fire, config, demo, lab, themes, keys, completions, man, \
+        "there is no such command to have a manual page → one of: watch, snapshot, check, dlq, record, verify, export, fire, config, demo, lab, themes, keys, completions, man, \
          help",
     );
 }

@@ -15,6 +15,7 @@ mod lab;
 mod layering;
 mod readme;
 mod record;
+mod replay;
 mod scenarios;
 mod soak;
 mod support;

@@ -324,6 +324,11 @@ impl Resolver<'_> {
         profile.label = label.map(|label| text::safe(&label.value).as_ref().into());
         profile.protected = self.switch("protected", pick(layers, |layer| &layer.protected), false);
         profile.read_only = self.switch("read_only", pick(layers, |layer| &layer.read_only), false);
+        profile.idempotent_workers = self.switch(
+            "idempotent_workers",
+            pick(layers, |layer| &layer.idempotent_workers),
+            false,
+        );
     }
 
     fn console(&mut self, layers: &[ConsoleSection]) -> ConsoleOptions {

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_nats::{Client, ConnectOptions, Event, ServerAddr, ServerError};
@@ -149,6 +149,19 @@ pub(crate) struct Link {
 /// # Errors
 /// The gravest failure, with every server's reason where they differ.
 pub(crate) async fn connect(to: &NatsLink, peers: &[String], clock: &SharedClock) -> Result<Link, SourceError> {
+    connect_with(to, peers, clock, false).await
+}
+
+/// The same, for a connection that is never made again once it is lost: whatever the client still
+/// holds to be sent stays unsent. Its task sleeps until the runtime ends.
+///
+/// # Errors
+/// As [`connect`].
+pub(crate) async fn connect_once(to: &NatsLink, peers: &[String], clock: &SharedClock) -> Result<Link, SourceError> {
+    connect_with(to, peers, clock, true).await
+}
+
+async fn connect_with(to: &NatsLink, peers: &[String], clock: &SharedClock, once: bool) -> Result<Link, SourceError> {
     if to.servers.is_empty() {
         return Err(SourceError::new("connect to", "NATS", "no server is configured").next("give its URL"));
     }
@@ -160,7 +173,11 @@ pub(crate) async fn connect(to: &NatsLink, peers: &[String], clock: &SharedClock
     let race = async {
         loop {
             if let Some((url, address)) = waiting.next() {
-                attempts.push(attempt(options.clone(), to, url, address, clock));
+                let mut options = options.clone();
+                if once {
+                    options = never_again(options);
+                }
+                attempts.push(attempt(options, to, url, address, clock));
             }
             tokio::select! {
                 Some(outcome) = attempts.next() => match outcome {
@@ -272,6 +289,20 @@ fn options(to: &NatsLink) -> Result<ConnectOptions, SourceError> {
         options = options.tls_first();
     }
     Ok(options)
+}
+
+/// The first connection is made as usual, a second one never.
+fn never_again(options: ConnectOptions) -> ConnectOptions {
+    let used = Arc::new(AtomicBool::new(false));
+    options.reconnect_to_server_callback(move |_, _| {
+        let used = used.swap(true, Ordering::Relaxed);
+        async move {
+            if used {
+                std::future::pending::<()>().await;
+            }
+            None
+        }
+    })
 }
 
 /// Precedence as in the NATS CLI: user, credentials, nkey, JWT; a token applies besides.

@@ -24,17 +24,17 @@
 //! own. At most 32 requests wait for an answer at a time, each for at most 2 s.
 
 mod advisories;
-mod api;
+pub(crate) mod api;
 mod cycle;
 mod failure;
-mod link;
+pub(crate) mod link;
 mod oldest;
 mod plan;
 mod queue;
 mod subjects;
 mod sweep;
 mod trouble;
-mod wire;
+pub(crate) mod wire;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

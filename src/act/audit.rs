@@ -1,0 +1,190 @@
+//! The audit log: every action, who took it, where and why, and how it ended. Append-only.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{FlockOperation, flock};
+use serde::{Deserialize, Serialize};
+
+use super::journal::{Counts, line};
+use crate::base::secret::Redactor;
+use crate::base::text;
+use crate::base::time::Timestamp;
+
+/// One action, or one step of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deed {
+    /// When.
+    pub at: Timestamp,
+    /// Who: `user@host`.
+    pub who: Arc<str>,
+    /// The profile.
+    pub profile: Arc<str>,
+    /// What: `replay`, `resume`, `archive`.
+    pub action: String,
+    /// On which stream.
+    pub dlq: Arc<str>,
+    /// The replay's id.
+    pub replay: Option<Arc<str>>,
+    /// Which letters, as they were asked for.
+    pub filter: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// How many were planned.
+    pub planned: u64,
+    /// What became of them; `None`: it begins.
+    pub counts: Option<Counts>,
+    /// How it ended: `begun`, `done`, `partial`, `stopped`, `cancelled`, `failed`, with a reason.
+    pub outcome: String,
+}
+
+/// The log.
+#[derive(Clone, Debug)]
+pub struct AuditLog {
+    path: PathBuf,
+    redactor: Redactor,
+}
+
+/// Why the log cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{operation} audit log {}: {source} → check its folder and rights", path.display())]
+pub struct AuditError {
+    operation: &'static str,
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl AuditLog {
+    /// The log in `state`, the program's state folder.
+    #[must_use]
+    pub fn new(state: &Path, redactor: Redactor) -> Self {
+        Self {
+            path: state.join("audit.jsonl"),
+            redactor,
+        }
+    }
+
+    /// Appends a deed, on disk when this returns. Secrets and control characters are taken out.
+    ///
+    /// # Errors
+    /// When it was not written.
+    pub fn append(&self, deed: &Deed) -> Result<(), AuditError> {
+        let clean = |text: &str| text::safe(&self.redactor.clean(text)).into_owned();
+        let deed = Deed {
+            filter: clean(&deed.filter),
+            reason: deed.reason.as_deref().map(clean),
+            outcome: clean(&deed.outcome),
+            ..deed.clone()
+        };
+        let write = || -> io::Result<()> {
+            if let Some(folder) = self.path.parent() {
+                fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+            }
+            let mut file = OpenOptions::new()
+                .read(true)
+                .append(true)
+                .create(true)
+                .mode(0o600)
+                .open(&self.path)?;
+            // Another replay may write at the same time.
+            flock(&file, FlockOperation::LockExclusive)?;
+            let mut bytes = Vec::new();
+            // What a crash left of a line does not take the next one with it.
+            let torn = fs::read(&self.path)?.last().is_some_and(|last| *last != b'\n');
+            if torn {
+                bytes.push(b'\n');
+            }
+            line::encode(&deed, &mut bytes)?;
+            file.write_all(&bytes)?;
+            file.sync_data()
+        };
+        write().map_err(|source| self.error("write", source))
+    }
+
+    /// Every deed, oldest first, and how many lines are damaged.
+    ///
+    /// # Errors
+    /// When the file cannot be read; none is an empty log.
+    pub fn read(&self) -> Result<(Vec<Deed>, u64), AuditError> {
+        let bytes = match fs::read(&self.path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Vec::new(), 0)),
+            Err(source) => return Err(self.error("read", source)),
+        };
+        let mut deeds = Vec::new();
+        let mut damaged = 0;
+        for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            match line::decode(line) {
+                Ok(deed) => deeds.push(deed),
+                Err(_) => damaged += 1,
+            }
+        }
+        Ok((deeds, damaged))
+    }
+
+    fn error(&self, operation: &'static str, source: io::Error) -> AuditError {
+        AuditError {
+            operation,
+            path: self.path.clone(),
+            source,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn deed(reason: &str) -> Deed {
+        Deed {
+            at: Timestamp::UNIX_EPOCH,
+            who: "ann@host".into(),
+            profile: "prod".into(),
+            action: "replay".into(),
+            dlq: "dlq".into(),
+            replay: None,
+            filter: "all".into(),
+            reason: Some(reason.into()),
+            planned: 3,
+            counts: None,
+            outcome: "begun".into(),
+        }
+    }
+
+    #[test]
+    fn deeds_are_appended_and_read_in_their_order() {
+        let place = tempfile::tempdir().unwrap();
+        let log = AuditLog::new(place.path(), Redactor::default());
+        assert_eq!(log.read().unwrap(), (Vec::new(), 0));
+        for reason in ["one", "two"] {
+            log.append(&deed(reason)).unwrap();
+        }
+        assert_eq!(log.read().unwrap(), (vec![deed("one"), deed("two")], 0));
+    }
+
+    #[test]
+    fn a_torn_or_changed_line_is_counted_and_hides_no_other() {
+        let place = tempfile::tempdir().unwrap();
+        let log = AuditLog::new(place.path(), Redactor::default());
+        log.append(&deed("one")).unwrap();
+        let mut bytes = fs::read(&log.path).unwrap();
+        bytes.truncate(bytes.len() - 9);
+        fs::write(&log.path, bytes).unwrap();
+        log.append(&deed("two")).unwrap();
+        assert_eq!(log.read().unwrap(), (vec![deed("two")], 1));
+    }
+
+    #[test]
+    fn secrets_and_escape_sequences_do_not_reach_the_log() {
+        let place = tempfile::tempdir().unwrap();
+        let mut redactor = Redactor::default();
+        redactor.learn("s3cret-token");
+        let log = AuditLog::new(place.path(), redactor);
+        log.append(&deed("with s3cret-token \u{1b}[31m")).unwrap();
+        let (deeds, _) = log.read().unwrap();
+        assert_eq!(deeds[0].reason.as_deref(), Some("with ••• \\x1b[31m"));
+    }
+}

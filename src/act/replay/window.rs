@@ -1,0 +1,441 @@
+//! Windows: journalled, sent, settled. While one is answered the next is read.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::num::NonZeroU64;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::message::message;
+use super::run::{Halt, Run};
+use crate::act::exchange::{Answer, Exchange, ExchangeError, PATIENCE, PubAck, Stored};
+use crate::act::hash;
+use crate::act::journal::{Intent, MOST_IN_A_WINDOW, Purpose, Record, TargetMark, Window};
+use crate::act::pace::{Bucket, Rate};
+use crate::act::plan::{archive_of, destination};
+
+/// How long it takes from a tenth of the rate to all of it.
+const RAMP: Duration = Duration::from_secs(10);
+
+/// How many letters may go.
+pub(super) struct Ramp {
+    rate: Option<(f64, Bucket)>,
+    begun: Duration,
+}
+
+impl Ramp {
+    /// As fast as it goes.
+    pub(super) fn unpaced() -> Self {
+        Self {
+            rate: None,
+            begun: Duration::ZERO,
+        }
+    }
+
+    /// Up to `rate` letters a second.
+    pub(super) fn new(rate: Option<f64>, now: Duration) -> Result<Self, String> {
+        let Some(rate) = rate else { return Ok(Self::unpaced()) };
+        let first = Rate::per_second((rate / 10.0).max(0.001)).map_err(|error| error.to_string())?;
+        Rate::per_second(rate).map_err(|error| error.to_string())?;
+        Ok(Self {
+            rate: Some((rate, Bucket::new(first, NonZeroU64::MIN, now))),
+            begun: now,
+        })
+    }
+
+    /// How many of `most` letters may go now, or how long to wait.
+    fn take(&mut self, most: usize, now: Duration) -> Result<usize, Duration> {
+        let Some((rate, bucket)) = &mut self.rate else {
+            return Ok(most);
+        };
+        let share = (now.saturating_sub(self.begun).as_secs_f64() / RAMP.as_secs_f64()).clamp(0.1, 1.0);
+        if let Ok(rate) = Rate::per_second((*rate * share).max(0.001)) {
+            bucket.set_rate(rate, now);
+        }
+        let mut taken = 0;
+        while taken < most {
+            match bucket.take(now) {
+                Ok(()) => taken += 1,
+                Err(wait) if taken == 0 => return Err(wait),
+                Err(_) => break,
+            }
+        }
+        Ok(taken)
+    }
+}
+
+/// A letter that is about to go.
+struct Ready {
+    intent: Intent,
+    letter: Stored,
+}
+
+/// What the answers of a window say.
+#[derive(Default)]
+struct Settled {
+    records: Vec<Record>,
+    landed: Vec<u64>,
+    /// Whether an answer is missing.
+    limbo: bool,
+}
+
+impl Run {
+    /// Sends the letters of `queue`, a window at a time.
+    pub(super) async fn send(&mut self, queue: &mut VecDeque<u64>, ramp: &mut Ramp) -> Result<(), Halt> {
+        let mut settled = Settled::default();
+        let mut next = self.read(&self.choose(queue, ramp).await).await?;
+        let mut looked = self.context.clock.now().mono;
+        while !next.0.is_empty() || !next.1.is_empty() || !queue.is_empty() {
+            let (mut ready, gone) = next;
+            let number = self.standings.next_window();
+            for one in &mut ready {
+                one.intent.window = number;
+            }
+            let mut records = std::mem::take(&mut settled.records);
+            records.extend(gone.into_iter().map(|letter| Record::Gone { letter }));
+            self.write_down(number, &ready, records).await?;
+            self.lease.check()?;
+            self.delete(std::mem::take(&mut settled.landed));
+            self.collect_deletes(false).await?;
+            let exchange = self.exchange.clone();
+            let answers = self.publish(&exchange, &ready).await;
+            self.published += ready.len() as u64;
+            let resent = self.resent(&ready);
+            let chosen = self.choose(queue, ramp);
+            let (done, read) = tokio::join!(settle(answers, &resent), async { self.read(&chosen.await).await });
+            settled = done;
+            if settled.limbo {
+                self.commit(std::mem::take(&mut settled.records)).await?;
+                return Err(Halt::Lost);
+            }
+            let by_letter: BTreeMap<u64, &Ready> = ready.iter().map(|one| (one.intent.letter, one)).collect();
+            for record in &settled.records {
+                if let Record::Landed {
+                    letter,
+                    stored: Some(stored),
+                    ..
+                } = record
+                    && let Some(one) = by_letter.get(letter)
+                    && self.how_of(*letter).purpose == Purpose::Replay
+                {
+                    self.follow.published(&one.intent.stream, *stored, &one.intent.id);
+                }
+            }
+            next = read?;
+            let now = self.context.clock.now().mono;
+            if now.saturating_sub(looked) >= Duration::from_millis(200) {
+                looked = now;
+                self.flush(&mut settled).await?;
+                self.look().await?;
+                self.tell();
+                self.brake().await?;
+            }
+            if *self.context.steering.borrow() != super::Steering::Run {
+                self.flush(&mut settled).await?;
+                self.heed().await?;
+            }
+        }
+        self.flush(&mut settled).await
+    }
+
+    /// Writes down what is known of the last window, and deletes what has landed.
+    async fn flush(&mut self, settled: &mut Settled) -> Result<(), Halt> {
+        if settled.records.is_empty() {
+            return Ok(());
+        }
+        self.commit(std::mem::take(&mut settled.records)).await?;
+        self.publish_standpoint(&[]).await?;
+        self.lease.check()?;
+        self.delete(std::mem::take(&mut settled.landed));
+        Ok(())
+    }
+
+    /// The letters of the next window, as many as may go; waits until one may.
+    async fn choose(&self, queue: &mut VecDeque<u64>, ramp: &mut Ramp) -> Vec<u64> {
+        let most = self.begin.how.window.clamp(1, MOST_IN_A_WINDOW).min(queue.len());
+        let may = loop {
+            if most == 0 {
+                break 0;
+            }
+            match ramp.take(most, self.context.clock.now().mono) {
+                Ok(may) => break may,
+                Err(wait) => tokio::time::sleep(wait.min(Duration::from_millis(100))).await,
+            }
+            if *self.context.steering.borrow() != super::Steering::Run {
+                return Vec::new();
+            }
+        };
+        if !self.begin.how.ordered {
+            return queue.drain(..may).collect();
+        }
+        let mut busy: BTreeSet<Arc<str>> = self.blocked();
+        let mut chosen = Vec::new();
+        let mut left = VecDeque::new();
+        for letter in queue.drain(..) {
+            let Some(standing) = self.standings.letters.get(&letter) else {
+                continue;
+            };
+            if chosen.len() < may && busy.insert(standing.subject.clone()) {
+                chosen.push(letter);
+            } else {
+                left.push_back(letter);
+            }
+        }
+        // What waits behind a letter that did not land stays in the DLQ.
+        if chosen.is_empty() {
+            left.clear();
+        }
+        *queue = left;
+        chosen
+    }
+
+    /// Reads letters; those that are no longer there, or are others now, come second.
+    async fn read(&self, letters: &[u64]) -> Result<(Vec<Ready>, Vec<u64>), Halt> {
+        let found = self.exchange.messages(&self.begin.dlq, letters).await?;
+        let mut ready = Vec::with_capacity(letters.len());
+        let mut gone = Vec::new();
+        for (sequence, letter) in letters.iter().zip(found) {
+            let standing = self.standings.letters.get(sequence);
+            let same = letter
+                .zip(standing)
+                .filter(|(letter, standing)| hash::short(&letter.payload) == standing.hash);
+            let Some((letter, standing)) = same else {
+                gone.push(*sequence);
+                continue;
+            };
+            let (mut subject, mut stream) = (standing.subject.clone(), standing.stream.clone());
+            if standing.dropped {
+                let how = crate::act::journal::How {
+                    purpose: Purpose::Archive,
+                    ..self.begin.how.clone()
+                };
+                subject = destination(&how, &self.begin.dlq, Some(&subject)).unwrap_or(subject);
+                stream = archive_of(&self.begin.dlq).into();
+            }
+            let id = hash::replay_id(&self.begin.dlq, self.begin.dlq_created, *sequence, 1);
+            let intent = Intent {
+                window: 0,
+                letter: *sequence,
+                hash: standing.hash.clone(),
+                id,
+                subject,
+                stream,
+            };
+            ready.push(Ready { intent, letter });
+        }
+        Ok((ready, gone))
+    }
+
+    /// Journal and bucket hold the window before anything of it is sent.
+    async fn write_down(&mut self, number: u64, ready: &[Ready], mut records: Vec<Record>) -> Result<(), Halt> {
+        let mut targets: BTreeMap<Arc<str>, TargetMark> = BTreeMap::new();
+        for one in ready {
+            if !targets.contains_key(&one.intent.stream) {
+                let mark = self.mark(&one.intent.stream).await?;
+                targets.insert(one.intent.stream.clone(), mark);
+            }
+        }
+        let before = records.len();
+        records.extend(ready.iter().map(|one| Record::Intent(one.intent.clone())));
+        if !ready.is_empty() {
+            records.push(Record::Window(Window {
+                window: number,
+                letters: ready.len() as u64,
+                server_id: self.exchange.server_id(),
+                who: self.context.who.clone(),
+                age_ms: 0,
+                targets,
+            }));
+        }
+        let entries = self.commit(records).await?;
+        self.publish_standpoint(&entries[before..]).await
+    }
+
+    /// A target as it stands.
+    pub(super) async fn mark(&self, stream: &str) -> Result<TargetMark, Halt> {
+        let reading = self.exchange.stream(stream).await?;
+        Ok(TargetMark {
+            created: reading.created.unwrap_or_default(),
+            last_seq: reading.state.last_seq,
+            leader: reading.cluster.and_then(|cluster| cluster.leader),
+        })
+    }
+
+    /// Sends a window, one message right after the other.
+    async fn publish<'a>(
+        &self,
+        exchange: &'a Exchange,
+        ready: &[Ready],
+    ) -> Vec<(Intent, Result<Answer<'a>, ExchangeError>)> {
+        let mut answers = Vec::with_capacity(ready.len());
+        for one in ready {
+            // Between two messages this process may have stood still for long.
+            let answer = if let Err(error) = self.lease.check() {
+                Err(ExchangeError::Unsent(error.to_string()))
+            } else {
+                let how = self.how_of(one.intent.letter);
+                match message(&one.letter, &one.intent, &how) {
+                    Ok((headers, payload)) => exchange.send(one.intent.subject.to_string(), headers, payload).await,
+                    Err(error) => Err(error),
+                }
+            };
+            answers.push((one.intent.clone(), answer));
+        }
+        answers
+    }
+
+    /// How a letter goes: a dropped one as into the archive.
+    pub(super) fn how_of(&self, letter: u64) -> std::borrow::Cow<'_, crate::act::journal::How> {
+        if self
+            .standings
+            .letters
+            .get(&letter)
+            .is_some_and(|standing| standing.dropped)
+        {
+            std::borrow::Cow::Owned(crate::act::journal::How {
+                purpose: Purpose::Archive,
+                payload: None,
+                headers: Vec::new(),
+                ..self.begin.how.clone()
+            })
+        } else {
+            std::borrow::Cow::Borrowed(&self.begin.how)
+        }
+    }
+
+    /// The letters of a window that were sent before in this replay: a duplicate is then ours.
+    fn resent(&self, ready: &[Ready]) -> BTreeSet<u64> {
+        let windows = |one: &&Ready| {
+            let standing = self.standings.letters.get(&one.intent.letter);
+            standing.is_some_and(|standing| standing.sends > 1)
+        };
+        ready.iter().filter(windows).map(|one| one.intent.letter).collect()
+    }
+}
+
+/// Waits for the answers of a window.
+async fn settle(answers: Vec<(Intent, Result<Answer<'_>, ExchangeError>)>, resent: &BTreeSet<u64>) -> Settled {
+    let mut settled = Settled::default();
+    for (intent, answer) in answers {
+        let outcome = match answer {
+            Ok(answer) => answer.acked(PATIENCE).await,
+            Err(error) => Err(error),
+        };
+        match verdict(&intent, outcome, resent.contains(&intent.letter)) {
+            Some(record) => {
+                if matches!(record, Record::Landed { .. }) {
+                    settled.landed.push(intent.letter);
+                }
+                settled.records.push(record);
+            }
+            None => settled.limbo = true,
+        }
+    }
+    settled
+}
+
+/// What an answer means; `None`: nobody knows yet.
+pub(super) fn verdict(intent: &Intent, outcome: Result<PubAck, ExchangeError>, was_sent: bool) -> Option<Record> {
+    let letter = intent.letter;
+    match outcome {
+        Ok(ack) if *ack.stream != *intent.stream => Some(Record::Doubt {
+            letter,
+            reason: format!("it was stored in {}", crate::base::text::safe(&ack.stream)),
+        }),
+        Ok(ack) if ack.duplicate && !was_sent => Some(Record::Refused {
+            letter,
+            reason:
+                "its id is in the target's deduplication window: an earlier replay sent it → look whether that was \
+                     processed, and replay it again when the window is over"
+                    .to_owned(),
+        }),
+        Ok(ack) => Some(Record::Landed {
+            letter,
+            stored: Some(ack.sequence),
+            duplicate: ack.duplicate,
+        }),
+        Err(error) if error.is_open() => None,
+        // The connection was gone before it could be sent: its window is looked at as a whole.
+        Err(ExchangeError::Unsent(reason))
+            if reason.starts_with("connection lost") || reason.starts_with("the lease") =>
+        {
+            None
+        }
+        Err(error) => Some(Record::Refused {
+            letter,
+            reason: error.to_string(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn intent() -> Intent {
+        Intent {
+            window: 1,
+            letter: 7,
+            hash: "h".into(),
+            id: "id".into(),
+            subject: "s".into(),
+            stream: "webhooks".into(),
+        }
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "an outcome, as it is judged")]
+    fn ack(stream: &str, duplicate: bool) -> Result<PubAck, ExchangeError> {
+        Ok(PubAck {
+            stream: stream.into(),
+            sequence: 9,
+            duplicate,
+        })
+    }
+
+    #[test]
+    fn only_a_puback_of_the_expected_stream_is_landed() {
+        let landed = |record: Option<Record>| matches!(record, Some(Record::Landed { stored: Some(9), .. }));
+        assert!(landed(verdict(&intent(), ack("webhooks", false), false)));
+        assert!(
+            landed(verdict(&intent(), ack("webhooks", true), true)),
+            "our own, sent before"
+        );
+        let stranger = verdict(&intent(), ack("webhooks", true), false);
+        assert!(
+            matches!(stranger, Some(Record::Refused { .. })),
+            "an id that we never sent"
+        );
+        assert!(matches!(
+            verdict(&intent(), ack("other", false), false),
+            Some(Record::Doubt { .. })
+        ));
+    }
+
+    #[test]
+    fn no_answer_is_limbo_and_a_no_is_a_no() {
+        for open in [ExchangeError::Lost("x".into()), ExchangeError::TimedOut(PATIENCE)] {
+            assert_eq!(verdict(&intent(), Err(open), false), None);
+        }
+        let full = ExchangeError::Refused {
+            description: "maximum messages exceeded".into(),
+            code: 10_077,
+        };
+        for no in [full, ExchangeError::NoResponders("s".into())] {
+            assert!(matches!(
+                verdict(&intent(), Err(no), false),
+                Some(Record::Refused { .. })
+            ));
+        }
+    }
+
+    #[test]
+    fn a_ramp_begins_at_a_tenth_of_its_rate_and_does_not_rush_after_a_pause() {
+        let mut ramp = Ramp::new(Some(100.0), Duration::ZERO).unwrap();
+        let mut sent = 0;
+        for millis in 0..1_000u64 {
+            sent += ramp.take(256, Duration::from_millis(millis)).unwrap_or(0);
+        }
+        assert!((9..=12).contains(&sent), "{sent}");
+        assert!(ramp.take(256, Duration::from_mins(1)).unwrap() <= 1, "a bucket of one");
+        assert!(Ramp::new(Some(-1.0), Duration::ZERO).is_err());
+    }
+}

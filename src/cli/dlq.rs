@@ -1,0 +1,133 @@
+//! `hookwatch dlq`.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::args::ConnectionArgs;
+use crate::config::parse_duration;
+
+/// What can be done with dead letters.
+#[derive(Clone, Debug, Subcommand)]
+pub enum DlqCommand {
+    /// Plan a replay; with --write --yes N, do it
+    Replay(Box<ReplayArgs>),
+    /// Move letters to <dlq>-archive; with --write --yes N, do it
+    Archive(Box<ReplayArgs>),
+    /// Show the audit log: who replayed what, when, why, and how it ended
+    Audit(Box<AuditArgs>),
+}
+
+/// Which letters.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = "Which letters")]
+pub struct FilterArgs {
+    /// The provider: webhook.PROVIDER.event
+    #[arg(long, value_name = "NAME")]
+    pub provider: Option<String>,
+    /// The event: webhook.provider.EVENT
+    #[arg(long, value_name = "NAME")]
+    pub event: Option<String>,
+    /// Text that the reason holds, in any case
+    #[arg(long, value_name = "TEXT")]
+    pub reason_like: Option<String>,
+    /// Sequences in the DLQ: 17,20-25
+    #[arg(long, value_name = "LIST")]
+    pub ids: Option<String>,
+}
+
+/// `hookwatch dlq replay`
+#[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
+#[derive(Args, Clone, Debug)]
+pub struct ReplayArgs {
+    /// Which letters.
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// Plan only (the default without --write)
+    #[arg(long, conflicts_with = "write")]
+    pub dry_run: bool,
+    /// Change something: without it, nothing is sent
+    #[arg(long)]
+    pub write: bool,
+    /// How many letters the plan holds; it must be exactly that
+    #[arg(long, value_name = "N")]
+    pub yes: Option<u64>,
+    /// The profile's name, where it is protected
+    #[arg(long, value_name = "NAME")]
+    pub confirm_profile: Option<String>,
+    /// Letters a second, reached within 10s; without it as fast as it goes
+    #[arg(long, value_name = "N")]
+    pub rate: Option<f64>,
+    /// Letters that go first and must not die again; 0: none
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub canary: u64,
+    /// Another subject than the webhook's own
+    #[arg(long, value_name = "SUBJECT")]
+    pub to_subject: Option<String>,
+    /// Letters at most
+    #[arg(long, value_name = "N")]
+    pub max: Option<u64>,
+    /// Keep the order of letters under one subject
+    #[arg(long)]
+    pub ordered: bool,
+    /// Why; goes to the audit log
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Go on with the replay that was left unfinished
+    #[arg(long, conflicts_with_all = ["yes", "dry_run", "provider", "event", "reason_like", "ids"])]
+    pub resume: bool,
+    /// With --resume, what becomes of letters in doubt
+    #[arg(long, value_name = "WHAT", requires = "resume")]
+    pub in_doubt: Option<InDoubt>,
+    /// With --resume, go on in place of this operator, who must be dead
+    #[arg(long, value_name = "USER@HOST", requires = "resume")]
+    pub take_over: Option<String>,
+    /// How long published letters are followed while nothing happens to them
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
+    pub follow: Duration,
+    /// How long a lease lasts without being renewed
+    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = parse_duration, hide = true)]
+    pub lease: Duration,
+    /// When to look whether deletes have come back
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration, hide = true)]
+    pub verify: Duration,
+    /// Print JSON: the plan on one line, the report on the last
+    #[arg(long)]
+    pub json: bool,
+    /// What to connect to.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+}
+
+/// What becomes of letters in doubt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum InDoubt {
+    /// Send them again: a worker may see one twice
+    Resend,
+    /// Leave them in the DLQ
+    Keep,
+    /// Move them to <dlq>-archive
+    Drop,
+}
+
+/// `hookwatch dlq audit`
+#[derive(Args, Clone, Debug)]
+pub struct AuditArgs {
+    /// Print JSON, an object a line
+    #[arg(long)]
+    pub json: bool,
+    /// What to connect to.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+}
+
+impl DlqCommand {
+    /// What to connect to.
+    #[must_use]
+    pub fn connection(&self) -> &ConnectionArgs {
+        match self {
+            Self::Replay(args) | Self::Archive(args) => &args.connection,
+            Self::Audit(args) => &args.connection,
+        }
+    }
+}

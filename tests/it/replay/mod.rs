@@ -1,0 +1,6 @@
+//! Replay on real servers: nothing lost, nothing doubled in silence.
+
+mod crash;
+mod happy;
+mod traps;
+mod world;
