@@ -8,7 +8,7 @@ use super::screen::{PanelId, Screen};
 use super::widget::grid::GridState;
 use super::widget::time::Zone;
 use crate::base::time::{Moment, Timestamp};
-use crate::model::{Severity, Verdict};
+use crate::model::Severity;
 
 /// A short message in place of the key line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,21 +45,6 @@ pub(super) struct Drag {
     pub(super) to: u16,
 }
 
-/// That somebody has seen a verdict.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hush {
-    /// It is known, until it clears.
-    Acknowledged {
-        /// Since when the verdict held: when it is raised anew it is another one.
-        since: Timestamp,
-    },
-    /// Not to be heard of until then, time since session start.
-    Silenced {
-        /// The end.
-        until: Duration,
-    },
-}
-
 /// Where the person is and how they want to see it.
 #[derive(Clone, Debug)]
 pub struct Ui {
@@ -79,7 +64,6 @@ pub struct Ui {
     pub(super) theme: usize,
     pub(super) flashes: VecDeque<Flash>,
     pub(super) typed: Vec<String>,
-    pub(super) hushed: BTreeMap<(String, String), Hush>,
 }
 
 /// What a table that nobody has touched looks like.
@@ -217,21 +201,4 @@ impl Ui {
     pub fn typed(&self) -> &[String] {
         &self.typed
     }
-
-    /// Whether somebody has acknowledged or silenced a verdict.
-    #[must_use]
-    pub fn hush(&self, verdict: &Verdict, now: Moment) -> Option<Hush> {
-        let hush = *self.hushed.get(&hush_key(verdict))?;
-        let holds = match hush {
-            Hush::Acknowledged { since } => since == verdict.since,
-            Hush::Silenced { until } => now.mono < until,
-        };
-        holds.then_some(hush)
-    }
-}
-
-/// What a verdict is known by.
-pub(super) fn hush_key(verdict: &Verdict) -> (String, String) {
-    let subject = verdict.subject.as_deref().unwrap_or_default();
-    (verdict.id.to_string(), subject.to_owned())
 }

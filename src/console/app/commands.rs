@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use super::{App, Effect, Still};
+use super::{App, Effect, Picture, Still};
 use crate::console::command::Command;
 use crate::console::layer::{Confirm, Consent, Detail, Dialog, Layer, Why};
 use crate::console::palette::{Argument, Palette, Request, range_name};
 use crate::console::screen::popup::verdict_text;
 use crate::console::screen::{Hits, Opening, PanelHit, PanelId, Place, Screen, overview};
 use crate::console::theme::Role;
-use crate::console::ui::{Hush, RANGES, hush_key};
+use crate::console::ui::RANGES;
 use crate::console::widget::grid::{GridState, Sort, Value, order};
 use crate::console::widget::input::Input;
 use crate::console::widget::tidy;
-use crate::model::{Severity, Verdict};
+use crate::model::{Hush, Severity, Verdict};
 
 /// For how long a verdict is silenced.
 const SILENCE: Duration = Duration::from_hours(1);
@@ -391,14 +391,14 @@ impl App {
     /// Acknowledges a verdict, or takes that back.
     pub(super) fn acknowledge(&mut self, at: usize) {
         let Some(verdict) = self.verdict(at) else { return };
-        let hush = Hush::Acknowledged { since: verdict.since };
+        let hush = Hush::Acknowledged { at: self.now.at };
         self.hush(&verdict, hush, "Acknowledged until it clears");
     }
 
     /// Silences a verdict for an hour, or takes that back. A critical one only after a question.
     pub(super) fn silence(&mut self, at: usize) {
         let Some(verdict) = self.verdict(at) else { return };
-        if self.ui.hush(&verdict, self.now).is_none() && verdict.severity == Severity::Critical {
+        if verdict.hush.is_none() && verdict.severity == Severity::Critical {
             let dialog = Dialog::new(
                 "Silence a critical verdict",
                 "Silence",
@@ -418,20 +418,32 @@ impl App {
 
     pub(super) fn silence_now(&mut self, at: usize) {
         let Some(verdict) = self.verdict(at) else { return };
-        let until = self.now.mono + SILENCE;
+        let until = self.now.at.saturating_add(SILENCE).unwrap_or(self.now.at);
         self.hush(&verdict, Hush::Silenced { until }, "Silenced for an hour");
     }
 
+    /// Answers a verdict, or takes an answer back. The model knows it, so hooks and files do, too;
+    /// a picture that is held still shows it.
     fn hush(&mut self, verdict: &Verdict, hush: Hush, said: &str) {
-        let known = self.ui.hush(verdict, self.now);
-        let id = verdict.id.clone();
-        if known.is_some() {
-            self.ui.hushed.remove(&hush_key(verdict));
-            self.flash(Severity::Info, format!("{id}: heard again"));
-        } else {
-            self.ui.hushed.insert(hush_key(verdict), hush);
-            self.flash(Severity::Info, format!("{id}: {said}"));
+        let (id, subject, now) = (&*verdict.id, verdict.subject.as_deref(), self.now);
+        let answer = verdict.hush.is_none().then_some(hush);
+        if let Picture::Live(model) = &mut self.picture {
+            match answer {
+                None => model.heed(id, subject, now),
+                Some(Hush::Acknowledged { .. }) => model.acknowledge(id, subject, now),
+                Some(Hush::Silenced { .. }) => model.silence(id, subject, SILENCE, now),
+            };
         }
+        let held = match &mut self.picture {
+            Picture::Still(still) => Some(still),
+            Picture::Live(_) => self.paused.as_mut(),
+        };
+        let shown = held.into_iter().flat_map(|still| &mut still.view.verdicts);
+        for verdict in shown.filter(|shown| &*shown.id == id && shown.subject.as_deref() == subject) {
+            verdict.hush = answer;
+        }
+        let said = if answer.is_some() { said } else { "heard again" };
+        self.flash(Severity::Info, format!("{id}: {said}"));
     }
 
     pub(super) fn scroll_focused(&mut self, hits: &Hits, step: Step) {

@@ -166,7 +166,6 @@ impl App {
             theme: options.theme.min(options.themes.len().saturating_sub(1)),
             flashes: VecDeque::new(),
             typed: kept.typed.clone(),
-            hushed: BTreeMap::new(),
         };
         Self {
             picture,

@@ -17,7 +17,7 @@ const LONGEST: usize = 40;
 /// Draws the panel.
 pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: PanelId) {
     let verdicts = &scene.view.verdicts;
-    let heard = |verdict: &&Verdict| scene.ui.hush(verdict, scene.now).is_none();
+    let heard = |verdict: &&Verdict| verdict.hush.is_none();
     let worst = verdicts.iter().filter(heard).map(|verdict| verdict.severity).max();
     let hushed = verdicts.len() - verdicts.iter().filter(heard).count();
     let note = match (verdicts.len(), hushed) {
@@ -58,7 +58,7 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: Pan
 fn lines(scene: &Scene<'_>, glyphs: &Glyphs, width: u16, air: bool) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     // What somebody has acknowledged or silenced comes last, and in one row.
-    let known = |verdict: &&Verdict| scene.ui.hush(verdict, scene.now).is_some();
+    let known = |verdict: &&Verdict| verdict.hush.is_some();
     let (hushed, open): (Vec<&Verdict>, Vec<&Verdict>) = scene.view.verdicts.iter().partition(known);
     for (number, verdict) in open.iter().enumerate() {
         if air || number > 0 {
@@ -100,6 +100,9 @@ fn describe(scene: &Scene<'_>, verdict: &Verdict, glyphs: &Glyphs, width: u16, a
     for (number, fact) in verdict.evidence.iter().enumerate() {
         let head = if number == 0 { "  why   " } else { "        " };
         why.extend(block(&span(head, Role::Dim), fact, Role::Text, width));
+    }
+    if let Some(runbook) = &verdict.runbook {
+        why.extend(block(&span("  book  ", Role::Dim), runbook, Role::Text, width));
     }
     // Where room is short the next step comes before the reasons.
     let parts = if air { [Some(why), next] } else { [next, Some(why)] };

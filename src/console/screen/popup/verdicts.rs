@@ -7,9 +7,8 @@ use super::Sheet;
 use crate::base::text;
 use crate::base::time::since;
 use crate::console::theme::Role;
-use crate::console::ui::Hush;
 use crate::console::widget::{Line, span, tidy, wrap};
-use crate::model::{Severity, Verdict};
+use crate::model::{Hush, Severity, Verdict};
 
 /// Draws the list; the verdict under the cursor with all that it rests on.
 pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, body: Rect, at: usize) {
@@ -32,7 +31,7 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, body: Rect, at: usi
             lines.push(Line::new());
         }
         heads.push(lines.len());
-        let hush = scene.ui.hush(verdict, scene.now);
+        let hush = verdict.hush;
         let (glyph, role) = status::severity(verdict.severity, glyphs);
         let (role, strong) = if hush.is_some() {
             (Role::Dim, Role::Dim)
@@ -90,8 +89,7 @@ fn about(scene: &Scene<'_>, verdict: &Verdict, hush: Option<Hush>) -> String {
         None => String::new(),
         Some(Hush::Acknowledged { .. }) => "acknowledged   ".to_owned(),
         Some(Hush::Silenced { until }) => {
-            let left = until.saturating_sub(scene.now.mono);
-            format!("silenced, {} left   ", status::whole(left))
+            format!("silenced, {} left   ", status::whole(since(scene.now.at, until)))
         }
     };
     format!("{hush}{}{subject}, since {begun}, for {lasted}", verdict.id)
@@ -110,6 +108,9 @@ fn body_of(verdict: &Verdict, room: u16, lines: &mut Vec<Line<'static>>) {
     if !verdict.next.is_empty() {
         block("next", &verdict.next, Role::NextStep);
     }
+    if let Some(runbook) = &verdict.runbook {
+        block("book", runbook, Role::Text);
+    }
 }
 
 /// A verdict as plain text, to hand over.
@@ -126,6 +127,9 @@ pub fn verdict_text(scene: &Scene<'_>, verdict: &Verdict) -> Vec<String> {
     rows.extend(facts.map(|fact| format!("  why: {}", tidy(fact, SENTENCE))));
     if !verdict.next.is_empty() {
         rows.push(format!("  next: {}", tidy(&verdict.next, SENTENCE)));
+    }
+    if let Some(runbook) = &verdict.runbook {
+        rows.push(format!("  runbook: {}", tidy(runbook, SENTENCE)));
     }
     rows
 }
