@@ -26,7 +26,7 @@ bench: servers
 	$(CARGO) bench --locked
 
 soak: servers
-	HOOKWATCH_SOAK=1 $(CARGO) test --locked --release --test it -- soak --nocapture
+	HOOKWATCH_SOAK=1 $(CARGO) test --locked --release --test it -- soak:: replay::crash --nocapture
 
 interop: servers
 	$(CARGO) build --locked

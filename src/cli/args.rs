@@ -285,6 +285,8 @@ pub enum ExportForm {
     Csv,
     /// The same, one JSON object a line
     Json,
+    /// A screen at one moment
+    Svg,
 }
 
 /// `hookwatch export`
@@ -305,6 +307,18 @@ pub struct ExportArgs {
     /// To this time, or this long after the beginning
     #[arg(long, value_name = "TIME|DURATION")]
     pub to: Option<String>,
+    /// svg: at this time, or this long after the beginning; else at the end
+    #[arg(long, value_name = "TIME|DURATION", conflicts_with_all = ["from", "to"])]
+    pub at: Option<String>,
+    /// svg: columns and rows
+    #[arg(long, value_name = "CxR", default_value = "120x40")]
+    pub size: String,
+    /// svg: the theme
+    #[arg(long, value_name = "NAME", default_value = "dark")]
+    pub theme: String,
+    /// svg: the screen
+    #[arg(long, value_name = "NAME", default_value = "overview")]
+    pub screen: String,
     /// Overwrite FILE
     #[arg(long)]
     pub force: bool,

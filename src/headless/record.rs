@@ -162,23 +162,9 @@ impl Part {
     /// When one makes no sense, or nothing of the recording lies between them.
     pub fn read(recording: &Recording, from: Option<&str>, to: Option<&str>) -> Result<Self, String> {
         let (start, end) = recording.span();
-        let place = |name: &str, text: &str| {
-            if let Ok(at) = text.parse::<Timestamp>() {
-                return Ok(u64::try_from(at.as_nanosecond()).unwrap_or(0));
-            }
-            parse_duration(text)
-                .map(|after| start.saturating_add(u64::try_from(after.as_nanos()).unwrap_or(u64::MAX)))
-                .map_err(|_| {
-                    let text = crate::base::text::safe(text);
-                    format!(
-                        "{name} {text}: neither a time nor a duration → write it like {} or 90s",
-                        wall(start)
-                    )
-                })
-        };
         let part = Self {
-            from: from.map_or(Ok(start), |text| place("--from", text))?,
-            to: to.map_or(Ok(end), |text| place("--to", text))?,
+            from: from.map_or(Ok(start), |text| moment(recording, "--from", text))?,
+            to: to.map_or(Ok(end), |text| moment(recording, "--to", text))?,
         };
         if part.from > part.to || part.from > end || part.to < start {
             return Err(format!(
@@ -189,6 +175,27 @@ impl Part {
         }
         Ok(part)
     }
+}
+
+/// Reads a moment of a recording: a time (`2026-07-31T14:03:22Z`), or how long after the
+/// beginning (`90s`). Unix nanoseconds on the recording's axis.
+///
+/// # Errors
+/// When it is neither; `name` is the option's.
+pub fn moment(recording: &Recording, name: &str, text: &str) -> Result<u64, String> {
+    let (start, _) = recording.span();
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Ok(u64::try_from(at.as_nanosecond()).unwrap_or(0));
+    }
+    parse_duration(text)
+        .map(|after| start.saturating_add(u64::try_from(after.as_nanos()).unwrap_or(u64::MAX)))
+        .map_err(|_| {
+            let text = crate::base::text::safe(text);
+            format!(
+                "{name} {text}: neither a time nor a duration → write it like {} or 90s",
+                wall(start)
+            )
+        })
 }
 
 /// Why an export failed.

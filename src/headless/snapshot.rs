@@ -5,12 +5,14 @@ use std::time::Duration;
 use super::contract::contract;
 use super::json;
 use super::observe::{observe, unanswered};
+use super::record::record;
 use super::summary::summary;
 use crate::base::time::SharedClock;
 use crate::config::Profile;
 use crate::model::View;
+use crate::record::Progress;
 use crate::sample::SourceId;
-use crate::session::{Session, source_ids};
+use crate::session::{Session, Tap, source_ids};
 
 /// What was seen of a profile in a while, and who did not answer.
 #[derive(Clone, Debug)]
@@ -30,6 +32,21 @@ impl Snapshot {
             unanswered: unanswered(&view, &source_ids(profile)),
             view,
         }
+    }
+
+    /// The same, and what the sources see is recorded by `tap` meanwhile.
+    pub async fn record(
+        profile: &Profile,
+        session: Session,
+        tap: Tap,
+        clock: &SharedClock,
+        wait: Duration,
+    ) -> (Self, Progress) {
+        let mut view = View::empty(&profile.name, session.started);
+        let each = |newest: &View| view.clone_from(newest);
+        let progress = record(session, tap, clock, tokio::time::sleep(wait), each).await;
+        let unanswered = unanswered(&view, &source_ids(profile));
+        (Self { view, unanswered }, progress)
     }
 
     /// As JSON on one line, by the contract. A snapshot can change nothing, so it is

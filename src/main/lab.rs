@@ -1,14 +1,17 @@
 //! The demo, and the parts of the lab.
 
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use hookwatch::cli::{Cli, DemoArgs, LabCommand, ScenarioArgs};
 use hookwatch::config::{self, Profile};
-use hookwatch::headless::Snapshot;
+use hookwatch::headless::{Snapshot, record};
 use hookwatch::lab::scenario::Adjustment;
 use hookwatch::lab::{self, Demo, DemoOptions, FaultOptions, Host, LabError, LoadOptions, Traffic, UpOptions};
 use hookwatch::pipeline;
+use hookwatch::record::{RecorderState, Target};
+use hookwatch::session::{Session, Tap};
 
 use crate::console::require_terminal;
 use crate::{Failure, Program, block_on, complain, print, until_interrupted};
@@ -49,7 +52,7 @@ impl Program<'_> {
             let (demo, mut profile) = started.map_err(lab_failure)?;
             profile.read_only |= cli.overrides().read_only;
             let shown = match args.headless {
-                Some(wait) => self.last_reading(&profile, wait).await,
+                Some(wait) => self.last_reading(&profile, wait, cli.record()).await,
                 None => self
                     .console(&profile, &looks, Vec::new(), true, cli.record())
                     .await
@@ -65,10 +68,28 @@ impl Program<'_> {
         })?
     }
 
-    /// What is known of a profile after a while, as JSON, and the exit code.
-    async fn last_reading(&self, profile: &Profile, wait: Duration) -> Result<(Option<String>, u8), Failure> {
-        let snapshot = until_interrupted(Snapshot::take(profile, &self.clock, wait)).await?;
-        Ok((Some(snapshot.json()?), snapshot.exit_code()))
+    /// What is known of a profile after a while, as JSON, and the exit code; recorded where a
+    /// file is named.
+    async fn last_reading(
+        &self,
+        profile: &Profile,
+        wait: Duration,
+        file: Option<&Path>,
+    ) -> Result<(Option<String>, u8), Failure> {
+        let Some(file) = file else {
+            let snapshot = until_interrupted(Snapshot::take(profile, &self.clock, wait)).await?;
+            return Ok((Some(snapshot.json()?), snapshot.exit_code()));
+        };
+        let session = Session::live(profile, &self.clock);
+        let mut tap = Tap::new(profile, session.settings.clone());
+        tap.record(Target::of(file, false), session.started)?;
+        let watching = Box::pin(Snapshot::record(profile, session, tap, &self.clock, wait));
+        let (snapshot, progress) = until_interrupted(watching).await?;
+        complain(&record::told(&progress));
+        match progress.state {
+            RecorderState::Stopped(reason) => Err(Failure::Failed(format!("the recording stopped: {reason}"))),
+            _ => Ok((Some(snapshot.json()?), snapshot.exit_code())),
+        }
     }
 
     /// One part of the lab, each a process of its own.

@@ -144,6 +144,12 @@ impl Model {
         self
     }
 
+    /// What it was told of the profile.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// Takes a sample in. Cheap: figures are worked out by [`Model::advance`].
     pub fn apply(&mut self, envelope: &Envelope) {
         if envelope.profile != self.settings.profile {
