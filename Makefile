@@ -3,11 +3,13 @@
 # make lint   formatting, lints, documentation, licences
 # make bench  the budgets, measured
 # make soak   the long runs
+# make recordings  the recordings in recordings/, anew
+# make pictures    the picture in the README, from them
 # make interop  foreign tools read what we write
 
 CARGO ?= cargo
 
-.PHONY: demo test lint bench soak interop servers deny clean
+.PHONY: demo test lint bench soak interop recordings pictures servers deny clean
 
 demo: servers
 	$(CARGO) run --release --locked --quiet -- demo
@@ -40,3 +42,14 @@ deny:
 
 clean:
 	$(CARGO) clean
+
+# The recordings that the tests and the README's pictures are made of, anew.
+recordings: servers
+	$(CARGO) build --release --locked --quiet
+	for scenario in steady demo database-outage poison provider-outage; do \
+	    rm -f recordings/$$scenario.mcap; \
+	    target/release/hookwatch demo --scenario $$scenario --headless 80s --record recordings/$$scenario.mcap >/dev/null || exit 1; \
+	done
+
+pictures:
+	$(CARGO) run --release --locked --quiet -- export recordings/demo.mcap --as svg --at 55s --size 140x42 --force --out tests/data/overview.svg

@@ -65,7 +65,7 @@ pub enum Command {
     Snapshot(SnapshotArgs),
     /// One line and an exit code, as monitoring systems want them
     Check(CheckArgs),
-    /// Dead letters: replay them, put them aside, see who did
+    /// Dead letters: read, count, export and replay them, put them aside, see who did
     Dlq {
         /// What to do
         #[command(subcommand)]

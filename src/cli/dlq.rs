@@ -1,5 +1,6 @@
 //! `hookwatch dlq`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -10,6 +11,14 @@ use crate::config::parse_duration;
 /// What can be done with dead letters.
 #[derive(Clone, Debug, Subcommand)]
 pub enum DlqCommand {
+    /// List letters, newest first
+    List(ListArgs),
+    /// Show one letter: why it died, headers, payload
+    Show(ShowArgs),
+    /// Count letters by what killed them
+    Groups(GroupsArgs),
+    /// Write letters to a file, a JSON object a line, byte for byte
+    Export(ExportLettersArgs),
     /// Plan a replay; with --write --yes N, do it
     Replay(Box<ReplayArgs>),
     /// Move letters to <dlq>-archive; with --write --yes N, do it
@@ -34,6 +43,87 @@ pub struct FilterArgs {
     /// Sequences in the DLQ: 17,20-25
     #[arg(long, value_name = "LIST")]
     pub ids: Option<String>,
+}
+
+/// `hookwatch dlq list`
+#[derive(Args, Clone, Debug)]
+pub struct ListArgs {
+    /// Which letters.
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// Letters at most
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub max: u64,
+    /// Print JSON, an object a line
+    #[arg(long)]
+    pub json: bool,
+    /// What to connect to.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+}
+
+/// `hookwatch dlq show`
+#[derive(Args, Clone, Debug)]
+pub struct ShowArgs {
+    /// The letter's sequence in the DLQ
+    #[arg(value_name = "SEQ")]
+    pub sequence: u64,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// What to connect to.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+}
+
+/// `hookwatch dlq groups`
+#[derive(Args, Clone, Debug)]
+pub struct GroupsArgs {
+    /// Which letters.
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// By what
+    #[arg(long, value_name = "WHAT", default_value = "cause")]
+    pub by: GroupKey,
+    /// Print JSON, an object a line
+    #[arg(long)]
+    pub json: bool,
+    /// What to connect to.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+}
+
+/// By what letters are grouped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GroupKey {
+    /// The error without its numbers, ids and times
+    Cause,
+    /// The provider
+    Provider,
+    /// The subject that they came from
+    Subject,
+    /// The hour in which they died
+    Hour,
+}
+
+/// `hookwatch dlq export`
+#[derive(Args, Clone, Debug)]
+pub struct ExportLettersArgs {
+    /// The file
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Which letters.
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// Letters at most
+    #[arg(long, value_name = "N")]
+    pub max: Option<u64>,
+    /// Overwrite FILE
+    #[arg(long)]
+    pub force: bool,
+    /// What to connect to.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
 }
 
 /// `hookwatch dlq replay`
@@ -126,6 +216,10 @@ impl DlqCommand {
     #[must_use]
     pub fn connection(&self) -> &ConnectionArgs {
         match self {
+            Self::List(args) => &args.connection,
+            Self::Show(args) => &args.connection,
+            Self::Groups(args) => &args.connection,
+            Self::Export(args) => &args.connection,
             Self::Replay(args) | Self::Archive(args) => &args.connection,
             Self::Audit(args) => &args.connection,
         }

@@ -11,7 +11,9 @@ pub use args::{
     CheckArgs, Cli, Command, ConfigArgs, ConnectionArgs, ConsoleArgs, ExportArgs, ExportForm, RecordArgs, SnapshotArgs,
     WatchArgs,
 };
-pub use dlq::{AuditArgs, DlqCommand, FilterArgs, InDoubt, ReplayArgs};
+pub use dlq::{
+    AuditArgs, DlqCommand, ExportLettersArgs, FilterArgs, GroupKey, GroupsArgs, InDoubt, ListArgs, ReplayArgs, ShowArgs,
+};
 pub use fire::{BatchArg, FireArgs};
 pub use lab::{DemoArgs, FaultArgs, LabCommand, LoadArgs, ScenarioArgs, UpArgs};
 pub use log::{LogError, start_log};

@@ -1,30 +1,80 @@
 //! Dead letters on the command line.
 
-use std::io::{self, IsTerminal as _};
-use std::path::PathBuf;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hookwatch::act::audit::AuditLog;
 use hookwatch::act::journal::Settlement;
 use hookwatch::act::replay::{Resume, Timing};
 use hookwatch::base::text;
-use hookwatch::cli::{Cli, DlqCommand, FilterArgs, InDoubt, ReplayArgs};
+use hookwatch::cli::{Cli, DlqCommand, FilterArgs, GroupKey, InDoubt, ReplayArgs};
+use hookwatch::headless::dlq::browse::{BrowseError, Mailbox};
 use hookwatch::headless::dlq::replay::{ReplayContext, ReplayOptions};
 use hookwatch::headless::dlq::{LetterFilter, audit, replay};
+use hookwatch::model::letters::GroupBy;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Failure, Program, block_on};
+use crate::{Failure, Program, block_on, complain, until_interrupted};
 
 impl Program<'_> {
     /// What is done with dead letters.
     pub(crate) fn dlq(&self, cli: &Cli, command: &DlqCommand) -> Result<u8, Failure> {
         match command {
+            DlqCommand::List(args) => {
+                let filter = filter(&args.filter)?;
+                let (max, json) = (args.max, args.json);
+                self.browse(cli, async |mailbox| {
+                    mailbox.list(&filter, max, json, &mut lines()).await
+                })
+            }
+            DlqCommand::Show(args) => {
+                let (sequence, json) = (args.sequence, args.json);
+                self.browse(cli, async |mailbox| mailbox.show(sequence, json, &mut lines()).await)
+            }
+            DlqCommand::Groups(args) => {
+                let filter = filter(&args.filter)?;
+                let (by, json) = (group_by(args.by), args.json);
+                self.browse(cli, async |mailbox| {
+                    mailbox.groups(&filter, by, json, &mut lines()).await
+                })
+            }
+            DlqCommand::Export(args) => {
+                let filter = filter(&args.filter)?;
+                let most = args.max.unwrap_or(u64::MAX);
+                self.browse(cli, async |mailbox| {
+                    let mut file = BufWriter::new(create(&args.file, args.force)?);
+                    let seen = mailbox.export(&filter, most, &mut file).await?;
+                    let shown = args.file.display().to_string();
+                    complain(&format!("{} letters in {shown}", text::count(seen)));
+                    Ok(())
+                })
+            }
             DlqCommand::Replay(args) => self.replay(cli, args, false),
             DlqCommand::Archive(args) => self.replay(cli, args, true),
             DlqCommand::Audit(args) => {
                 let log = AuditLog::new(&self.state()?, self.resolve(cli)?.profile.redactor);
                 Ok(audit::audit(&log, args.json, &mut io::stdout(), &mut io::stderr()))
+            }
+        }
+    }
+
+    /// Reads letters. ^C ends it; a reader that has gone away (`| head`) has seen enough.
+    fn browse(&self, cli: &Cli, read: impl AsyncFnOnce(&Mailbox) -> Result<(), BrowseError>) -> Result<u8, Failure> {
+        let resolved = self.resolve(cli)?;
+        let reading = async {
+            let mailbox = Mailbox::open(&resolved.profile, &self.clock).await?;
+            read(&mailbox).await
+        };
+        match block_on(until_interrupted(Box::pin(reading)))?? {
+            Ok(()) => Ok(0),
+            Err(BrowseError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
+            Err(error @ BrowseError::Write(_)) => Err(Failure::Failed(error.to_string())),
+            Err(error) => {
+                let error = resolved.profile.redactor.clean(&error.to_string()).into_owned();
+                Err(Failure::Refused(vec![error]))
             }
         }
     }
@@ -70,6 +120,37 @@ impl Program<'_> {
         let host = rustix::system::uname();
         let host = host.nodename().to_string_lossy();
         text::safe(&format!("{}@{host}", user.unwrap_or("unknown"))).into()
+    }
+}
+
+/// Standard output, a line at a time where somebody watches.
+fn lines() -> impl Write {
+    BufWriter::new(io::stdout().lock())
+}
+
+fn create(path: &Path, force: bool) -> Result<File, io::Error> {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    if force {
+        options.create(true).truncate(true);
+    } else {
+        options.create_new(true);
+    }
+    options.open(path).map_err(|error| {
+        let reason = match error.kind() {
+            io::ErrorKind::AlreadyExists => "it exists → another name, or --force".to_owned(),
+            _ => error.to_string(),
+        };
+        io::Error::new(error.kind(), format!("{}: {reason}", path.display()))
+    })
+}
+
+fn group_by(key: GroupKey) -> GroupBy {
+    match key {
+        GroupKey::Cause => GroupBy::Cause,
+        GroupKey::Provider => GroupBy::Provider,
+        GroupKey::Subject => GroupBy::Subject,
+        GroupKey::Hour => GroupBy::Hour,
     }
 }
 

@@ -9,6 +9,7 @@ mod flow;
 mod histogram;
 mod interval;
 mod ledger;
+pub mod letters;
 mod metrics;
 mod news;
 mod queues;

@@ -8,6 +8,7 @@
 
 mod cli;
 mod console;
+mod dlq;
 mod faults;
 mod fire;
 mod jetstream;

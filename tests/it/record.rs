@@ -1,7 +1,7 @@
 //! Recordings on real servers: what is played back is what was seen; kills, full disks, bad input.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -267,4 +267,70 @@ fn bad_input_is_refused_with_a_reason_and_the_original_is_not_touched() {
     );
     assert_eq!(fs::read(&copy).unwrap(), original);
     assert_eq!(run(&["verify", &copy]).status.code(), Some(0));
+}
+
+/// The recordings that ship with the program.
+fn shipped() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("recordings");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = files
+        .filter(|path| path.extension().is_some_and(|kind| kind == "mcap"))
+        .collect();
+    files.sort();
+    assert!(files.len() >= 4, "{files:?}");
+    files
+}
+
+#[test]
+fn every_shipped_recording_is_intact_and_draws_the_same_picture_wherever_it_is_drawn() {
+    let draw = |file: &Path, environment: &[(&str, &str)], more: &[&str]| {
+        let output = Command::new(PROGRAM)
+            .args(["export", "--as", "svg"])
+            .args(more)
+            .arg(file)
+            .env_clear()
+            .envs(environment.iter().copied())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for file in shipped() {
+        let verified = Command::new(PROGRAM).arg("verify").arg(&file).output().unwrap();
+        assert_eq!(verified.status.code(), Some(0), "{verified:?}");
+        let plain = draw(&file, &[], &[]);
+        let elsewhere = [
+            ("NO_COLOR", "1"),
+            ("TZ", "Asia/Tokyo"),
+            ("COLORTERM", ""),
+            ("HOME", "/nonexistent"),
+        ];
+        assert!(
+            plain == draw(&file, &elsewhere, &[]),
+            "{file:?}: the environment changes the picture"
+        );
+        assert!(plain != draw(&file, &[], &["--theme", "light", "--size", "80x24"]));
+        assert!(plain.contains("PLAYBACK") || plain.contains("P</"), "{file:?}");
+    }
+}
+
+#[test]
+fn a_picture_that_cannot_be_drawn_is_refused_with_the_next_step() {
+    let file = shipped().remove(0);
+    for (arguments, reason) in [
+        (&["--size", "5x5"][..], "like 120x40"),
+        (&["--screen", "nope"], "one of: overview"),
+        (&["--theme", "nope"], "nope"),
+        (&["--at", "noon"], "neither a time nor a duration"),
+    ] {
+        let output = Command::new(PROGRAM)
+            .args(["export", "--as", "svg"])
+            .args(arguments)
+            .arg(&file)
+            .output()
+            .unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.contains(reason), "{error}");
+    }
 }

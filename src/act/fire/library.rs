@@ -103,7 +103,12 @@ impl Library {
             }
             _ => {}
         }
-        if let Some(broken) = self.broken.iter().find(|error| error.template.contains(name)) {
+        // The file's own name: the folder's says nothing.
+        let is_of = |error: &&TemplateError| {
+            let stem = Path::new(&error.template).file_stem();
+            stem.is_some_and(|stem| stem.to_string_lossy().contains(name))
+        };
+        if let Some(broken) = self.broken.iter().find(is_of) {
             return Err(broken.clone());
         }
         let nearest = self

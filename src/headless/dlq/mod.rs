@@ -1,32 +1,17 @@
 //! Dead letters without a screen.
 
 pub mod audit;
+pub mod browse;
 pub mod replay;
 mod report;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use crate::act::exchange::Stored;
 use crate::act::plan::Candidate;
 use crate::act::select::candidate;
 use crate::base::text;
-
-/// Headers that name the subject that a letter came from.
-const SUBJECTS: &[&str] = &[
-    "X-NATS-Original-Subject",
-    "x-original-subject",
-    "Nats-DLQ-Original-Subject",
-    "X-DLQ-Original-Subject",
-];
-
-/// Headers that say why it died.
-const REASONS: &[&str] = &[
-    "X-NATS-DLQ-Reason",
-    "x-dead-letter-reason",
-    "x-dlq-reason",
-    "exception-message",
-];
+use crate::model::letters;
 
 /// Which letters are meant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,20 +51,19 @@ impl LetterFilter {
     /// The letter as a candidate, if it is meant.
     #[must_use]
     pub fn admit(&self, letter: &Stored) -> Option<Candidate> {
-        let first = |names: &[&str]| names.iter().find_map(|name| letter.header(name)).cloned();
-        let subject: Option<Arc<str>> = first(SUBJECTS);
-        let mut tokens = subject.as_deref().unwrap_or_default().splitn(3, '.').skip(1);
+        let origin = letters::origin(&letter.headers);
+        let (provider, event) = letters::label(&origin);
         let is =
             |wanted: &Option<String>, found: Option<&str>| wanted.as_deref().is_none_or(|wanted| found == Some(wanted));
-        let reason = || first(REASONS).unwrap_or_default().to_lowercase();
-        let meant = is(&self.provider, tokens.next())
-            && is(&self.event, tokens.next())
+        let reason = || origin.reason.as_deref().unwrap_or_default().to_lowercase();
+        let meant = is(&self.provider, provider)
+            && is(&self.event, event)
             && self.ids.as_ref().is_none_or(|ids| ids.contains(&letter.sequence))
             && self
                 .reason_like
                 .as_ref()
                 .is_none_or(|text| reason().contains(&text.to_lowercase()));
-        meant.then(|| candidate(letter, subject))
+        meant.then(|| candidate(letter, origin.subject))
     }
 
     /// The filter as it was typed, for plan and audit log.

@@ -1,0 +1,315 @@
+//! `hookwatch dlq list`, `show`, `groups` and `export`: reading changes nothing, and consumes
+//! nothing: messages are got by sequence.
+
+use std::io::{self, Write};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
+
+use super::LetterFilter;
+use crate::act::exchange::{ConnectError, Exchange, ExchangeError, NO_STREAM, Stored};
+use crate::base::text;
+use crate::base::time::{SharedClock, Timestamp};
+use crate::config::Profile;
+use crate::model::letters::{self, GroupBy, Groups};
+use crate::sample::{LetterOrigin, StreamReading};
+
+/// Letters asked for in one go.
+const AT_ONCE: usize = 1_024;
+
+/// Lines of a payload in `show`.
+const LINES: usize = 500;
+
+/// Why letters cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum BrowseError {
+    /// Nothing says where the letters are.
+    #[error("{0}")]
+    Missing(&'static str),
+    /// There is no such stream.
+    #[error("there is no stream {0} → check --dlq")]
+    NoDlq(String),
+    /// There is no such letter.
+    #[error("there is no letter {sequence} in {dlq}: it was replayed or deleted, or never was → hookwatch dlq list")]
+    NoLetter {
+        /// The sequence.
+        sequence: u64,
+        /// The stream.
+        dlq: String,
+    },
+    /// The server cannot be reached.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The server did not answer as it should.
+    #[error("read the dead letters: {0} → check the connection and the rights")]
+    Exchange(#[from] ExchangeError),
+    /// The output cannot be written.
+    #[error("write the letters: {0}")]
+    Write(#[from] io::Error),
+}
+
+/// A dead letter stream that is read.
+#[derive(Debug)]
+pub struct Mailbox {
+    exchange: Exchange,
+    dlq: StreamReading,
+}
+
+impl Mailbox {
+    /// Connects to the dead letter stream of a profile.
+    ///
+    /// # Errors
+    /// When it names none, or it cannot be reached.
+    pub async fn open(profile: &Profile, clock: &SharedClock) -> Result<Self, BrowseError> {
+        let link = profile.nats.as_ref();
+        let link = link.ok_or(BrowseError::Missing("no NATS server is configured → give --nats"))?;
+        let dlq = profile.pipeline.dlq.as_deref();
+        let dlq = dlq.ok_or(BrowseError::Missing("no dead letter stream is configured → give --dlq"))?;
+        let exchange = Exchange::connect(link, clock).await?;
+        let dlq = match exchange.stream(dlq).await {
+            Err(error) if error.code() == Some(NO_STREAM) => {
+                return Err(BrowseError::NoDlq(text::safe(dlq).into_owned()));
+            }
+            stream => stream?,
+        };
+        Ok(Self { exchange, dlq })
+    }
+
+    /// Gives every letter that is meant to `each`, newest first, until it has had `most` of them.
+    ///
+    /// # Errors
+    /// When the stream cannot be read, or `each` fails.
+    pub async fn each(
+        &self,
+        filter: &LetterFilter,
+        most: u64,
+        mut each: impl FnMut(&Stored, &LetterOrigin) -> io::Result<()>,
+    ) -> Result<u64, BrowseError> {
+        let state = &self.dlq.state;
+        let all = || (state.first_seq.max(1)..=state.last_seq).rev();
+        let sequences: Vec<u64> = match &filter.ids {
+            Some(ids) => all().filter(|sequence| ids.contains(sequence)).collect(),
+            None => all().collect(),
+        };
+        let mut seen = 0;
+        for some in sequences.chunks(AT_ONCE) {
+            for letter in self
+                .exchange
+                .messages(&self.dlq.name, some)
+                .await?
+                .into_iter()
+                .flatten()
+            {
+                if seen == most {
+                    return Ok(seen);
+                }
+                if filter.admit(&letter).is_some() {
+                    each(&letter, &letters::origin(&letter.headers))?;
+                    seen += 1;
+                }
+            }
+        }
+        Ok(seen)
+    }
+
+    /// The letters, a line each.
+    ///
+    /// # Errors
+    /// See [`Mailbox::each`].
+    pub async fn list(
+        &self,
+        filter: &LetterFilter,
+        most: u64,
+        as_json: bool,
+        out: &mut impl Write,
+    ) -> Result<(), BrowseError> {
+        if !as_json {
+            writeln!(
+                out,
+                "{:>10}  {:<20}  {:<10}  {:<24}  {:>5}  reason",
+                "sequence", "died", "provider", "event", "tries"
+            )?;
+        }
+        let seen = self
+            .each(filter, most, |letter, origin| {
+                if as_json {
+                    return writeln!(out, "{}", summary(letter, origin));
+                }
+                let (provider, event) = letters::label(origin);
+                let cell =
+                    |value: Option<&str>, columns| text::cut(&text::safe(value.unwrap_or("–")), columns).into_owned();
+                writeln!(
+                    out,
+                    "{:>10}  {:<20}  {:<10}  {:<24}  {:>5}  {}",
+                    letter.sequence,
+                    died(letter, origin).map_or_else(|| "–".to_owned(), shown),
+                    cell(provider, 10),
+                    cell(event, 24),
+                    origin
+                        .deliveries
+                        .map_or_else(|| "–".to_owned(), |tries| tries.to_string()),
+                    cell(origin.reason.as_deref(), 120),
+                )
+            })
+            .await?;
+        if !as_json {
+            let dlq = text::safe(&self.dlq.name);
+            writeln!(
+                out,
+                "{} of {} in {dlq}",
+                text::count(seen),
+                text::count(self.dlq.state.messages)
+            )?;
+        }
+        Ok(out.flush()?)
+    }
+
+    /// One letter with everything that is known of it.
+    ///
+    /// # Errors
+    /// When it is not there, or cannot be read.
+    pub async fn show(&self, sequence: u64, as_json: bool, out: &mut impl Write) -> Result<(), BrowseError> {
+        let letter = self.exchange.message(&self.dlq.name, sequence).await?;
+        let letter = letter.ok_or_else(|| BrowseError::NoLetter {
+            sequence,
+            dlq: text::safe(&self.dlq.name).into_owned(),
+        })?;
+        let origin = letters::origin(&letter.headers);
+        if as_json {
+            writeln!(out, "{}", whole(&letter, &origin))?;
+            return Ok(out.flush()?);
+        }
+        let mut row = |name: &str, value: Option<String>| match value {
+            Some(value) => writeln!(out, "{name:<10}  {}", text::safe(&value)),
+            None => writeln!(out, "{name:<10}  –"),
+        };
+        row("letter", Some(format!("{} in {}", letter.sequence, self.dlq.name)))?;
+        row("subject", origin.subject.as_deref().map(str::to_owned))?;
+        row("died", died(&letter, &origin).map(shown))?;
+        row("why", origin.reason.as_deref().map(str::to_owned))?;
+        row("tries", origin.deliveries.map(|tries| tries.to_string()))?;
+        let from = (origin.stream.as_deref(), origin.sequence, origin.consumer.as_deref());
+        let from = from.0.map(|stream| {
+            let sequence = from.1.map_or_else(String::new, |sequence| format!(" #{sequence}"));
+            let consumer = from
+                .2
+                .map_or_else(String::new, |consumer| format!(", given up by {consumer}"));
+            format!("{stream}{sequence}{consumer}")
+        });
+        row("from", from)?;
+        writeln!(out)?;
+        for (name, value) in &letter.headers {
+            writeln!(out, "{}: {}", text::safe(name), text::safe(value))?;
+        }
+        writeln!(out)?;
+        for line in letters::payload(&letter.payload, LINES) {
+            writeln!(out, "{line}")?;
+        }
+        Ok(out.flush()?)
+    }
+
+    /// How many letters there are of each kind, the most first.
+    ///
+    /// # Errors
+    /// See [`Mailbox::each`].
+    pub async fn groups(
+        &self,
+        filter: &LetterFilter,
+        by: GroupBy,
+        as_json: bool,
+        out: &mut impl Write,
+    ) -> Result<(), BrowseError> {
+        let mut groups = Groups::new(by);
+        self.each(filter, u64::MAX, |letter, origin| {
+            groups.add(letter.sequence, origin, letter.at);
+            Ok(())
+        })
+        .await?;
+        for group in groups.sorted() {
+            if as_json {
+                let line = json!({
+                    "signature": group.key, "count": group.count, "first_at": group.first, "last_at": group.last,
+                    "example": group.example,
+                });
+                writeln!(out, "{line}")?;
+                continue;
+            }
+            let moment = |at: Option<Timestamp>| at.map_or_else(|| "–".to_owned(), shown);
+            let key = text::safe(&group.key).into_owned();
+            let (first, last) = (moment(group.first), moment(group.last));
+            writeln!(
+                out,
+                "{:>10}  {}  first {first}, last {last}, for example {}",
+                text::count(group.count),
+                text::cut(&key, 120),
+                group.example
+            )?;
+        }
+        if groups.left_out() > 0 && !as_json {
+            writeln!(
+                out,
+                "{} letters of further groups are left out",
+                text::count(groups.left_out())
+            )?;
+        }
+        Ok(out.flush()?)
+    }
+
+    /// The letters with headers and payloads, a JSON object a line, byte for byte.
+    ///
+    /// # Errors
+    /// See [`Mailbox::each`].
+    pub async fn export(&self, filter: &LetterFilter, most: u64, out: &mut impl Write) -> Result<u64, BrowseError> {
+        let seen = self
+            .each(filter, most, |letter, origin| {
+                writeln!(out, "{}", whole(letter, origin))
+            })
+            .await?;
+        out.flush()?;
+        Ok(seen)
+    }
+}
+
+fn shown(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
+/// When a letter died: as a header says, else when it was stored.
+fn died(letter: &Stored, origin: &LetterOrigin) -> Option<Timestamp> {
+    origin.failed_at.or(letter.at)
+}
+
+/// What a list says of a letter. `null` is what nobody said.
+fn summary(letter: &Stored, origin: &LetterOrigin) -> Value {
+    let (provider, event) = letters::label(origin);
+    json!({
+        "sequence": letter.sequence,
+        "died_at": died(letter, origin),
+        "original_subject": origin.subject,
+        "provider": provider,
+        "event": event,
+        "id": letters::webhook_id(&letter.headers),
+        "deliveries": origin.deliveries,
+        "reason": origin.reason,
+        "bytes": letter.payload.len(),
+    })
+}
+
+/// All of a letter: text as `payload`, anything else as `payload_base64`.
+fn whole(letter: &Stored, origin: &LetterOrigin) -> Value {
+    let mut value = summary(letter, origin);
+    let empty = &mut Map::new();
+    let object = value.as_object_mut().unwrap_or(empty);
+    object.insert("subject".to_owned(), json!(letter.subject));
+    object.insert("stored_at".to_owned(), json!(letter.at));
+    object.insert("stream".to_owned(), json!(origin.stream));
+    object.insert("stream_sequence".to_owned(), json!(origin.sequence));
+    object.insert("consumer".to_owned(), json!(origin.consumer));
+    object.insert("headers".to_owned(), json!(letter.headers));
+    match std::str::from_utf8(&letter.payload) {
+        Ok(text) => object.insert("payload".to_owned(), json!(text)),
+        Err(_) => object.insert("payload_base64".to_owned(), json!(STANDARD.encode(&letter.payload))),
+    };
+    value
+}
