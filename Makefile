@@ -52,4 +52,4 @@ recordings: servers
 	done
 
 pictures:
-	$(CARGO) run --release --locked --quiet -- export recordings/demo.mcap --as svg --at 55s --size 140x42 --force --out tests/data/overview.svg
+	$(CARGO) run --release --locked --quiet -- export recordings/demo.mcap --as svg --at 28s --size 140x42 --force --out tests/data/overview.svg
