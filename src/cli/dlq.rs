@@ -21,7 +21,7 @@ pub enum DlqCommand {
     Export(ExportLettersArgs),
     /// Plan a replay; with --write --yes N, do it
     Replay(Box<ReplayArgs>),
-    /// Move letters to <dlq>-archive; with --write --yes N, do it
+    /// Move letters to `<dlq>-archive`; with --write --yes N, do it
     Archive(Box<ReplayArgs>),
     /// Show the audit log: who replayed what, when, why, and how it ended
     Audit(Box<AuditArgs>),
@@ -196,7 +196,7 @@ pub enum InDoubt {
     Resend,
     /// Leave them in the DLQ
     Keep,
-    /// Move them to <dlq>-archive
+    /// Move them to `<dlq>-archive`
     Drop,
 }
 
