@@ -129,7 +129,11 @@ async fn gateway(webhooks: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// The peer: nothing but a router, a publish and its `PubAck`.
+/// The headers that the gateway keeps, so that a replay can be verified.
+const KEPT: [&str; 3] = ["svix-id", "svix-timestamp", "svix-signature"];
+
+/// The peer: nothing but a router, a publish of the same message into a stream of the same kind,
+/// and its `PubAck`. It verifies nothing, reads nothing of the body and counts nothing.
 async fn bare(url: &str) -> Result<(), Error> {
     let client = async_nats::connect(url).await?;
     let context = ContextBuilder::new().max_ack_inflight(32_768).build(client);
@@ -139,6 +143,10 @@ async fn bare(url: &str) -> Result<(), Error> {
             subjects: vec!["bare.>".to_owned()],
             retention: RetentionPolicy::WorkQueue,
             discard: DiscardPolicy::New,
+            discard_new_per_subject: true,
+            max_messages_per_subject: 100_000_000,
+            max_bytes: 4 << 30,
+            max_age: Duration::from_hours(24),
             duplicate_window: Duration::from_mins(1),
             ..stream::Config::default()
         })
@@ -147,9 +155,15 @@ async fn bare(url: &str) -> Result<(), Error> {
                          headers: axum::http::HeaderMap,
                          body: Bytes| {
         let mut own = HeaderMap::new();
-        if let Some(id) = headers.get("svix-id").and_then(|id| id.to_str().ok()) {
-            own.insert("Nats-Msg-Id", id);
+        for name in KEPT {
+            if let Some(value) = headers.get(name).and_then(|value| value.to_str().ok()) {
+                own.insert(name, value);
+            }
         }
+        let id = headers.get(KEPT[0]).and_then(|id| id.to_str().ok()).unwrap_or_default();
+        own.insert("Nats-Msg-Id", id);
+        own.insert("X-Webhook-Id", id);
+        own.insert("X-Webhook-Received-At", "2026-01-01T00:00:00.000000000Z");
         let publish =
             async || -> Result<_, Error> { Ok(context.publish_with_headers("bare.resend", own, body).await?.await?) };
         match publish().await {
