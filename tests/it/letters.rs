@@ -53,18 +53,17 @@ impl Dlq {
     }
 
     async fn fill(&self, count: u64) {
-        let mut acks = Vec::new();
-        for n in 0..count {
-            let subject = format!("{}.{}", self.name, if n % 3 == 0 { "third" } else { "other" });
-            acks.push(
-                self.context
-                    .publish(subject, format!("letter {n}").into())
-                    .await
-                    .unwrap(),
-            );
-        }
-        for ack in acks {
-            ack.await.unwrap();
+        // The client lets no more than some thousand wait for their acks.
+        for first in (0..count).step_by(1_000) {
+            let mut acks = Vec::new();
+            for n in first..count.min(first + 1_000) {
+                let subject = format!("{}.{}", self.name, if n % 3 == 0 { "third" } else { "other" });
+                let ack = self.context.publish(subject, format!("letter {n}").into());
+                acks.push(ack.await.unwrap());
+            }
+            for ack in acks {
+                ack.await.unwrap();
+            }
         }
     }
 

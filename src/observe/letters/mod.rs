@@ -207,7 +207,12 @@ impl Mailbox {
     /// # Errors
     /// When the stream's state cannot be read.
     pub async fn scan(&self, reading: &Reading) -> Result<Scan, LetterError> {
-        let state = self.state().await?.state;
+        let stream = self.state().await?;
+        // The server drops a direct get that the stream does not allow, without a word.
+        if !stream.config.allow_direct {
+            self.inner.learn(Way::Exact);
+        }
+        let state = stream.state;
         let average = state.bytes / state.messages.max(1);
         let stored = (state.first_seq, if state.messages == 0 { 0 } else { state.last_seq });
         Ok(Scan::start(self.inner.clone(), reading, stored, average))

@@ -156,13 +156,10 @@ impl Windows {
                 messages: if window.width() == 1 { usize::MAX } else { WINDOW },
                 bytes: if window.width() == 1 { u64::MAX } else { WINDOW_BYTES },
             };
-            let mut messages = match self.read(window, limits).await? {
-                Some(messages) => messages,
-                None => {
-                    self.width = (window.width() / 2).max(1);
-                    self.requests = self.requests.div_ceil(2);
-                    continue;
-                }
+            let Some(mut messages) = self.read(window, limits).await? else {
+                self.width = (window.width() / 2).max(1);
+                self.requests = self.requests.div_ceil(2);
+                continue;
             };
             let rest = match self.reading.direction {
                 Direction::Newest => (window.from > left.from).then(|| Span {
@@ -213,8 +210,10 @@ impl Windows {
                     return Ok(Some(messages));
                 }
                 Ok(Fetched::TooMany) => return Ok(None),
-                // Direct gets are off, or not for us: for good.
-                Err(LetterError::NoResponders(_) | LetterError::Denied(_)) if way != Way::Exact => {
+                // Direct gets were switched off, or are not for us: for good.
+                Err(LetterError::NoResponders(_) | LetterError::Denied(_) | LetterError::TimedOut(_))
+                    if way != Way::Exact =>
+                {
                     self.inner.learn(Way::Exact);
                     way = Way::Exact;
                 }
