@@ -224,7 +224,9 @@ impl Standings {
 
     /// What was refused is tried again: the target may have room now.
     pub fn retry_refused(&mut self) {
-        let refused: Vec<u64> = self.which(|standing| matches!(standing.stand, Stand::Refused(_))).collect();
+        let refused: Vec<u64> = self
+            .which(|standing| matches!(standing.stand, Stand::Refused(_)))
+            .collect();
         for letter in refused {
             self.set(letter, |standing| standing.stand = Stand::Waiting);
         }

@@ -65,7 +65,12 @@ impl Follow {
             }
         }
         // A copy is made before the message is acked.
-        let known: Vec<Hash> = self.dead.iter().filter(|id| self.by_id.contains_key(*id)).cloned().collect();
+        let known: Vec<Hash> = self
+            .dead
+            .iter()
+            .filter(|id| self.by_id.contains_key(*id))
+            .cloned()
+            .collect();
         for id in known {
             self.dead.remove(&id);
             if let Some(key) = self.by_id.remove(&id) {

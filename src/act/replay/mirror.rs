@@ -63,7 +63,10 @@ impl Sent {
                 odd: Vec::new(),
             };
             for letter in letters {
-                let intent = standings.letters.get(letter).and_then(|standing| standing.intent.as_ref());
+                let intent = standings
+                    .letters
+                    .get(letter)
+                    .and_then(|standing| standing.intent.as_ref());
                 match intent {
                     Some(intent) if intended(standings, *number, *letter).as_ref() == Some(intent) => {
                         sent.letters.push(*letter);

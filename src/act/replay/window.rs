@@ -5,6 +5,7 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::ahead::Ahead;
 use super::message::message;
 use super::run::{Halt, Run};
 use crate::act::exchange::{Answer, Exchange, ExchangeError, PATIENCE, PubAck, Stored};
@@ -12,6 +13,7 @@ use crate::act::hash;
 use crate::act::journal::{Intent, MOST_IN_A_WINDOW, Purpose, Record, Standing, TargetMark, Window};
 use crate::act::pace::{Bucket, Rate};
 use crate::act::plan::{archive_of, destination};
+use crate::observe::letters::Mailbox;
 
 /// How long it takes from a tenth of the rate to all of it.
 const RAMP: Duration = Duration::from_secs(10);
@@ -40,6 +42,11 @@ impl Ramp {
             rate: Some((rate, Bucket::new(first, NonZeroU64::MIN, now))),
             begun: now,
         })
+    }
+
+    /// Whether there is a rate to keep to.
+    fn is_paced(&self) -> bool {
+        self.rate.is_some()
     }
 
     /// How many of `most` letters may go now, or how long to wait.
@@ -110,9 +117,17 @@ impl Run {
         let exchange = self.exchange.clone();
         let mut settled = Settled::default();
         let mut flight = None;
-        let mut next = self.fetch(queue, ramp).await?;
+        let mut ahead = if overlaps && !ramp.is_paced() && queue.len() > self.begin.how.window {
+            self.open_ahead().await
+        } else {
+            None
+        };
+        let mut next = self.fetch(queue, ramp, ahead.as_mut()).await?;
         let mut looked = self.context.clock.now().mono;
-        while !next.ready.is_empty() || !next.gone.is_empty() || !queue.is_empty() {
+        let is_left = |queue: &VecDeque<u64>, ahead: &Option<Ahead>| {
+            !queue.is_empty() || ahead.as_ref().is_some_and(|ahead| !ahead.is_empty())
+        };
+        while !next.ready.is_empty() || !next.gone.is_empty() || is_left(queue, &ahead) {
             self.write_down(&mut next, &mut settled, flight.as_ref()).await?;
             let resent = self.resent(&next.ready);
             let sent = Flight {
@@ -122,14 +137,18 @@ impl Run {
             };
             self.published += sent.ready.len() as u64;
             let due = if overlaps { flight.replace(sent) } else { Some(sent) };
-            let (landed, fetched) = tokio::join!(settle(due), self.fetch(queue, ramp));
+            let (landed, fetched) = tokio::join!(settle(due), self.fetch(queue, ramp, ahead.as_mut()));
             self.land(landed, &mut settled).await?;
             next = fetched?;
             let now = self.context.clock.now().mono;
             let is_due = now.saturating_sub(looked) >= Duration::from_millis(200);
-            if is_due || *self.context.steering.borrow() != super::Steering::Run {
+            let is_held = *self.context.steering.borrow() != super::Steering::Run;
+            if is_due || is_held {
                 self.land(settle(flight.take()).await, &mut settled).await?;
                 self.flush(&mut settled).await?;
+            }
+            if is_held && let Some(ahead) = &mut ahead {
+                ahead.put_back(queue);
             }
             if is_due {
                 looked = now;
@@ -144,11 +163,35 @@ impl Run {
     }
 
     /// The next window: chosen, read, and its targets looked at.
-    async fn fetch(&self, queue: &mut VecDeque<u64>, ramp: &mut Ramp) -> Result<Next, Halt> {
-        let chosen = self.choose(queue, ramp).await;
-        let (read, targets) = tokio::join!(self.read(&chosen), self.marks(&chosen));
-        let ((ready, gone), targets) = (read?, targets?);
-        Ok(Next { ready, gone, targets })
+    async fn fetch(&self, queue: &mut VecDeque<u64>, ramp: &mut Ramp, ahead: Option<&mut Ahead>) -> Result<Next, Halt> {
+        let most = self.begin.how.window.clamp(1, MOST_IN_A_WINDOW);
+        let (chosen, found) = match ahead {
+            Some(_) if *self.context.steering.borrow() != super::Steering::Run => (Vec::new(), None),
+            Some(ahead) => ahead.next(queue, most).await,
+            None => (self.choose(queue, ramp).await, None),
+        };
+        let read = async {
+            match found {
+                Some(found) => Ok(found),
+                None => self.exchange.messages(&self.begin.dlq, &chosen).await,
+            }
+        };
+        let (found, targets) = tokio::join!(read, self.marks(&chosen));
+        let (ready, gone) = self.sort(&chosen, found?);
+        Ok(Next {
+            ready,
+            gone,
+            targets: targets?,
+        })
+    }
+
+    /// Reads ahead where it can.
+    async fn open_ahead(&self) -> Option<Ahead> {
+        let mailbox = Mailbox::open(&self.context.link, &self.begin.dlq, &self.context.clock).await;
+        if let Err(error) = &mailbox {
+            tracing::debug!(%error, "letters are read in their turn");
+        }
+        mailbox.ok().map(Ahead::new)
     }
 
     /// Takes up what became of a window.
@@ -218,9 +261,8 @@ impl Run {
         chosen
     }
 
-    /// Reads letters; those that are no longer there, or are others now, come second.
-    async fn read(&self, letters: &[u64]) -> Result<(Vec<Ready>, Vec<u64>), Halt> {
-        let found = self.exchange.messages(&self.begin.dlq, letters).await?;
+    /// Letters as they were found; those that are no longer there, or are others now, come second.
+    fn sort(&self, letters: &[u64], found: Vec<Option<Stored>>) -> (Vec<Ready>, Vec<u64>) {
         let mut ready = Vec::with_capacity(letters.len());
         let mut gone = Vec::new();
         for (sequence, letter) in letters.iter().zip(found) {
@@ -244,7 +286,7 @@ impl Run {
             };
             ready.push(Ready { intent, letter });
         }
-        Ok((ready, gone))
+        (ready, gone)
     }
 
     /// Journal and bucket hold the window before anything of it is sent, and what is known of
@@ -292,7 +334,11 @@ impl Run {
     async fn marks(&self, letters: &[u64]) -> Result<BTreeMap<Arc<str>, TargetMark>, Halt> {
         let mut marks = BTreeMap::new();
         for letter in letters {
-            let stream = self.standings.letters.get(letter).map(|standing| self.target(standing).1);
+            let stream = self
+                .standings
+                .letters
+                .get(letter)
+                .map(|standing| self.target(standing).1);
             if let Some(stream) = stream.filter(|stream| !marks.contains_key(stream)) {
                 let mark = self.mark(&stream).await?;
                 marks.insert(stream, mark);
