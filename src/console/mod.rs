@@ -16,6 +16,7 @@ pub mod kept;
 pub mod keymap;
 pub mod layer;
 pub mod palette;
+pub mod player;
 pub mod run;
 pub mod screen;
 pub mod terminal;

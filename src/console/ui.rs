@@ -57,6 +57,8 @@ pub struct Ui {
     pub(super) range: Option<Duration>,
     pub(super) span: Option<Span>,
     pub(super) drag: Option<Drag>,
+    /// Whether the mouse is being drawn over the strip.
+    pub(super) scrubbing: bool,
     pub(super) clicked: Option<(PanelId, usize, Duration)>,
     pub(super) zones: (Zone, Option<Zone>),
     pub(super) local: bool,

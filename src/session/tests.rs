@@ -12,7 +12,7 @@ use crate::record::{
 use crate::sample::{Envelope, Sample, SourceId, SourceKind, SourceReport, SourceState};
 
 use super::playback::feed;
-use super::{Mark, Playback, Ring, Speed, Step};
+use super::{Playback, Ring, Speed, Step};
 
 fn settings() -> Settings {
     Settings {
@@ -159,19 +159,40 @@ fn a_seek_gives_the_live_view_and_play_goes_on_from_there() {
 }
 
 #[test]
-fn marks_are_found_in_both_directions_and_the_strip_shows_them() {
+fn the_timeline_knows_load_alerts_and_markers() {
     let playback = Playback::new(recording(items(120))).unwrap();
-    let at = |mark| {
-        let past = playback.seek_mark(mark, true).unwrap().run().unwrap();
-        Duration::from_nanos(past.at() - playback.timeline().start)
-    };
-    assert_eq!(at(Mark::Marker), Duration::from_secs(71));
-    assert_eq!(at(Mark::Alert), Duration::from_secs(101));
-    assert!(playback.seek_mark(Mark::Marker, false).is_none());
-    let strip = playback.timeline().strip(12);
-    assert!(strip.iter().all(|cell| cell.load.is_some() && !cell.gap));
-    assert_eq!(strip.iter().position(|cell| cell.marker), Some(7));
-    assert_eq!(strip.iter().position(|cell| cell.alert), Some(10));
+    let timeline = playback.timeline();
+    let seconds = |at: u64| Duration::from_nanos(at - timeline.start).as_secs();
+    let outline = &timeline.outline;
+    assert_eq!(
+        outline
+            .markers
+            .iter()
+            .map(|point| seconds(point.at))
+            .collect::<Vec<_>>(),
+        [71]
+    );
+    assert_eq!(
+        outline.alerts.iter().map(|point| seconds(point.at)).collect::<Vec<_>>(),
+        [101]
+    );
+    assert!(outline.load.len() >= 12 && timeline.holes.is_empty());
+}
+
+#[test]
+fn a_speed_is_read_as_it_is_typed() {
+    for (text, speed) in [
+        ("1", Speed::Normal),
+        ("4x", Speed::Four),
+        ("16×", Speed::Sixteen),
+        ("0.5", Speed::Half),
+        ("½", Speed::Half),
+    ] {
+        assert_eq!(Speed::parse(text), Ok(speed), "{text}");
+    }
+    for text in ["", "3", "x", "NaN", "-1", "1e9"] {
+        assert!(Speed::parse(text).is_err(), "{text}");
+    }
 }
 
 #[test]

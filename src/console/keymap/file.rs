@@ -124,10 +124,11 @@ fn chords(value: &DeValue<'_>) -> Result<Vec<Chord>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::console::command::Mode;
     use crate::console::screen::Screen;
 
     fn run(keymap: &Keymap, key: &str) -> Option<Command> {
-        keymap.command(Chord::parse(key).unwrap(), Screen::Overview)
+        keymap.command(Chord::parse(key).unwrap(), Screen::Overview, Mode::Live)
     }
 
     #[test]

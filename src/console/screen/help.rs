@@ -52,14 +52,25 @@ pub fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
 fn lines(scene: &Scene<'_>, width: u16) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     for chapter in Chapter::ALL {
-        let commands = Command::ALL
+        let commands: Vec<Command> = Command::ALL
             .iter()
             .filter(|command| command.chapter() == chapter && command.applies(scene.ui.screen()))
-            .map(|command| {
-                let keys: Vec<String> = scene.keymap.keys(*command).map(|chord| chord.to_string()).collect();
-                (keys.join("  "), command.doc())
-            });
-        section(&mut lines, chapter.title(), commands, width);
+            .filter(|command| command.fits(scene.mode()))
+            .copied()
+            .collect();
+        let keys =
+            |command: Command| -> Vec<String> { scene.keymap.keys(command).map(|chord| chord.to_string()).collect() };
+        // Neighbours that do the same each on their own key share a row.
+        let entries = commands.chunk_by(|a, b| a.doc() == b.doc()).map(|group| {
+            let (first, last) = (keys(group[0]).join("  "), keys(group[group.len() - 1]).join("  "));
+            let keys = if group.len() == 1 {
+                first
+            } else {
+                format!("{first} .. {last}")
+            };
+            (keys, group[0].doc())
+        });
+        section(&mut lines, chapter.title(), entries, width);
     }
     let mouse = [
         (

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Model, Settings};
+use crate::model::{Model, SeriesKey, Settings};
 use crate::record::{Damage, Item, Recording, SessionInfo};
 
 /// Why a recording cannot be played.
@@ -66,6 +66,7 @@ pub struct Seek {
     base: Option<Arc<Model>>,
     at: u64,
     exact: bool,
+    charted: Vec<SeriesKey>,
 }
 
 /// Where a seek arrived.
@@ -132,6 +133,7 @@ impl Seek {
             base,
             at,
             exact: false,
+            charted: Vec::new(),
         }
     }
 
@@ -139,6 +141,12 @@ impl Seek {
     #[must_use]
     pub fn exactly(self) -> Self {
         Self { exact: true, ..self }
+    }
+
+    /// The same, keeping the histories that are on screen.
+    #[must_use]
+    pub fn charting(self, charted: Vec<SeriesKey>) -> Self {
+        Self { charted, ..self }
     }
 
     /// Works it out.
@@ -193,6 +201,10 @@ impl Seek {
             None if from_begin => Some(Model::new(settings_of(info)?, info.start)),
             None => None,
         };
+        let touch = |model: &mut Model| self.charted.iter().for_each(|key| model.touch(key));
+        if let Some(model) = &mut model {
+            touch(model);
+        }
         let (mut reader, mut damage) = (self.recording.reader(), Vec::new());
         for chunk in first..=last {
             let items = match reader.read(chunk) {
@@ -211,7 +223,11 @@ impl Seek {
                 }
                 let model = match &mut model {
                     Some(model) => model,
-                    None => model.insert(Model::new(settings_of(info)?, item.moment())),
+                    None => {
+                        let model = model.insert(Model::new(settings_of(info)?, item.moment()));
+                        touch(model);
+                        model
+                    }
                 };
                 feed(model, &item);
             }
