@@ -284,6 +284,7 @@ pub fn length(value: Duration) -> String {
 }
 
 /// Where one stands in a reel.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Player {
     /// What is played.

@@ -316,7 +316,7 @@ impl Works {
                 keep::started(recorder, app, self.live.as_mut().map(|live| &mut live.tap));
             }
             Done::Written(Ok(told)) => app.flash(Severity::Info, told),
-            Done::Written(Err(reason)) => app.flash(Severity::Critical, reason),
+            Done::Written(Err(reason)) => app.flash(Severity::Warning, reason),
         }
     }
 }

@@ -46,6 +46,7 @@ pub(super) struct Drag {
 }
 
 /// Where the person is and how they want to see it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 #[derive(Clone, Debug)]
 pub struct Ui {
     pub(super) screen: Screen,

@@ -71,15 +71,8 @@ impl App {
             Command::HalfPageUp => self.scroll_focused(hits, Step::HalfPages(-1)),
             Command::ScrollTop => self.scroll_focused(hits, Step::Top),
             Command::ScrollBottom => self.scroll_focused(hits, Step::Bottom),
-            Command::ShowOverview
-            | Command::ShowQueues
-            | Command::ShowWorkers
-            | Command::ShowFailures
-            | Command::ShowDeadLetters
-            | Command::ShowTestWebhooks
-            | Command::ShowEvents => {}
-            // `run_past` did them.
-            _ => {}
+            // Screens and the past were dealt with above.
+            _ => debug_assert!(false, "{} has no arm", command.id()),
         }
         Vec::new()
     }
@@ -104,15 +97,14 @@ impl App {
                 }
             }
             Some((argument @ (Argument::Text | Argument::Forced), text)) if command != Command::Filter => {
-                return self.typed_past(command, text, argument == Argument::Forced);
+                return self.typed_past(command, &text, argument == Argument::Forced);
             }
-            Some((Argument::Forced, _)) => {}
             Some((Argument::Text, text)) => {
                 if let Some(panel) = self.focused_table() {
                     self.grid(panel).filter = text;
                 }
             }
-            Some((Argument::Screen, _)) => {}
+            Some((Argument::Screen | Argument::Forced, _)) => {}
         }
         Vec::new()
     }

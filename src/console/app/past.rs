@@ -101,17 +101,17 @@ impl App {
     }
 
     /// Runs a command with what was typed behind it.
-    pub(super) fn typed_past(&mut self, command: Command, text: String, force: bool) -> Vec<Effect> {
+    pub(super) fn typed_past(&mut self, command: Command, text: &str, force: bool) -> Vec<Effect> {
         if self.refuses(command) {
             return Vec::new();
         }
         let file = || File {
-            path: Some(text.clone()),
+            path: Some(text.to_owned()),
             force,
         };
         match command {
-            Command::Goto => self.go_to_typed(&text),
-            Command::Note => self.note(self.position(), &text),
+            Command::Goto => self.go_to_typed(text),
+            Command::Note => self.note(self.position(), text),
             Command::Record if self.tape.is_some() => {
                 self.flash(Severity::Warning, "It is being recorded already: r ends that recording");
                 Vec::new()

@@ -299,7 +299,7 @@ impl Deck {
         jobs: &mut Jobs,
     ) {
         match control {
-            Control::Back(back) => return self.step_back(back, app, tap.and_then(|tap| tap.ring()), jobs),
+            Control::Back(back) => return self.step_back(back, tap.and_then(|tap| tap.ring()), jobs),
             Control::Live => {
                 self.playing = None;
                 return tell(app, Msg::Player(None));
@@ -339,12 +339,11 @@ impl Deck {
     }
 
     /// Fetches the last minutes of the live session.
-    fn step_back(&mut self, back: Back, app: &mut App, ring: Option<&Ring>, jobs: &mut Jobs) {
+    fn step_back(&mut self, back: Back, ring: Option<&Ring>, jobs: &mut Jobs) {
         let Some(ring) = ring.filter(|_| !self.fetching && self.playing.is_none()).cloned() else {
             return;
         };
         self.fetching = true;
-        app.flash(Severity::Info, "Stepping back …");
         jobs.start(move || {
             let playback = ring
                 .recording()

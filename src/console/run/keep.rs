@@ -88,7 +88,6 @@ pub(super) fn keep(
             let Some(ring) = tap.ring().cloned() else { return };
             let path = shelf.place(&file, now.at);
             let (shelf, redactor, retro) = (shelf.clone(), tap.redactor().clone(), retro.to_vec());
-            app.flash(Severity::Info, "Saving the last 15 minutes …");
             jobs.start(move || {
                 let saved = make_folder(&shelf, &file)
                     .map_err(|error| format!("save {}: {error}", path.display()))
@@ -102,7 +101,7 @@ pub(super) fn keep(
                         if !retro.is_empty() {
                             write_notes(&progress.path, &retro).map_err(|error| error.to_string())?;
                         }
-                        Ok(progress.told())
+                        Ok(progress.told().replacen("recorded", "saved", 1))
                     });
                 Done::Written(saved)
             });

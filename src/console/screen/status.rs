@@ -256,7 +256,7 @@ fn right<'a>(scene: &Scene<'a>, detail: Detail) -> Line<'a> {
         badges.push((format!("PAUSED {}", scene.zone().clock(paused.at)), Role::BadgeCaution));
     } else if let (Some(player), Some(live)) = (scene.player, scene.live) {
         let behind = crate::console::player::length(since(player.moment(), live.now.at));
-        badges.push((format!("REWIND -{behind}"), Role::BadgeCaution));
+        badges.push((format!("REWIND −{behind}"), Role::BadgeCaution));
     } else if scene.badges.contains(&Badge::Playback) {
         // A recording is not live, whatever it shows.
     } else if states().any(|state| state == Health::Ok) {

@@ -91,11 +91,11 @@ fn words(scene: &Scene<'_>, player: &Player, stage: &mut Stage<'_>, area: Rect) 
         (false, false) => (glyphs.pause, "paused", Role::Warning),
     };
     let room = area.width.saturating_sub(2);
-    let state = [
+    let how = [
         span(format!("{glyph} {word:<7} "), role),
         span(player.speed, Role::Strong),
     ];
-    let used = stage.canvas.line(area.left() + 1, area.top(), room, &state);
+    let used = stage.canvas.line(area.left() + 1, area.top(), room, &how);
     let button = Rect::new(area.left() + 1, area.top(), used, 1);
     stage.hits.spots.push((button, Spot::Command(Command::PlayPause)));
     let place = [

@@ -8,7 +8,7 @@ use crate::console::theme::Role;
 use crate::console::widget::{Line, span, tidy};
 use crate::model::Reading;
 use crate::model::View;
-use crate::model::field::{Field, Unit, show};
+use crate::model::field::{Field, show};
 
 /// A figure at two moments.
 struct Change<'a> {
@@ -36,21 +36,23 @@ impl Change<'_> {
         share.is_finite().then_some(share)
     }
 
-    /// `×2.4`, `-38%`, `new`.
+    /// `×2.4`, `-38 %`, `new`.
     fn told(&self, up: char, down: char) -> (String, Role) {
+        let unit = |value: f64| self.field.unit().format(value);
         match (self.before.value, self.after.value) {
-            (Some(before), Some(after)) if self.unit_text(before) == self.unit_text(after) => {
-                ("same".to_owned(), Role::Dim)
-            }
+            (Some(before), Some(after)) if unit(before) == unit(after) => ("same".to_owned(), Role::Dim),
             (Some(before), Some(after)) => {
                 let arrow = if after > before { up } else { down };
                 let share = (after - before) / before.abs();
+                if share.abs() < 0.005 {
+                    return ("same".to_owned(), Role::Dim);
+                }
                 let text = if before == 0.0 {
                     "from 0".to_owned()
                 } else if share.abs() >= 2.0 && after > 0.0 && before > 0.0 {
                     format!("×{:.1}", after / before)
                 } else {
-                    format!("{:+.0}%", share * 100.0)
+                    format!("{:+.0} %", share * 100.0)
                 };
                 (format!("{arrow} {text}"), Role::Strong)
             }
@@ -59,14 +61,6 @@ impl Change<'_> {
             (None, None) => (String::new(), Role::Dim),
         }
     }
-
-    fn unit_text(&self, value: f64) -> String {
-        unit(self.field).format(value)
-    }
-}
-
-fn unit(field: Field) -> Unit {
-    field.unit()
 }
 
 /// Draws the panel: the pinned moment (else the one that is shown) and now.
@@ -89,8 +83,8 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, body: Rect, first: 
         let label = format!("{}{}", change.of, change.field.label());
         let (told, role) = change.told(glyphs.up, glyphs.down);
         let (old, new) = (
-            show(change.before, unit(change.field)),
-            show(change.after, unit(change.field)),
+            show(change.before, change.field.unit()),
+            show(change.after, change.field.unit()),
         );
         lines.push(vec![
             span(format!("{:<name$}", tidy(&label, name)), Role::Text),
@@ -198,7 +192,7 @@ mod tests {
         let order: Vec<Field> = changes.iter().map(|change| change.field).collect();
         assert_eq!(order[..2], [Field::ReceivedPerS, Field::Backlog]);
         assert_eq!(changes[0].told('^', 'v').0, "^ ×10.0");
-        assert_eq!(changes[1].told('^', 'v').0, "v -50%");
+        assert_eq!(changes[1].told('^', 'v').0, "v -50 %");
         let last = changes.last().unwrap();
         assert_eq!(
             (last.field, last.told('^', 'v').0.as_str()),
