@@ -243,10 +243,10 @@ commands! {
         Pin = "pin" ["P"];
         /// Compares the pinned moment (or the one shown) with now, largest change first.
         Compare = "compare" ["C"];
-        /// Steps back into the last 15 minutes, or returns to live.
-        Rewind = "rewind" ["R"], hint "rewind/live" / 5;
         /// Starts to record, or ends the recording.
         Record = "record" ["r"], hint "record" / 5, while Live;
+        /// Steps back into the last 15 minutes, or returns to live.
+        Rewind = "rewind" ["R"], hint "rewind" / 5;
         /// Saves the last 15 minutes as a recording.
         Save = "save" ["S"];
     }
@@ -260,7 +260,7 @@ commands! {
         /// Asks how many workers would drain the backlog in time.
         WhatIf = "what-if" ["w"], hint "what if" / 6, on Overview Queues Workers;
         /// Holds the picture still; data goes on.
-        Pause = "pause" ["p"], hint "pause" / 5, while Live;
+        Pause = "pause" ["p"], hint "pause" / 4, while Live;
         /// Charts over a longer time: 1, 5, 15 min, 1 h.
         RangeLonger = "range-longer" ["+", "="], hint "range" / 6, on Overview Queues Workers Failures;
         /// Charts over a shorter time.

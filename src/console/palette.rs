@@ -330,9 +330,15 @@ mod tests {
     #[test]
     fn every_command_is_reached_by_its_name() {
         for command in Command::ALL.iter().filter(|command| command.applies(Screen::Queues)) {
-            let request = parse(command.id(), &choices());
+            let mode = if command.fits(Mode::Live) {
+                Mode::Live
+            } else {
+                Mode::Recording
+            };
+            let choices = Choices { mode, ..choices() };
+            let request = parse(command.id(), &choices);
             assert_eq!(request.map(|request| request.command), Ok(*command));
-            assert_eq!(lines(command.id())[0], command.id());
+            assert_eq!(complete(command.id(), &choices, 4)[0].line, command.id());
         }
     }
 

@@ -313,6 +313,7 @@ impl Works {
             Done::Sought(past) => self.deck.sought(past, self.clock.now().mono, app, &mut self.jobs),
             Done::Rewound(playback, back) => self.deck.rewound(playback, &back, app, &mut self.jobs),
             Done::Recording(recorder) => {
+                self.jobs.beginning = false;
                 keep::started(recorder, app, self.live.as_mut().map(|live| &mut live.tap));
             }
             Done::Written(Ok(told)) => app.flash(Severity::Info, told),

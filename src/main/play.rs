@@ -31,10 +31,7 @@ impl Program<'_> {
     pub(crate) fn play(&self, cli: &Cli, args: &PlayArgs) -> Result<u8, Failure> {
         let refuse = |name: &str, reason: &str| Failure::Refused(vec![format!("{name}: {reason}")]);
         let speed = Speed::parse(&args.speed).map_err(|reason| refuse("--speed", &reason))?;
-        if cli.record().is_some() {
-            let reason = "a recording is played, there is nothing to record → copy its file";
-            return Err(refuse("--record", reason));
-        }
+        refuse_to_record(cli)?;
         let recording = Recording::open(&args.recording)?;
         let settings = settings_of(recording.info())?;
         let recorded = Recorded::new(recording, Some(&args.recording))?;
@@ -52,6 +49,7 @@ impl Program<'_> {
 
     /// The demo without servers: the recording of one.
     pub(crate) fn recorded_demo(&self, cli: &Cli, args: &DemoArgs, missing: &[Missing]) -> Result<u8, Failure> {
+        refuse_to_record(cli)?;
         let names: Vec<&str> = missing.iter().map(|missing| missing.program).collect();
         let why = format!(
             "the demo's servers are not installed ({}): this is a recording of it, nothing here is live",
@@ -73,6 +71,15 @@ impl Program<'_> {
         let recorded = Recorded::new(recording, None)?.from(Duration::ZERO, Speed::Normal, true);
         let badges = vec![Badge::Demo, Badge::Playback];
         block_on(self.player(recorded, settings, &looks, vec![why], badges))?
+    }
+}
+
+fn refuse_to_record(cli: &Cli) -> Result<(), Failure> {
+    match cli.record() {
+        None => Ok(()),
+        Some(_) => Err(Failure::Refused(vec![
+            "--record: a recording is played, there is nothing live to record → leave it out".to_owned(),
+        ])),
     }
 }
 

@@ -22,6 +22,9 @@ const SILENCE: Duration = Duration::from_hours(1);
 impl App {
     /// Runs a command: by key, by click, from the palette.
     pub fn run(&mut self, command: Command, hits: &Hits) -> Vec<Effect> {
+        if command.acts() && self.refuses(command) {
+            return Vec::new();
+        }
         if let Some(effects) = self.run_on_layer(command, hits) {
             return effects;
         }

@@ -438,7 +438,12 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Drawn 
         area.width,
         area.height - above - under - 1,
     );
-    screen::draw(&scene, &mut stage, body);
+    if scene.player.is_some_and(|player| player.seeking) && scene.view.sources.is_empty() {
+        // Nothing was shown yet: that is no empty pipeline.
+        stage.hint(body, "Working out the figures of this moment …");
+    } else {
+        screen::draw(&scene, &mut stage, body);
+    }
     strip::draw(
         &scene,
         &mut stage,

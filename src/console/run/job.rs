@@ -30,6 +30,8 @@ pub(super) struct Jobs {
     sender: mpsc::UnboundedSender<Done>,
     done: mpsc::UnboundedReceiver<Done>,
     running: usize,
+    /// Whether a recording is being begun: then no other one is.
+    pub(super) beginning: bool,
 }
 
 impl Jobs {
@@ -39,6 +41,7 @@ impl Jobs {
             sender,
             done,
             running: 0,
+            beginning: false,
         }
     }
 

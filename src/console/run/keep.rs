@@ -59,7 +59,9 @@ pub(super) fn keep(
 ) {
     let Some(tap) = tap else { return };
     match keep {
+        Keep::Record(_) if jobs.beginning => {}
         Keep::Record(file) => {
+            jobs.beginning = true;
             let path = shelf.place(&file, now.at);
             let options = tap.recorder(Target::of(&path, file.force), now);
             let shelf = shelf.clone();

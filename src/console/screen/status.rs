@@ -457,6 +457,9 @@ fn hints(scene: &Scene<'_>) -> Vec<KeyHint> {
             let (label, rank) = match (command, mode) {
                 // There is nothing live behind a recording.
                 (Command::Rewind, Mode::Recording) => return None,
+                (Command::Rewind | Command::Record, Mode::Live) => (hint.label, hint.rank),
+                // How one moves in the past is told there.
+                (_, Mode::Live) if command.chapter() == Chapter::Past => return None,
                 (Command::Rewind, Mode::Rewind) => ("live", 0),
                 // Of what is played, how it is moved in matters most.
                 _ if mode == Mode::Live || command.chapter() == Chapter::Past || hint.rank == 0 => {
