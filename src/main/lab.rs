@@ -32,7 +32,7 @@ impl Program<'_> {
             require_terminal()?;
         }
         let missing = lab::missing_servers(self.surroundings.environment);
-        if !missing.is_empty() {
+        if args.recorded || !missing.is_empty() {
             return self.recorded_demo(cli, args, &missing);
         }
         let looks = config::console_options(&cli.overrides(), &self.surroundings)?;

@@ -47,20 +47,17 @@ impl Program<'_> {
         block_on(self.player(recorded, settings, &looks, Vec::new(), badges))?
     }
 
-    /// The demo without servers: the recording of one.
+    /// The demo without servers of its own: the recording of one, over and over.
     pub(crate) fn recorded_demo(&self, cli: &Cli, args: &DemoArgs, missing: &[Missing]) -> Result<u8, Failure> {
         refuse_to_record(cli)?;
-        let names: Vec<&str> = missing.iter().map(|missing| missing.program).collect();
-        let why = format!(
-            "the demo's servers are not installed ({}): this is a recording of it, nothing here is live",
-            names.join(", ")
-        );
+        let mut why = "this is a recording of the demo: nothing here is live".to_owned();
+        if !missing.is_empty() && !args.recorded {
+            let reasons: Vec<String> = missing.iter().map(ToString::to_string).collect();
+            why = format!("{why}; {}", reasons.join("; "));
+        }
         let recording = Recording::of(vec![RecordingFile::in_memory(DEMO.into())?], Vec::new())?;
         if args.headless.is_some() {
             complain(&why);
-            for missing in missing {
-                complain(&missing.to_string());
-            }
             let snapshot = Snapshot::of_recording(recording)?;
             print(format!("{}\n", snapshot.json()?).as_bytes())?;
             return Ok(0);

@@ -282,6 +282,15 @@ impl Playback {
         steps
     }
 
+    /// Leaves a span of which nothing is known, if it stands in one. Returns how long that was.
+    pub fn skip_hole(&mut self) -> Option<Duration> {
+        let here = self.position;
+        let inside = |(from, to): &&(u64, u64)| (*from..*to).contains(&here);
+        let (_, end) = *self.timeline.holes.iter().find(inside)?;
+        self.position = end;
+        Some(Duration::from_nanos(end - here))
+    }
+
     fn ramp_factor(&self) -> f64 {
         if !self.ramp {
             return 1.0;

@@ -180,6 +180,28 @@ fn the_timeline_knows_load_alerts_and_markers() {
 }
 
 #[test]
+fn a_hole_is_left_at_once_and_what_was_recorded_is_not() {
+    let mut all = items(20);
+    all.extend(
+        items(140)
+            .into_iter()
+            .skip_while(|item| item.moment().mono < Duration::from_secs(120)),
+    );
+    let mut playback = Playback::new(recording(all)).unwrap();
+    playback.set_playing(true);
+    assert_eq!(ticks(&playback.advance(Duration::from_secs(10))), 10);
+    assert_eq!(playback.skip_hole(), None);
+    assert_eq!(ticks(&playback.advance(Duration::from_secs(12))), 10);
+    let skipped = playback.skip_hole().unwrap();
+    assert!(skipped > Duration::from_secs(90), "{skipped:?}");
+    assert_eq!(playback.skip_hole(), None);
+    assert!(
+        ticks(&playback.advance(Duration::from_secs(2))) >= 2,
+        "it goes on behind it"
+    );
+}
+
+#[test]
 fn a_speed_is_read_as_it_is_typed() {
     for (text, speed) in [
         ("1", Speed::Normal),

@@ -158,6 +158,21 @@ fn a_note_is_kept_beside_the_recording_which_is_never_touched() {
 }
 
 #[test]
+fn notes_that_cannot_be_read_are_said_and_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = copy("steady.mcap", folder.path());
+    let notes = folder.path().join("steady.mcap.notes.json");
+    fs::write(&notes, "{ half").unwrap();
+    let mut terminal = play(&path, &[], 120, 40);
+    terminal.see("read the notes in");
+    terminal.press("mmine\r");
+    terminal.see("there is no file to keep it in");
+    terminal.press("q");
+    assert_eq!(terminal.end(LIMIT), 0);
+    assert_eq!(fs::read_to_string(&notes).unwrap(), "{ half");
+}
+
+#[test]
 fn of_a_damaged_recording_what_is_intact_is_played_and_what_is_missing_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let path = copy("steady.mcap", folder.path());
@@ -248,41 +263,45 @@ fn a_folder_is_played_as_one_recording() {
     fs::create_dir(&day).unwrap();
     copy("steady.mcap", &day);
     copy("poison.mcap", &day);
-    let mut terminal = play(&day, &[], 120, 40);
+    let mut terminal = play(&day, &["--speed", "16"], 120, 40);
     terminal.wait("two sessions with a hole between them", LIMIT, |screen| {
-        screen.contains("╱╱╱") || screen.contains("day")
+        screen.contains("╱╱╱") && screen.contains(" day ")
     });
+    terminal.see("Nothing was recorded for");
+    terminal.see("The end of the recording");
     terminal.press("q");
     assert_eq!(terminal.end(LIMIT), 0);
 }
 
 #[test]
 fn without_servers_the_demo_is_a_recording_that_says_so() {
-    let empty = tempfile::tempdir().unwrap();
-    let vars = [("PATH", empty.path().to_str().unwrap())];
-    let mut terminal = Terminal::start(&["demo"], &vars, 120, 40);
-    terminal.see("this is a recording of it, nothing here is live");
-    terminal.see("PLAYBACK");
-    terminal.wait("its figures", LIMIT, |screen| screen.contains("✔ received"));
+    let said = "this is a recording of the demo: nothing here is live";
+    let mut terminal = Terminal::start(&["demo", "--recorded"], &[], 120, 40);
+    terminal.see(said);
+    let screen = terminal.wait("its figures", LIMIT, |screen| screen.contains("✔ received"));
+    assert!(
+        screen.contains("DEMO") && screen.contains("PLAYBACK") && !screen.contains("LIVE"),
+        "{screen}"
+    );
+    terminal.press("mno file\r");
+    terminal.see("there is no file to keep it in");
     terminal.press("q");
     assert_eq!(terminal.end(LIMIT), 0);
 
+    let empty = tempfile::tempdir().unwrap();
     let output = Command::new(PROGRAM)
-        .args(["demo", "--headless", "1s"])
+        .args(["demo", "--recorded", "--headless", "1s"])
         .env_clear()
-        .env("PATH", empty.path())
         .current_dir(empty.path())
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let told = String::from_utf8(output.stderr).unwrap();
-    assert!(
-        told.contains("this is a recording of it") && told.contains("install"),
-        "{told}"
-    );
+    assert!(told.contains(said), "{told}");
     let snapshot: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(snapshot["flow"]["received_per_s"].as_f64().unwrap() > 0.0, "{snapshot}");
     assert_eq!(snapshot["read_only"], true);
+    assert_eq!(fs::read_dir(empty.path()).unwrap().count(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

@@ -52,11 +52,12 @@ impl Recorded {
             lost.into_iter()
                 .map(|(from, to)| (offset(from), to.map_or(length, offset))),
         );
-        let notes = match path.map_or(Ok(Vec::new()), read_notes) {
-            Ok(notes) => notes,
+        // Notes that cannot be read are not written over either.
+        let (path, notes) = match path.map_or(Ok(Vec::new()), read_notes) {
+            Ok(notes) => (path, notes),
             Err(error) => {
                 missing.push(error.to_string());
-                Vec::new()
+                (None, Vec::new())
             }
         };
         reel.missing = missing;
@@ -277,6 +278,10 @@ impl Deck {
         playing.moved = now;
         let steps = playing.playback.advance(passed);
         playing.feed(steps, app);
+        if let Some(skipped) = playing.playback.skip_hole() {
+            let skipped = text::duration(Duration::from_secs(skipped.as_secs()));
+            app.flash(Severity::Info, format!("Nothing was recorded for {skipped}: left out"));
+        }
         if !playing.playback.is_playing() {
             let text = if playing.reel.live {
                 "This is where you stepped back: R returns to live"
@@ -471,7 +476,7 @@ impl Deck {
             } else {
                 app.flash(
                     Severity::Warning,
-                    format!("Marked {clock}, until the end: this recording has no file to keep it beside"),
+                    format!("Marked {clock}, until the end: there is no file to keep it in"),
                 );
             }
         }
