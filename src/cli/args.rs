@@ -74,6 +74,7 @@ pub enum Command {
     /// Record what the sources see, without a screen: FILE, or a folder of rotated files
     Record(RecordArgs),
     /// Play a recording in the console, at any speed, size and theme
+    #[command(mut_args(hide_what_is_live))]
     Play(PlayArgs),
     /// Check a recording: 0 intact, 1 damaged but readable, 2 unreadable
     Verify {
@@ -109,6 +110,12 @@ pub enum Command {
         /// A command's own page
         command: Option<String>,
     },
+}
+
+/// Options of the console that say nothing of a recording.
+fn hide_what_is_live(arg: clap::Arg) -> clap::Arg {
+    let live = ["record", "read_only"].contains(&arg.get_id().as_str());
+    if live { arg.hide(true) } else { arg }
 }
 
 impl Command {

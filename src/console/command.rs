@@ -321,6 +321,12 @@ impl Command {
         number.parse().ok()
     }
 
+    /// Whether they do the same with another number, and share a row of the help.
+    #[must_use]
+    pub fn does_the_same(self, other: Self) -> bool {
+        self.doc() == other.doc()
+    }
+
     /// Whether some screen has both at a time: then they need different keys.
     #[must_use]
     pub fn meets(self, other: Self) -> bool {

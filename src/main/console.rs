@@ -198,11 +198,8 @@ fn exit_code(ended: Result<Exit, Error>) -> Result<u8, Failure> {
 
 fn print_keys(keymap: &Keymap) -> Result<u8, Failure> {
     let rows: Vec<(Chapter, String, &str)> = Command::ALL
-        .iter()
-        .map(|command| {
-            let keys: Vec<String> = keymap.keys(*command).map(|chord| chord.to_string()).collect();
-            (command.chapter(), keys.join(" "), command.doc())
-        })
+        .chunk_by(|a, b| a.does_the_same(*b))
+        .map(|group| (group[0].chapter(), keymap.written(group, " "), group[0].doc()))
         .collect();
     let width = rows.iter().map(|(_, keys, _)| text::width(keys)).max().unwrap_or(0);
     let mut page = String::new();

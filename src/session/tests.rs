@@ -185,7 +185,7 @@ fn a_hole_is_left_at_once_and_what_was_recorded_is_not() {
     all.extend(
         items(140)
             .into_iter()
-            .skip_while(|item| item.moment().mono < Duration::from_secs(120)),
+            .skip_while(|item| item.moment().mono < Duration::from_mins(2)),
     );
     let mut playback = Playback::new(recording(all)).unwrap();
     playback.set_playing(true);

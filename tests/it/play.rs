@@ -44,7 +44,7 @@ fn refused(args: &[&str], reason: &str) {
 }
 
 /// Whether it stands paused at a position, and no message hides the keys.
-fn stands_at<'a>(position: &'a str) -> impl Fn(&str) -> bool + 'a {
+fn stands_at(position: &str) -> impl Fn(&str) -> bool {
     let place = format!("{position} / ");
     move |screen| screen.contains("paused") && screen.contains(&place) && screen.contains("space play")
 }

@@ -135,6 +135,21 @@ impl Keymap {
             .or_else(|| of_key().next())
     }
 
+    /// The keys of neighbours that do the same, each on its own: `alt-1 .. alt-9`. Of one command,
+    /// its keys with `between` them.
+    #[must_use]
+    pub fn written(&self, group: &[Command], between: &str) -> String {
+        let keys = |command: &Command| {
+            let keys: Vec<String> = self.keys(*command).map(|chord| chord.to_string()).collect();
+            keys.join(between)
+        };
+        match group {
+            [first, .., last] => format!("{} .. {}", keys(first), keys(last)),
+            [one] => keys(one),
+            [] => String::new(),
+        }
+    }
+
     /// The keys of a command, the first to be shown.
     pub fn keys(&self, command: Command) -> impl Iterator<Item = Chord> {
         self.keys

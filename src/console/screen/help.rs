@@ -58,18 +58,9 @@ fn lines(scene: &Scene<'_>, width: u16) -> Vec<Line<'static>> {
             .filter(|command| command.fits(scene.mode()))
             .copied()
             .collect();
-        let keys =
-            |command: Command| -> Vec<String> { scene.keymap.keys(command).map(|chord| chord.to_string()).collect() };
-        // Neighbours that do the same each on their own key share a row.
-        let entries = commands.chunk_by(|a, b| a.doc() == b.doc()).map(|group| {
-            let (first, last) = (keys(group[0]).join("  "), keys(group[group.len() - 1]).join("  "));
-            let keys = if group.len() == 1 {
-                first
-            } else {
-                format!("{first} .. {last}")
-            };
-            (keys, group[0].doc())
-        });
+        let entries = commands
+            .chunk_by(|a, b| a.does_the_same(*b))
+            .map(|group| (scene.keymap.written(group, "  "), group[0].doc()));
         section(&mut lines, chapter.title(), entries, width);
     }
     let mouse = [
