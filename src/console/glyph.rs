@@ -195,6 +195,7 @@ pub fn spell(text: &str, charset: Charset) -> Cow<'_, str> {
             'µ' | 'μ' => out.push('u'),
             'Δ' => out.push('d'),
             '×' => out.push('x'),
+            '½' => out.push_str("1/2"),
             '·' => out.push('.'),
             '•' => out.push('*'),
             '‹' => out.push('<'),

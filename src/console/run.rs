@@ -310,7 +310,9 @@ impl Works {
     /// Something that was done away from the screen is done.
     fn done(&mut self, done: Done, app: &mut App) {
         match done {
-            Done::Sought(past) => self.deck.sought(past, self.clock.now().mono, app, &mut self.jobs),
+            Done::Sought(number, past) => self
+                .deck
+                .sought(number, past, self.clock.now().mono, app, &mut self.jobs),
             Done::Rewound(playback, back) => self.deck.rewound(playback, &back, app, &mut self.jobs),
             Done::Recording(recorder) => {
                 self.jobs.beginning = false;

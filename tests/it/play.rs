@@ -319,11 +319,11 @@ async fn a_watched_session_is_recorded_from_its_beginning_or_from_a_key_on() {
     terminal.see("Marked");
     terminal.press("r");
     terminal.wait("the end of the recording", LIMIT, |screen| {
-        screen.contains("recorded") && screen.contains("first.mcap") && !screen.contains("REC ")
+        screen.contains("recorded") && screen.contains("first.mcap") && !screen.contains(" REC ")
     });
     terminal.press("r");
     terminal.wait("a recording with a name of its own", LIMIT, |screen| {
-        screen.contains("Recording to") && screen.contains("REC ")
+        screen.contains("Recording to") && screen.contains(" REC")
     });
     let path = first.to_str().unwrap();
     terminal.press(&format!(":save {path}\r"));
@@ -355,7 +355,7 @@ async fn a_full_disk_stops_the_recording_and_the_console_goes_on() {
     terminal.see("REC");
     terminal.see("the recording stopped");
     terminal.wait("no recording, and data", LIMIT, |screen| {
-        !screen.contains("REC ") && screen.contains("LIVE")
+        !screen.contains(" REC ") && screen.contains("LIVE")
     });
     terminal.press("q");
     assert_eq!(terminal.end(LIMIT), 0);

@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use super::command::Mode;
+use super::command::{Command, Mode};
 use super::kept::{Kept, KeptTable, TYPED};
 use super::keymap::Keymap;
 use super::layer::{Dialog, Layer};
@@ -338,6 +338,13 @@ impl App {
     #[must_use]
     pub fn mode(&self) -> Mode {
         self.scene().mode()
+    }
+
+    /// The key of a command, as it is written; its name where it has none.
+    #[must_use]
+    pub fn key(&self, command: Command) -> String {
+        let key = self.keymap.keys(command).next();
+        key.map_or_else(|| format!(":{}", command.id()), |key| key.to_string())
     }
 
     /// Histories that are charted on screen: whoever works out figures of the past keeps them, too.

@@ -52,16 +52,17 @@ impl App {
     /// Whether a command has no meaning on what is on screen; then it says so.
     pub(super) fn refuses(&mut self, command: Command) -> bool {
         let mode = self.mode();
+        let key = self.key(Command::Rewind);
         let reason = if command.acts() && mode != Mode::Live {
-            "nothing can be answered or changed in the past"
+            "nothing can be answered or changed in the past".to_owned()
         } else if command.fits(mode) {
             return false;
         } else if command.when() == Some(When::Past) {
-            "for recordings and the last 15 minutes; R steps back into them"
+            format!("for recordings and the last 15 minutes; {key} steps back into them")
         } else if mode == Mode::Recording {
-            "only a live session can do that, and this is a recording"
+            "only a live session can do that, and this is a recording".to_owned()
         } else {
-            "this is the past; R returns to live"
+            format!("this is the past; {key} returns to live")
         };
         self.flash(Severity::Info, format!("{}: {reason}", command.id()));
         true
@@ -113,7 +114,11 @@ impl App {
             Command::Goto => self.go_to_typed(text),
             Command::Note => self.note(self.position(), text),
             Command::Record if self.tape.is_some() => {
-                self.flash(Severity::Warning, "It is being recorded already: r ends that recording");
+                let key = self.key(Command::Record);
+                self.flash(
+                    Severity::Warning,
+                    format!("It is being recorded already: {key} ends that"),
+                );
                 Vec::new()
             }
             Command::Record => vec![Effect::Keep(Keep::Record(file()))],

@@ -9,6 +9,7 @@ use super::job::{Done, Jobs};
 use crate::base::text::{self, safe};
 use crate::base::time::{Moment, Timestamp};
 use crate::console::app::{App, Msg, Played, update};
+use crate::console::command::Command;
 use crate::console::player::{Back, Control, Mark, Player, Reel, length};
 use crate::console::screen::Hits;
 use crate::model::{Model, Severity};
@@ -124,6 +125,8 @@ fn reel_of(playback: &Playback, name: String, live: bool) -> Reel {
 #[derive(Debug)]
 pub(super) struct Deck {
     playing: Option<Playing>,
+    /// How many reels were played: answers to an earlier one are of no use.
+    played: u64,
     /// The last minutes are being fetched.
     fetching: bool,
     /// Notes on the past of the live session, until it is saved.
@@ -132,6 +135,7 @@ pub(super) struct Deck {
 
 #[derive(Debug)]
 struct Playing {
+    number: u64,
     playback: Playback,
     reel: Arc<Reel>,
     path: Option<PathBuf>,
@@ -147,8 +151,9 @@ struct Playing {
 }
 
 impl Playing {
-    fn new(playback: Playback, reel: Reel) -> Self {
+    fn new(number: u64, playback: Playback, reel: Reel) -> Self {
         Self {
+            number,
             playback,
             reel: Arc::new(reel),
             path: None,
@@ -192,7 +197,8 @@ impl Playing {
         }
         self.target = Some(to);
         let seek = self.playback.seek(to).charting(app.charted());
-        jobs.start(move || Done::Sought(seek.run().map(Box::new)));
+        let number = self.number;
+        jobs.start(move || Done::Sought(number, seek.run().map(Box::new)));
     }
 
     fn feed(&mut self, steps: Vec<Step>, app: &mut App) {
@@ -242,6 +248,7 @@ impl Deck {
     pub(super) fn empty() -> Self {
         Self {
             playing: None,
+            played: 0,
             fetching: false,
             retro: Vec::new(),
         }
@@ -249,7 +256,7 @@ impl Deck {
 
     /// A recording, on its way to its first moment.
     pub(super) fn recorded(recorded: Recorded, app: &mut App, jobs: &mut Jobs) -> Self {
-        let mut playing = Playing::new(recorded.playback, recorded.reel);
+        let mut playing = Playing::new(0, recorded.playback, recorded.reel);
         (playing.path, playing.notes) = (recorded.path, recorded.notes);
         for missing in &playing.reel.missing {
             app.flash(Severity::Warning, missing.as_str());
@@ -284,9 +291,11 @@ impl Deck {
         }
         if !playing.playback.is_playing() {
             let text = if playing.reel.live {
-                "This is where you stepped back: R returns to live"
+                let key = app.key(Command::Rewind);
+                format!("This is where you stepped back: {key} returns to live")
             } else {
-                "The end of the recording: space plays it again"
+                let key = app.key(Command::PlayPause);
+                format!("The end of the recording: {key} plays it again")
             };
             app.flash(Severity::Info, text);
         }
@@ -330,6 +339,9 @@ impl Deck {
                     playing.seek(to, app, jobs);
                 } else if playing.target.is_none() {
                     let steps = playback.step();
+                    if steps.is_empty() {
+                        app.flash(Severity::Info, "Nothing comes after this");
+                    }
                     playing.feed(steps, app);
                 }
             }
@@ -350,9 +362,7 @@ impl Deck {
         };
         self.fetching = true;
         jobs.start(move || {
-            let playback = ring
-                .recording()
-                .map_err(|error| error.to_string())
+            let playback = last_minutes(&ring)
                 .and_then(|(recording, base)| Playback::rewind(recording, base).map_err(|error| error.to_string()));
             Done::Rewound(playback.map(Box::new), back)
         });
@@ -389,7 +399,8 @@ impl Deck {
         };
         match to {
             Ok(to) => {
-                let mut playing = Playing::new(playback, reel);
+                self.played += 1;
+                let mut playing = Playing::new(self.played, playback, reel);
                 playing.seek(to, app, jobs);
                 self.playing = Some(playing);
             }
@@ -400,13 +411,16 @@ impl Deck {
     /// The figures of a moment are there.
     pub(super) fn sought(
         &mut self,
+        number: u64,
         past: Result<Box<Past>, PlaybackError>,
         now: Duration,
         app: &mut App,
         jobs: &mut Jobs,
     ) {
         // It came back to live meanwhile.
-        let Some(playing) = &mut self.playing else { return };
+        let Some(playing) = self.playing.as_mut().filter(|playing| playing.number == number) else {
+            return;
+        };
         let Some(target) = playing.target.take() else { return };
         match past {
             Ok(past) => {
@@ -423,7 +437,11 @@ impl Deck {
                     playing.shown = true;
                     if playing.reel.live {
                         let length = length(playing.reel.length.saturating_sub(target));
-                        app.flash(Severity::Info, format!("{length} back; live goes on, R returns to it"));
+                        let key = app.key(Command::Rewind);
+                        app.flash(
+                            Severity::Info,
+                            format!("{length} back; live goes on, {key} returns to it"),
+                        );
                     } else if target.is_zero() {
                         // At its very beginning nothing is known yet: the first reading is shown.
                         let steps = playing.playback.step();
@@ -482,6 +500,14 @@ impl Deck {
         }
         playing.tell(app);
     }
+}
+
+/// What a ring holds.
+pub(super) fn last_minutes(ring: &Ring) -> Result<(Recording, Model), String> {
+    ring.recording().map_err(|error| match error {
+        RecordError::NoRecording(_) => "nothing has been seen yet".to_owned(),
+        error => error.to_string(),
+    })
 }
 
 fn keep_notes(path: &Path, notes: &[Note], clock: &str) -> Result<String, String> {

@@ -11,8 +11,8 @@ use crate::session::{Past, Playback, PlaybackError};
 /// What came of a job.
 #[derive(Debug)]
 pub(super) enum Done {
-    /// The figures of a moment were worked out.
-    Sought(Result<Box<Past>, PlaybackError>),
+    /// The figures of a moment were worked out, for what is played under this number.
+    Sought(u64, Result<Box<Past>, PlaybackError>),
     /// The last minutes can be played.
     Rewound(Result<Box<Playback>, String>, Back),
     /// It is recorded, or not.

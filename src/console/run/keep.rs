@@ -2,9 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use super::deck::last_minutes;
 use super::job::{Done, Jobs};
+use crate::base::text::safe;
 use crate::base::time::{Moment, Timestamp};
 use crate::console::app::{App, Msg, update};
+use crate::console::command::Command;
 use crate::console::player::{File, Keep, Tape};
 use crate::console::screen::Hits;
 use crate::model::Severity;
@@ -95,9 +98,8 @@ pub(super) fn keep(
                     .map_err(|error| format!("save {}: {error}", path.display()))
                     .and_then(|()| {
                         let target = Target::of(&path, file.force);
-                        ring.recording()
-                            .and_then(|(recording, _)| Ring::save(recording, &target, &redactor))
-                            .map_err(|error| refusal(&error, "save"))
+                        let (recording, _) = last_minutes(&ring).map_err(|reason| format!("cannot save: {reason}"))?;
+                        Ring::save(recording, &target, &redactor).map_err(|error| refusal(&error, "save"))
                     })
                     .and_then(|progress| {
                         if !retro.is_empty() {
@@ -118,7 +120,7 @@ pub(super) fn started(recorder: Result<Recorder, RecordError>, app: &mut App, ta
             let path = recorder.progress().path.display().to_string();
             app.flash(
                 Severity::Info,
-                format!("Recording to {}; r ends it", crate::base::text::safe(&path)),
+                format!("Recording to {}; {} ends it", safe(&path), app.key(Command::Record)),
             );
             tap.attach(recorder);
             tell_tape(tap, app);
@@ -148,7 +150,7 @@ fn refusal(error: &RecordError, word: &str) -> String {
     match error {
         RecordError::Exists(path) => {
             let path = path.display().to_string();
-            let path = crate::base::text::safe(&path);
+            let path = safe(&path);
             format!("{path} exists → :{word} another name, or overwrite it with :{word}! {path}")
         }
         error => error.to_string(),

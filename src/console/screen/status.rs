@@ -233,7 +233,7 @@ fn tape(scene: &Scene<'_>, detail: Detail) -> Option<(String, Role)> {
     Some(if tape.dropped > 0 {
         let dropped = text::count(tape.dropped);
         (format!("REC {size}, {dropped} left out"), Role::BadgeDanger)
-    } else if detail.keeps(Part::Badges) {
+    } else if tape.bytes > 0 && detail.keeps(Part::Badges) {
         (format!("REC {size}"), Role::BadgeDanger)
     } else {
         ("REC".to_owned(), Role::BadgeDanger)

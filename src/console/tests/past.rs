@@ -9,8 +9,11 @@ use ratatui::layout::Rect;
 
 use super::super::app::{App, Drawn, Effect, Msg, Options, draw, update};
 use super::super::fixture;
+use super::super::glyph::Charset;
 use super::super::player::{Back, Control, File, Keep, Mark, MarkKind, Player, Reel, Tape};
 use super::super::screen::{Badge, Hits};
+use super::super::theme::Library;
+use super::super::theme::colour::Depth;
 use super::{rows, snapshot_sizes, theme_of_roles};
 use crate::base::time::Moment;
 use crate::config::{Families, Pipeline, Thresholds};
@@ -205,6 +208,23 @@ fn press(app: &mut App, key: char) {
 fn the_same_figures_and_place_draw_the_same_cells() {
     let paint = || super::paint(&picture(false, 600), &theme_of_roles(), 120, 40);
     assert_eq!(paint(), paint());
+}
+
+#[test]
+fn every_size_draws_and_ascii_means_ascii() {
+    let theme = Library::embedded().unwrap();
+    let theme = theme.theme("mono", Depth::None, Charset::Ascii).unwrap();
+    let mut caption = picture(false, 302);
+    press(&mut caption, '\'');
+    for app in [picture(true, 0), picture(false, 1_200), caption] {
+        for (width, height) in [(60, 16), (61, 29), (80, 24), (120, 40), (240, 80)] {
+            let buffer = super::paint(&app, &theme, width, height);
+            assert!(
+                buffer.content().iter().all(|cell| cell.symbol().is_ascii()),
+                "{width}×{height}"
+            );
+        }
+    }
 }
 
 #[test]
