@@ -106,17 +106,6 @@ pub async fn targets(
     Ok((takers, streams))
 }
 
-/// The size of a message: payload and headers.
-#[must_use]
-pub fn size(letter: &super::exchange::Stored) -> u64 {
-    let headers: usize = letter
-        .headers
-        .iter()
-        .map(|(name, value)| name.len() + value.len() + 4)
-        .sum();
-    (letter.payload.len() + headers) as u64
-}
-
 /// A message of a DLQ as a candidate, whose subject is known.
 #[must_use]
 pub fn candidate(letter: &super::exchange::Stored, subject: Option<Arc<str>>) -> Candidate {
@@ -125,7 +114,7 @@ pub fn candidate(letter: &super::exchange::Stored, subject: Option<Arc<str>>) ->
         form: crate::sample::LetterForm::Copy,
         subject,
         hash: hash::short(&letter.payload),
-        size: size(letter),
+        size: letter.size(),
         headers: letter.headers.iter().map(|(name, _)| name.clone()).collect(),
         stored_at: letter.at,
     }

@@ -43,6 +43,7 @@ async fn main() {
         let config = Config {
             name: name.to_owned(),
             subjects: vec![subject.to_owned()],
+            allow_direct: true,
             ..Config::default()
         };
         context.create_stream(config).await.unwrap();

@@ -14,6 +14,7 @@ mod fire;
 mod jetstream;
 mod lab;
 mod layering;
+mod letters;
 mod play;
 mod readme;
 mod record;

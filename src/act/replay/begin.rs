@@ -109,13 +109,13 @@ pub async fn resume(dlq: &str, how: &Resume, permit: Permit, context: Context) -
             let mirror::Copy {
                 mut begin,
                 mut records,
-                mut window,
+                mut windows,
                 at,
             } = mirror::read(&exchange, dlq).await?;
-            date(&mut window, at.zip(taken_at), &context);
+            date(&mut windows, at.zip(taken_at), &context);
             // Its own name: the other operator's journal may lie in the same folder.
             let name = format!("{}-{}", begin.replay, lease.epoch());
-            records.extend(window.into_iter().map(|entry| entry.record));
+            records.extend(windows.into_iter().map(|entry| entry.record));
             let mut journal = context.journals.create(&name)?;
             begin.replay = name.into();
             records[0] = Record::Begin(Box::new(begin.clone()));
@@ -140,11 +140,11 @@ pub async fn resume(dlq: &str, how: &Resume, permit: Permit, context: Context) -
 }
 
 /// Two times by one clock, the server's, say how old a window is, whosever clock it bears.
-fn date(window: &mut [Entry], sent_and_taken: Option<(Timestamp, Timestamp)>, context: &Context) {
+fn date(windows: &mut [Entry], sent_and_taken: Option<(Timestamp, Timestamp)>, context: &Context) {
     let Some((sent, taken)) = sent_and_taken.filter(|(sent, taken)| sent <= taken) else {
         return;
     };
-    for entry in window {
+    for entry in windows {
         if let Record::Window(window) = &mut entry.record {
             window.who.clone_from(&context.who);
             window.age_ms = u64::try_from(since(sent, taken).as_millis()).unwrap_or(u64::MAX / 2);

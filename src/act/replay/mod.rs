@@ -8,6 +8,7 @@
 //!                     a lost connection, a resume, a takeover
 //! ```
 
+mod ahead;
 mod begin;
 mod follow;
 mod limbo;

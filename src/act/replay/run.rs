@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::follow::Follow;
-use super::mirror::Mirror;
+use super::mirror::{Mirror, Sent};
 use super::window::Ramp;
 use super::{Context, Ending, Phase, Progress, Remark, ReplayError, Report, Steering};
 use crate::act::bucket::BucketError;
@@ -215,8 +215,9 @@ impl Run {
 
     /// Writes how far we are to the bucket. Whoever else wrote there has taken over, unless the
     /// lease is still ours and the server forgot what we wrote.
-    pub(super) async fn publish_standpoint(&mut self, window: &[Entry]) -> Result<(), Halt> {
-        match self.mirror.write(&self.exchange, window).await {
+    pub(super) async fn publish_standpoint(&mut self, windows: &[(u64, Vec<u64>)]) -> Result<(), Halt> {
+        let sent = Sent::of(&self.standings, windows);
+        match self.mirror.write(&self.exchange, sent).await {
             Ok(()) => return Ok(()),
             Err(BucketError::Conflict) => {}
             Err(BucketError::Exchange(error)) => return Err(error.into()),
@@ -224,7 +225,8 @@ impl Run {
         }
         self.lease.reconnect(&self.exchange).await?;
         self.mirror.reread();
-        match self.mirror.write(&self.exchange, window).await {
+        let sent = Sent::of(&self.standings, windows);
+        match self.mirror.write(&self.exchange, sent).await {
             Ok(()) => Ok(()),
             Err(BucketError::Exchange(error)) => Err(error.into()),
             Err(error) => Err(Halt::Broken(error.into())),
@@ -447,6 +449,15 @@ impl Run {
 
     /// Writes down the deletes that are done; `all`: waits for every one.
     pub(super) async fn collect_deletes(&mut self, all: bool) -> Result<(), Halt> {
+        let records = self.finished_deletes(all).await?;
+        if !records.is_empty() {
+            self.commit(records).await?;
+        }
+        Ok(())
+    }
+
+    /// The deletes that are done and still to be written down; `all`: waits for every one.
+    pub(super) async fn finished_deletes(&mut self, all: bool) -> Result<Vec<Record>, Halt> {
         let mut records = Vec::new();
         loop {
             let done = if all {
@@ -463,9 +474,8 @@ impl Run {
         }
         if !records.is_empty() {
             self.last_delete = Some(self.context.clock.now().mono);
-            self.commit(records).await?;
         }
-        Ok(())
+        Ok(records)
     }
 
     /// Some time after the last delete, looks whether all letters stay gone.
@@ -494,7 +504,10 @@ impl Run {
     }
 
     /// Deletes again what came back, if it is the same letter. It is never published again.
-    pub(super) async fn verify(&mut self, deleted: Vec<u64>) -> Result<(), Halt> {
+    pub(super) async fn verify(&mut self, mut deleted: Vec<u64>) -> Result<(), Halt> {
+        let state = self.exchange.stream(&self.begin.dlq).await?.state;
+        // Nothing lies below the first sequence, nor anywhere in an empty stream.
+        deleted.retain(|letter| state.messages > 0 && *letter >= state.first_seq);
         for some in deleted.chunks(AT_ONCE) {
             let found = self.exchange.messages(&self.begin.dlq, some).await?;
             let back: Vec<u64> = found
