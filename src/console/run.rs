@@ -14,6 +14,8 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 mod deck;
+#[cfg(test)]
+mod deck_tests;
 mod job;
 mod keep;
 

@@ -289,6 +289,12 @@ impl App {
         }
     }
 
+    /// Where one stands in what is played; `None`: nothing is.
+    #[must_use]
+    pub fn player(&self) -> Option<&Player> {
+        self.player.as_deref()
+    }
+
     /// Whether something happened that should be shown before the next full second.
     #[must_use]
     pub fn has_news(&self) -> bool {
