@@ -317,8 +317,19 @@ impl Command {
     /// The tenth of a recording that it goes to.
     #[must_use]
     pub fn tenth(self) -> Option<u32> {
-        let number = self.id().strip_prefix("tenth-")?;
-        number.parse().ok()
+        Some(match self {
+            Self::Tenth0 => 0,
+            Self::Tenth1 => 1,
+            Self::Tenth2 => 2,
+            Self::Tenth3 => 3,
+            Self::Tenth4 => 4,
+            Self::Tenth5 => 5,
+            Self::Tenth6 => 6,
+            Self::Tenth7 => 7,
+            Self::Tenth8 => 8,
+            Self::Tenth9 => 9,
+            _ => return None,
+        })
     }
 
     /// Whether they do the same with another number, and share a row of the help.

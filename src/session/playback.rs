@@ -388,14 +388,13 @@ impl Playback {
     pub fn arrive(&mut self, past: &Past) {
         self.position = past.at();
         self.waiting.clear();
-        self.next = self.recording.chunk_before(past.at());
+        let (chunk, behind) = past.place();
+        self.next = chunk;
         self.session = Some(past.session().to_owned());
         if self.next < self.recording.chunks().len() {
             self.load(self.next);
             self.next += 1;
-            while self.waiting.front().is_some_and(|(at, _)| *at <= past.at()) {
-                self.waiting.pop_front();
-            }
+            self.waiting.drain(..behind.min(self.waiting.len()));
         }
     }
 }

@@ -159,6 +159,29 @@ fn a_seek_gives_the_live_view_and_play_goes_on_from_there() {
 }
 
 #[test]
+fn what_came_after_a_tick_is_not_in_it_though_it_was_seen_before_and_is_not_lost() {
+    let mut all = items(20);
+    let tick = |item: &Item| matches!(item, Item::Tick(tick) if tick.moment == moment(10.0));
+    let at = all.iter().position(tick).unwrap();
+    // A source was read before the tick, and its sample came in after it.
+    let Item::Envelope(late) = all[at - 1].clone() else {
+        panic!()
+    };
+    let sample = Sample::Database(Box::default());
+    all.insert(at + 1, Item::Envelope(Box::new(Envelope { sample, ..*late })));
+    let mut playback = Playback::new(recording(all.clone())).unwrap();
+    let past = playback.seek(Duration::from_secs(10)).run().unwrap();
+    assert_eq!(past.model().view(), live(&all[..=at]).view());
+    playback.arrive(&past);
+    let next = playback.step();
+    assert!(
+        matches!(&next[0], Step::Data(envelope) if matches!(envelope.sample, Sample::Database(_))),
+        "{next:?}"
+    );
+    assert_eq!(ticks(&next), 1);
+}
+
+#[test]
 fn the_timeline_knows_load_alerts_and_markers() {
     let playback = Playback::new(recording(items(120))).unwrap();
     let timeline = playback.timeline();

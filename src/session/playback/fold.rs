@@ -79,6 +79,8 @@ pub struct Past {
     since: u64,
     exact: bool,
     damage: Vec<Damage>,
+    /// The chunk in which it stands, and how many of its items lie behind.
+    place: (usize, usize),
 }
 
 impl Past {
@@ -98,6 +100,11 @@ impl Past {
     #[must_use]
     pub fn at(&self) -> u64 {
         self.at
+    }
+
+    /// The chunk in which it stands, and how many of its items lie behind.
+    pub(super) fn place(&self) -> (usize, usize) {
+        self.place
     }
 
     /// The session that it is in.
@@ -125,6 +132,9 @@ impl Past {
         &self.damage
     }
 }
+
+/// The model, what had to be left out, and where it stands.
+type Folded = (Model, Vec<Damage>, (usize, usize));
 
 impl Seek {
     pub(super) fn new(recording: Arc<Recording>, base: Option<Arc<Model>>, at: u64) -> Self {
@@ -183,7 +193,7 @@ impl Seek {
         } else {
             first
         };
-        let (model, damage) = self.fold(first, last, first == begun)?;
+        let (model, damage, place) = self.fold(first, last, first == begun)?;
         Ok(Past {
             model,
             session: session.clone(),
@@ -191,10 +201,13 @@ impl Seek {
             since: chunks[first].start,
             exact: first == begun && damage.is_empty(),
             damage,
+            place,
         })
     }
 
-    fn fold(&self, first: usize, last: usize, from_begin: bool) -> Result<(Model, Vec<Damage>), PlaybackError> {
+    /// Everything up to the moment; at a tick's own moment, up to that tick: what came after it may
+    /// bear the same time.
+    fn fold(&self, first: usize, last: usize, from_begin: bool) -> Result<Folded, PlaybackError> {
         let info = self.recording.session_of(first);
         let mut model = match &self.base {
             Some(base) => Some((**base).clone()),
@@ -206,7 +219,9 @@ impl Seek {
             touch(model);
         }
         let (mut reader, mut damage) = (self.recording.reader(), Vec::new());
-        for chunk in first..=last {
+        let mut place = (first, 0);
+        'chunks: for chunk in first..=last {
+            place = (chunk, 0);
             let items = match reader.read(chunk) {
                 Ok(items) => items,
                 Err(broken) => {
@@ -221,6 +236,7 @@ impl Seek {
                 if matches!(item, Item::Session(_)) {
                     continue;
                 }
+                place.1 += 1;
                 let model = match &mut model {
                     Some(model) => model,
                     None => {
@@ -230,8 +246,11 @@ impl Seek {
                     }
                 };
                 feed(model, &item);
+                if at == self.at && matches!(item, Item::Tick(_)) {
+                    break 'chunks;
+                }
             }
         }
-        Ok((model.ok_or(PlaybackError::Nothing)?, damage))
+        Ok((model.ok_or(PlaybackError::Nothing)?, damage, place))
     }
 }
