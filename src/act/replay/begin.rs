@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::gateway::Gateway;
 use super::mirror::{self, Mirror, PART};
 use super::run::Run;
 use super::{Context, ReplayError, Report, Resume};
@@ -25,6 +26,7 @@ pub async fn start(
     context: Context,
 ) -> Result<Report, ReplayError> {
     permit.redeem(&plan.hash)?;
+    let gateway = Gateway::of(&plan.how, &context)?;
     let exchange = Arc::new(Exchange::connect(&context.link, &context.clock).await?);
     let dlq = stream(&exchange, &plan.dlq).await?;
     if dlq.created != Some(plan.dlq_created) {
@@ -64,7 +66,7 @@ pub async fn start(
         }
     };
     let mirror = Mirror::begin(&exchange, &begin, &selected).await?;
-    let mut run = Run::new(context, exchange, journal, standings, begin, lease, mirror);
+    let mut run = Run::new(context, exchange, journal, standings, begin, lease, mirror, gateway);
     Box::pin(run.complete()).await
 }
 
@@ -130,11 +132,12 @@ pub async fn resume(dlq: &str, how: &Resume, permit: Permit, context: Context) -
             });
         }
     };
+    let gateway = Gateway::of(&begin.how, &context)?;
     standings.retry_refused();
     let selected: Vec<Record> = parts(&standings);
     let mut mirror = Mirror::begin(&exchange, &begin, &selected).await?;
     mirror.settle_all(&standings);
-    let mut run = Run::new(context, exchange, journal, standings, begin, lease, mirror);
+    let mut run = Run::new(context, exchange, journal, standings, begin, lease, mirror, gateway);
     run.settle_doubts(how.in_doubt).await?;
     Box::pin(run.complete()).await
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::follow::Follow;
+use super::gateway::Gateway;
 use super::mirror::{Mirror, Sent};
 use super::window::Ramp;
 use super::{Context, Ending, Phase, Progress, Remark, ReplayError, Report, Steering};
@@ -25,6 +26,9 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Messages that are looked at in one go.
 const AT_ONCE: usize = 1_024;
 
+/// Letters that a gateway refuses, more than it takes, before nothing more is sent.
+const MOST_REFUSED: u64 = 3;
+
 /// A replay under way.
 pub(super) struct Run {
     pub(super) context: Context,
@@ -34,7 +38,11 @@ pub(super) struct Run {
     pub(super) begin: Begin,
     pub(super) lease: Lease,
     pub(super) mirror: Mirror,
+    /// Where letters go that go into no stream.
+    pub(super) gateway: Option<Gateway>,
     pub(super) follow: Follow,
+    /// A connection for deletes alone: a server works off a connection's requests one by one.
+    sweeper: Option<Arc<Exchange>>,
     /// Deletes under way: each task the letters of a window, those that are gone come back.
     pub(super) deletes: JoinSet<Result<Vec<u64>, ExchangeError>>,
     /// The last sequence of the DLQ that was searched for letters of our own.
@@ -97,8 +105,10 @@ impl Run {
         begin: Begin,
         lease: Lease,
         mirror: Mirror,
+        gateway: Option<Gateway>,
     ) -> Self {
         Self {
+            gateway,
             started: context.clock.now().mono,
             searched: begin.dlq_last_seq,
             context,
@@ -109,6 +119,7 @@ impl Run {
             lease,
             mirror,
             follow: Follow::default(),
+            sweeper: None,
             deletes: JoinSet::new(),
             last_delete: None,
             came_back: 0,
@@ -145,6 +156,10 @@ impl Run {
 
     /// Once through what is left to do.
     async fn pass(&mut self) -> Result<bool, Halt> {
+        if self.sweeper.is_none() {
+            let sweeper = Exchange::connect(&self.context.link, &self.context.clock).await;
+            self.sweeper = sweeper.ok().map(Arc::new);
+        }
         self.enter(Phase::Limbo);
         self.resolve_limbo().await?;
         let landed: Vec<u64> = self.standings.which(|s| s.stand == Stand::Landed).collect();
@@ -275,6 +290,7 @@ impl Run {
     /// Connects again, as long as it is allowed to take.
     async fn reconnect(&mut self) -> Result<(), ReplayError> {
         // Deletes of the lost connection come to nothing: their letters have landed all the same.
+        self.sweeper = None;
         self.deletes.abort_all();
         while self.deletes.join_next().await.is_some() {}
         let begun = self.context.clock.now().mono;
@@ -329,7 +345,7 @@ impl Run {
                 text::duration(self.context.timing.follow)
             )
         } else if unsettled.refused + unsettled.in_doubt > 0 {
-            "the first letters were not taken by their stream".to_owned()
+            "the first letters were not taken".to_owned()
         } else {
             return Ok(());
         };
@@ -340,6 +356,12 @@ impl Run {
     pub(super) async fn brake(&mut self) -> Result<(), Halt> {
         if self.begin.how.purpose != Purpose::Replay {
             return Ok(());
+        }
+        let counts = self.standings.counts();
+        let is_shut = counts.refused >= MOST_REFUSED && counts.refused > counts.landed;
+        if self.gateway.is_some() && is_shut {
+            let why = format!("the gateway refused {} letters", text::count(counts.refused));
+            return self.pause_by_itself(why).await;
         }
         let fates = self.follow.fates();
         if fates.is_deadly() {
@@ -440,7 +462,8 @@ impl Run {
         if letters.is_empty() {
             return;
         }
-        let (exchange, dlq) = (self.exchange.clone(), self.begin.dlq.clone());
+        let exchange = self.sweeper.as_ref().unwrap_or(&self.exchange).clone();
+        let dlq = self.begin.dlq.clone();
         self.deletes.spawn(async move {
             exchange.delete_all(&dlq, &letters).await?;
             Ok(letters)

@@ -5,7 +5,11 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::HeaderMap;
+use bytes::Bytes;
+
 use super::ahead::Ahead;
+use super::gateway::Posting;
 use super::message::message;
 use super::run::{Halt, Run};
 use crate::act::exchange::{Answer, Exchange, ExchangeError, PATIENCE, PubAck, Stored};
@@ -94,10 +98,18 @@ struct Landing {
     limbo: bool,
 }
 
+/// What will say whether a letter landed.
+enum Reply<'a> {
+    /// A `PubAck`.
+    Stream(Answer<'a>),
+    /// A gateway's answer.
+    Gateway(Posting),
+}
+
 /// A window on its way.
 struct Flight<'a> {
     ready: Vec<Ready>,
-    answers: Vec<(Intent, Result<Answer<'a>, ExchangeError>)>,
+    answers: Vec<(Intent, Result<Reply<'a>, ExchangeError>)>,
     /// Those that were sent before in this replay: a duplicate is then ours.
     resent: BTreeSet<u64>,
 }
@@ -339,7 +351,8 @@ impl Run {
                 .letters
                 .get(letter)
                 .map(|standing| self.target(standing).1);
-            if let Some(stream) = stream.filter(|stream| !marks.contains_key(stream)) {
+            // A gateway is no stream.
+            if let Some(stream) = stream.filter(|stream| !stream.is_empty() && !marks.contains_key(stream)) {
                 let mark = self.mark(&stream).await?;
                 marks.insert(stream, mark);
             }
@@ -378,7 +391,7 @@ impl Run {
         &self,
         exchange: &'a Exchange,
         ready: &[Ready],
-    ) -> Vec<(Intent, Result<Answer<'a>, ExchangeError>)> {
+    ) -> Vec<(Intent, Result<Reply<'a>, ExchangeError>)> {
         let mut answers = Vec::with_capacity(ready.len());
         for one in ready {
             // Between two messages this process may have stood still for long.
@@ -386,14 +399,37 @@ impl Run {
                 Err(ExchangeError::Unsent(error.to_string()))
             } else {
                 let how = self.how_of(one.intent.letter);
-                match message(&one.letter, &one.intent, &how) {
-                    Ok((headers, payload)) => exchange.send(one.intent.subject.to_string(), headers, payload).await,
-                    Err(error) => Err(error),
+                let gateway = self.gateway.as_ref().filter(|_| how.to_url.is_some());
+                match (self.message(&one.letter, &one.intent, &how), gateway) {
+                    (Ok((headers, payload)), None) => {
+                        let answer = exchange.send(one.intent.subject.to_string(), headers, payload).await;
+                        answer.map(Reply::Stream)
+                    }
+                    (Ok((headers, payload)), Some(gateway)) => {
+                        Ok(Reply::Gateway(gateway.post(one.intent.letter, &headers, payload)))
+                    }
+                    (Err(error), _) => Err(error),
                 }
             };
             answers.push((one.intent.clone(), answer));
         }
         answers
+    }
+
+    /// What is sent of a letter.
+    pub(super) fn message(
+        &self,
+        letter: &Stored,
+        intent: &Intent,
+        how: &crate::act::journal::How,
+    ) -> Result<(HeaderMap, Bytes), ExchangeError> {
+        let signer = self.context.signer.as_ref();
+        message(
+            letter,
+            intent,
+            how,
+            signer.map(|signer| (signer, self.context.clock.now().at)),
+        )
     }
 
     /// How a letter goes: a dropped one as into the archive.
@@ -407,7 +443,8 @@ impl Run {
             std::borrow::Cow::Owned(crate::act::journal::How {
                 purpose: Purpose::Archive,
                 payload: None,
-                headers: Vec::new(),
+                sign: None,
+                to_url: None,
                 ..self.begin.how.clone()
             })
         } else {
@@ -430,12 +467,14 @@ async fn settle(flight: Option<Flight<'_>>) -> Landing {
     let mut landing = Landing::default();
     let Some(flight) = flight else { return landing };
     for (intent, answer) in flight.answers {
-        let outcome = match answer {
-            Ok(answer) => answer.acked(PATIENCE).await,
-            Err(error) => Err(error),
-        };
         let letter = intent.letter;
-        match verdict(&intent, outcome, flight.resent.contains(&letter)) {
+        let was_sent = flight.resent.contains(&letter);
+        let record = match answer {
+            Ok(Reply::Gateway(posting)) => posting.outcome().await,
+            Ok(Reply::Stream(answer)) => verdict(&intent, answer.acked(PATIENCE).await, was_sent),
+            Err(error) => verdict(&intent, Err(error), was_sent),
+        };
+        match record {
             Some(record) => {
                 if let Record::Landed { stored, .. } = &record {
                     landing.landed.push(letter);
