@@ -8,6 +8,8 @@ mod dlq;
 mod fire;
 #[path = "main/lab.rs"]
 mod lab;
+#[path = "main/play.rs"]
+mod play;
 #[path = "main/record.rs"]
 mod record;
 
@@ -141,6 +143,7 @@ impl Program<'_> {
             Some(Command::Check(args)) => self.check(&cli, args),
             Some(Command::Dlq { command }) => self.dlq(&cli, command),
             Some(Command::Record(args)) => self.record(&cli, args),
+            Some(Command::Play(args)) => self.play(&cli, args),
             Some(Command::Verify { recording }) => record::verify(recording),
             Some(Command::Export(args)) => record::export(args),
             Some(Command::Fire(args)) => self.fire(&cli, args),

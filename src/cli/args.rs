@@ -73,6 +73,9 @@ pub enum Command {
     },
     /// Record what the sources see, without a screen: FILE, or a folder of rotated files
     Record(RecordArgs),
+    /// Play a recording in the console, at any speed, size and theme
+    #[command(mut_args(hide_what_is_live))]
+    Play(PlayArgs),
     /// Check a recording: 0 intact, 1 damaged but readable, 2 unreadable
     Verify {
         /// A recording, or a folder of rotated ones
@@ -109,6 +112,12 @@ pub enum Command {
     },
 }
 
+/// Options of the console that say nothing of a recording.
+fn hide_what_is_live(arg: clap::Arg) -> clap::Arg {
+    let live = ["record", "read_only"].contains(&arg.get_id().as_str());
+    if live { arg.hide(true) } else { arg }
+}
+
 impl Command {
     /// Its name, as it is typed.
     #[must_use]
@@ -119,6 +128,7 @@ impl Command {
             Self::Check(_) => "check",
             Self::Dlq { .. } => "dlq",
             Self::Record(_) => "record",
+            Self::Play(_) => "play",
             Self::Verify { .. } => "verify",
             Self::Export(_) => "export",
             Self::Fire(_) => "fire",
@@ -150,6 +160,7 @@ impl Command {
             Self::Watch(args) => Some(&args.console),
             Self::Config(args) => Some(&args.console),
             Self::Demo(args) => Some(&args.console),
+            Self::Play(args) => Some(&args.console),
             _ => None,
         }
     }
@@ -276,6 +287,26 @@ pub struct RecordArgs {
     /// What to connect to.
     #[command(flatten)]
     pub connection: ConnectionArgs,
+}
+
+/// `hookwatch play`
+#[derive(Args, Clone, Debug)]
+pub struct PlayArgs {
+    /// A recording, or a folder of rotated ones
+    #[arg(value_name = "FILE|DIR")]
+    pub recording: PathBuf,
+    /// From this time (14:03:22), this long after the beginning (90s) or this part (30%)
+    #[arg(long, value_name = "TIME|DURATION")]
+    pub at: Option<String>,
+    /// Times real time: 0.5, 1, 2, 4, 8 or 16
+    #[arg(long, value_name = "X", default_value = "1")]
+    pub speed: String,
+    /// Begin anew at the end
+    #[arg(long = "loop")]
+    pub looping: bool,
+    /// How the console looks.
+    #[command(flatten)]
+    pub console: ConsoleArgs,
 }
 
 /// What a recording is turned into.

@@ -52,29 +52,6 @@ pub async fn record(
     tap.stop_recording().unwrap_or_default()
 }
 
-/// What a recorder has done, for a person.
-#[must_use]
-pub fn told(progress: &Progress) -> String {
-    let path = progress.path.display().to_string();
-    let mut parts = vec![format!(
-        "recorded {} items, {}, in {}",
-        text::count(progress.items),
-        text::bytes(progress.bytes),
-        text::safe(&path)
-    )];
-    if progress.files > 1 {
-        parts.push(format!("files before it: {}", progress.files - 1));
-    }
-    if progress.redacted > 0 {
-        parts.push(format!("secrets taken out: {}", text::count(progress.redacted)));
-    }
-    if progress.dropped > 0 {
-        let dropped = text::count(progress.dropped);
-        parts.push(format!("left out because the disk was too slow: {dropped}"));
-    }
-    parts.join("; ")
-}
-
 /// What is to be said of a recording's state.
 #[derive(Clone, Debug)]
 pub struct Verification {

@@ -9,10 +9,11 @@ use hookwatch::console::command::{Chapter, Command};
 use hookwatch::console::glyph::Charset;
 use hookwatch::console::kept::Kept;
 use hookwatch::console::keymap::Keymap;
-use hookwatch::console::run::{self, Error, Exit, RunOptions};
+use hookwatch::console::run::{self, Error, Exit, Live, Recorded, RunOptions, Shelf, Subject};
 use hookwatch::console::screen::Badge;
 use hookwatch::console::theme::Library;
 use hookwatch::console::theme::colour::Depth;
+use hookwatch::model::Settings;
 use hookwatch::record::Target;
 use hookwatch::session::{Session, Tap};
 use jiff::tz::TimeZone;
@@ -42,22 +43,6 @@ impl Program<'_> {
         demo: bool,
         record: Option<&Path>,
     ) -> Result<u8, Failure> {
-        let (themes, refused) = self.themes()?;
-        let (keymap, wrong_keys) = self.keymap();
-        let kept_file = self
-            .surroundings
-            .state_folder()
-            .map(|folder| folder.join("hookwatch").join("console.toml"));
-        let (kept, unkept) = match kept_file.as_deref().map(run::load_kept) {
-            None => (Kept::default(), None),
-            Some(Ok(kept)) => (kept, None),
-            Some(Err(problem)) => (Kept::default(), Some(problem)),
-        };
-        // What is asked for, else what was chosen last, if it is still there.
-        let known = |name: &&str| themes.names().iter().any(|known| **known == **name);
-        let last = kept.theme.as_deref().filter(known);
-        let theme = looks.theme.as_deref().or(last).unwrap_or(THEME).to_owned();
-        let environment = self.surroundings.environment;
         let Session {
             settings,
             envelopes,
@@ -72,27 +57,75 @@ impl Program<'_> {
             (profile.read_only, Badge::ReadOnly),
             (profile.protected, Badge::Prod),
         ];
-        let tap = match record {
-            None => None,
-            Some(path) => {
-                let mut tap = Tap::new(profile, settings.clone());
-                tap.record(Target::of(path, false), started)?;
-                Some(tap)
-            }
-        };
-        let options = RunOptions {
-            settings,
+        let mut tap = Tap::new(profile, settings.clone()).with_ring(started)?;
+        if let Some(path) = record {
+            tap.record(Target::of(path, false), started)?;
+        }
+        let subject = Subject::Live(Box::new(Live {
             started,
             tap,
-            clock: self.clock.clone(),
             envelopes,
             interest,
             alarms,
-            label: profile.label.clone(),
-            badges: badges
-                .into_iter()
-                .filter_map(|(on, badge)| on.then_some(badge))
-                .collect(),
+        }));
+        let mut options = self.screen(settings, subject, looks, notices)?;
+        options.label.clone_from(&profile.label);
+        options.badges = badges
+            .into_iter()
+            .filter_map(|(on, badge)| on.then_some(badge))
+            .collect();
+        let ended = run::run(options, CancellationToken::new()).await;
+        drop(stop);
+        exit_code(ended)
+    }
+
+    /// Plays a recording on screen until somebody leaves.
+    pub(crate) async fn player(
+        &self,
+        recorded: Recorded,
+        settings: Settings,
+        looks: &ConsoleOptions,
+        notices: Vec<String>,
+        badges: Vec<Badge>,
+    ) -> Result<u8, Failure> {
+        let subject = Subject::Recording(Box::new(recorded));
+        let mut options = self.screen(settings, subject, looks, notices)?;
+        options.badges = badges;
+        exit_code(run::run(options, CancellationToken::new()).await)
+    }
+
+    /// How the console looks and which keys it has.
+    fn screen(
+        &self,
+        settings: Settings,
+        subject: Subject,
+        looks: &ConsoleOptions,
+        notices: Vec<String>,
+    ) -> Result<RunOptions, Failure> {
+        let (themes, refused) = self.themes()?;
+        let (keymap, wrong_keys) = self.keymap();
+        let state_folder = self.surroundings.state_folder().map(|folder| folder.join("hookwatch"));
+        let kept_file = state_folder.as_ref().map(|folder| folder.join("console.toml"));
+        let (kept, unkept) = match kept_file.as_deref().map(run::load_kept) {
+            None => (Kept::default(), None),
+            Some(Ok(kept)) => (kept, None),
+            Some(Err(problem)) => (Kept::default(), Some(problem)),
+        };
+        // What is asked for, else what was chosen last, if it is still there.
+        let known = |name: &&str| themes.names().iter().any(|known| **known == **name);
+        let last = kept.theme.as_deref().filter(known);
+        let theme = looks.theme.as_deref().or(last).unwrap_or(THEME).to_owned();
+        let environment = self.surroundings.environment;
+        Ok(RunOptions {
+            shelf: Shelf {
+                folder: state_folder.map(|folder| folder.join("recordings")),
+                profile: settings.profile.to_string(),
+            },
+            settings,
+            subject,
+            clock: self.clock.clone(),
+            label: None,
+            badges: Vec::new(),
             themes,
             theme,
             depth: Depth::detect(environment, looks.colours.as_deref().and_then(Depth::parse).flatten()),
@@ -109,15 +142,7 @@ impl Program<'_> {
                 .chain(wrong_keys)
                 .chain(unkept)
                 .collect(),
-        };
-        let ended = run::run(options, CancellationToken::new()).await;
-        drop(stop);
-        match ended {
-            Ok(Exit::Quit | Exit::Stopped) => Ok(0),
-            Ok(Exit::Signal(number)) => Ok(u8::try_from(128 + number).unwrap_or(1)),
-            Err(error @ Error::Theme(_)) => Err(Failure::Refused(vec![error.to_string()])),
-            Err(error) => Err(Failure::Failed(error.to_string())),
-        }
+        })
     }
 
     /// The keys, and what was refused of the user's own.
@@ -162,13 +187,19 @@ impl Program<'_> {
     }
 }
 
+fn exit_code(ended: Result<Exit, Error>) -> Result<u8, Failure> {
+    match ended {
+        Ok(Exit::Quit | Exit::Stopped) => Ok(0),
+        Ok(Exit::Signal(number)) => Ok(u8::try_from(128 + number).unwrap_or(1)),
+        Err(error @ Error::Theme(_)) => Err(Failure::Refused(vec![error.to_string()])),
+        Err(error) => Err(Failure::Failed(error.to_string())),
+    }
+}
+
 fn print_keys(keymap: &Keymap) -> Result<u8, Failure> {
     let rows: Vec<(Chapter, String, &str)> = Command::ALL
-        .iter()
-        .map(|command| {
-            let keys: Vec<String> = keymap.keys(*command).map(|chord| chord.to_string()).collect();
-            (command.chapter(), keys.join(" "), command.doc())
-        })
+        .chunk_by(|a, b| a.does_the_same(*b))
+        .map(|group| (group[0].chapter(), keymap.written(group, " "), group[0].doc()))
         .collect();
     let width = rows.iter().map(|(_, keys, _)| text::width(keys)).max().unwrap_or(0);
     let mut page = String::new();

@@ -55,10 +55,10 @@ impl Program<'_> {
             Ok::<_, Failure>(record::record(session, tap, &self.clock, stop, |_| ()).await)
         })??;
         if let RecorderState::Stopped(reason) = &progress.state {
-            complain(&record::told(&progress));
+            complain(&progress.told());
             return Err(Failure::Failed(format!("the recording stopped: {reason}")));
         }
-        print(format!("{}\n", record::told(&progress)).as_bytes())
+        print(format!("{}\n", progress.told()).as_bytes())
     }
 }
 

@@ -10,7 +10,7 @@ mod tap;
 mod ticker;
 
 pub use alert::{Alarms, Alert};
-pub use playback::{Cell, Mark, Past, Playback, PlaybackError, Seek, Speed, Step, Timeline, settings_of, state_at};
+pub use playback::{Past, Playback, PlaybackError, Seek, Speed, Step, Timeline, settings_of, state_at};
 pub use ring::Ring;
 pub use tap::Tap;
 pub use ticker::Ticker;

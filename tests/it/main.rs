@@ -15,6 +15,7 @@ mod jetstream;
 mod lab;
 mod layering;
 mod letters;
+mod play;
 mod readme;
 mod record;
 mod replay;
