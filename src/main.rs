@@ -4,6 +4,8 @@
 mod console;
 #[path = "main/dlq.rs"]
 mod dlq;
+#[path = "main/export.rs"]
+mod export;
 #[path = "main/fire.rs"]
 mod fire;
 #[path = "main/lab.rs"]
@@ -142,7 +144,7 @@ impl Program<'_> {
             Some(Command::Dlq { command }) => self.dlq(&cli, command),
             Some(Command::Record(args)) => self.record(&cli, args),
             Some(Command::Verify { recording }) => record::verify(recording),
-            Some(Command::Export(args)) => record::export(args),
+            Some(Command::Export(args)) => export::export(args),
             Some(Command::Fire(args)) => self.fire(&cli, args),
             Some(Command::Config(args)) => self.config(&cli, args),
             Some(Command::Demo(args)) => self.demo(&cli, args),

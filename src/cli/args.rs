@@ -281,12 +281,30 @@ pub struct RecordArgs {
 /// What a recording is turned into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ExportForm {
+    /// The screen as it was, for asciinema (asciicast 2)
+    Cast,
+    /// The same for asciinema 3 and later (asciicast 3)
+    Cast3,
+    /// The screen at one moment
+    Svg,
     /// The pipeline's figures at every second, comma-separated
     Csv,
     /// The same, one JSON object a line
     Json,
-    /// A screen at one moment
-    Svg,
+}
+
+impl ExportForm {
+    /// Its name, as it is typed.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cast => "cast",
+            Self::Cast3 => "cast3",
+            Self::Svg => "svg",
+            Self::Csv => "csv",
+            Self::Json => "json",
+        }
+    }
 }
 
 /// `hookwatch export`
@@ -301,6 +319,9 @@ pub struct ExportArgs {
     /// Write to FILE instead of standard output
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Overwrite FILE
+    #[arg(long)]
+    pub force: bool,
     /// From this time, or this long after the beginning
     #[arg(long, value_name = "TIME|DURATION")]
     pub from: Option<String>,
@@ -310,18 +331,18 @@ pub struct ExportArgs {
     /// svg: at this time, or this long after the beginning; else at the end
     #[arg(long, value_name = "TIME|DURATION", conflicts_with_all = ["from", "to"])]
     pub at: Option<String>,
-    /// svg: columns and rows
-    #[arg(long, value_name = "CxR", default_value = "120x40")]
-    pub size: String,
-    /// svg: the theme
-    #[arg(long, value_name = "NAME", default_value = "dark")]
-    pub theme: String,
-    /// svg: the screen
-    #[arg(long, value_name = "NAME", default_value = "overview")]
-    pub screen: String,
-    /// Overwrite FILE
-    #[arg(long)]
-    pub force: bool,
+    /// cast, svg: columns and rows (120x40)
+    #[arg(long, value_name = "CxR")]
+    pub size: Option<String>,
+    /// cast, svg: the theme (dark)
+    #[arg(long, value_name = "NAME")]
+    pub theme: Option<String>,
+    /// cast, svg: the screen (overview)
+    #[arg(long, value_name = "NAME")]
+    pub screen: Option<String>,
+    /// cast: times real time, 0.25 to 100
+    #[arg(long, value_name = "X")]
+    pub speed: Option<String>,
 }
 
 /// `hookwatch config`

@@ -1,6 +1,8 @@
 //! Screens and series as files.
 
-pub mod picture;
+pub mod cast;
+pub mod film;
 pub mod series;
 mod shape;
+pub mod shot;
 pub mod svg;

@@ -239,7 +239,7 @@ fn write_run(run: &Run, y: u32, out: &mut String) {
     );
 }
 
-fn hex((r, g, b): Rgb) -> String {
+pub(super) fn hex((r, g, b): Rgb) -> String {
     format!("#{r:02x}{g:02x}{b:02x}")
 }
 
@@ -256,7 +256,7 @@ fn escape(symbol: &str, out: &mut String) {
     }
 }
 
-fn append(out: &mut String, text: std::fmt::Arguments<'_>) {
+pub(super) fn append(out: &mut String, text: std::fmt::Arguments<'_>) {
     let written = out.write_fmt(text);
     debug_assert!(written.is_ok(), "writing to a String does not fail");
 }

@@ -1,0 +1,185 @@
+//! `hookwatch export` on the command line.
+
+use std::fs::OpenOptions;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use hookwatch::cli::{ExportArgs, ExportForm};
+use hookwatch::console::glyph::Charset;
+use hookwatch::console::theme::colour::Depth;
+use hookwatch::console::theme::{Library, Theme};
+use hookwatch::export::cast::Version;
+use hookwatch::export::shot::Shot;
+use hookwatch::export::svg::{self, Palette};
+use hookwatch::headless::export::{
+    self, ExportError, FilmForm, Part, SeriesForm, export_film, export_series, frame_at, read_speed,
+};
+use hookwatch::record::{RecordError, Recording};
+
+use crate::{Failure, complain};
+
+const SIZE: &str = "120x40";
+const THEME: &str = "dark";
+const SCREEN: &str = "overview";
+
+/// Turns a recording into something else. What is missing in it is told, and makes it partial.
+pub(crate) fn export(args: &ExportArgs) -> Result<u8, Failure> {
+    refuse_what_has_no_meaning(args)?;
+    let recording = Arc::new(Recording::open(&args.recording)?);
+    let exported = match args.form {
+        ExportForm::Cast => cast(&recording, args, Version::Two),
+        ExportForm::Cast3 => cast(&recording, args, Version::Three),
+        ExportForm::Svg => picture(&recording, args),
+        ExportForm::Csv => series(&recording, args, SeriesForm::Csv),
+        ExportForm::Json => series(&recording, args, SeriesForm::Json),
+    };
+    let missing = exported?;
+    for line in &missing {
+        complain(line);
+    }
+    Ok(u8::from(!missing.is_empty()))
+}
+
+impl From<ExportError> for Failure {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Playback(error) => refused(error.to_string()),
+            ExportError::Write(_) => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+/// An option that this form has no use for would be ignored in silence.
+fn refuse_what_has_no_meaning(args: &ExportArgs) -> Result<(), Failure> {
+    let cast = matches!(args.form, ExportForm::Cast | ExportForm::Cast3);
+    let picture = matches!(args.form, ExportForm::Svg);
+    let drawn = cast || picture;
+    for (option, given, has_meaning) in [
+        ("--at", args.at.is_some(), picture),
+        ("--from", args.from.is_some(), !picture),
+        ("--to", args.to.is_some(), !picture),
+        ("--size", args.size.is_some(), drawn),
+        ("--theme", args.theme.is_some(), drawn),
+        ("--screen", args.screen.is_some(), drawn),
+        ("--speed", args.speed.is_some(), cast),
+    ] {
+        if given && !has_meaning {
+            return Err(refused(format!(
+                "{option} has no meaning for --as {} → leave it out; `hookwatch export --help` says which has",
+                args.form.name()
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn series(recording: &Arc<Recording>, args: &ExportArgs, form: SeriesForm) -> Result<Vec<String>, Failure> {
+    let part = part(recording, args)?;
+    write_to(args, |out| export_series(recording, part, form, out))
+}
+
+fn cast(recording: &Arc<Recording>, args: &ExportArgs, version: Version) -> Result<Vec<String>, Failure> {
+    let part = part(recording, args)?;
+    let form = FilmForm {
+        version,
+        shot: shot(args)?,
+        speed: args.speed.as_deref().map_or(Ok(1.0), read_speed).map_err(refused)?,
+    };
+    let theme = theme(args)?;
+    write_to(args, |out| export_film(recording, part, form, &theme, out))
+}
+
+fn picture(recording: &Arc<Recording>, args: &ExportArgs) -> Result<Vec<String>, Failure> {
+    let (shot, theme) = (shot(args)?, theme(args)?);
+    let (_, end) = recording.span();
+    let at = args
+        .at
+        .as_deref()
+        .map_or(Ok(end), |text| export::moment(recording, "--at", text))
+        .map_err(refused)?;
+    let (frame, missing) = frame_at(recording, at, &theme, shot)?;
+    let picture = svg::render(&frame, &Palette::of(&theme)).into_bytes();
+    write_to(args, |out| {
+        out.write_all(&picture)?;
+        out.flush()?;
+        Ok(missing)
+    })
+}
+
+fn part(recording: &Recording, args: &ExportArgs) -> Result<Part, Failure> {
+    Part::read(recording, args.from.as_deref(), args.to.as_deref()).map_err(refused)
+}
+
+fn shot(args: &ExportArgs) -> Result<Shot, Failure> {
+    let (screen, size) = (args.screen.as_deref(), args.size.as_deref());
+    Shot::read(screen.unwrap_or(SCREEN), size.unwrap_or(SIZE)).map_err(refused)
+}
+
+/// The environment has no say in it: the same file gives the same picture.
+fn theme(args: &ExportArgs) -> Result<Theme, Failure> {
+    let library = Library::embedded().map_err(|error| Failure::Failed(error.to_string()))?;
+    library
+        .theme(args.theme.as_deref().unwrap_or(THEME), Depth::True, Charset::Unicode)
+        .map_err(|error| refused(error.to_string()))
+}
+
+fn refused(reason: String) -> Failure {
+    Failure::Refused(vec![reason])
+}
+
+/// Writes to the file that was asked for, else to standard output. A reader that has gone away
+/// (`| head`) has seen enough.
+fn write_to<T: Default>(
+    args: &ExportArgs,
+    write: impl FnOnce(&mut dyn Write) -> Result<T, ExportError>,
+) -> Result<T, Failure> {
+    let written = match out(args)? {
+        Some(file) => write(&mut BufWriter::new(file)),
+        None => write(&mut BufWriter::new(io::stdout().lock())),
+    };
+    match written {
+        Err(ExportError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(T::default()),
+        other => Ok(other?),
+    }
+}
+
+/// The file that an export goes to; `None`: standard output.
+fn out(args: &ExportArgs) -> Result<Option<impl Write + use<>>, Failure> {
+    let Some(path) = &args.out else { return Ok(None) };
+    if is_same(path, &args.recording) {
+        return Err(refused(format!(
+            "write {}: that is the recording itself → name another file",
+            path.display()
+        )));
+    }
+    create(path, args.force).map(Some)
+}
+
+fn is_same(out: &Path, recording: &Path) -> bool {
+    let (Ok(out), Ok(recording)) = (out.canonicalize(), recording.canonicalize()) else {
+        return false;
+    };
+    // A file of a folder of recordings is one of them.
+    let of_folder = out.extension().is_some_and(|kind| kind == "mcap" || kind == "part");
+    out == recording || (of_folder && recording.is_dir() && out.parent() == Some(&recording))
+}
+
+fn create(path: &Path, force: bool) -> Result<impl Write + use<>, Failure> {
+    let mut options = OpenOptions::new();
+    if force {
+        options.create(true).truncate(true);
+    } else {
+        options.create_new(true);
+    }
+    options.write(true).open(path).map_err(|error| {
+        Failure::from(match error.kind() {
+            io::ErrorKind::AlreadyExists => RecordError::Exists(path.to_owned()),
+            _ => RecordError::Io {
+                operation: "write",
+                path: path.to_owned(),
+                reason: error,
+            },
+        })
+    })
+}
