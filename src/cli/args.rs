@@ -287,6 +287,8 @@ pub enum ExportForm {
     Cast3,
     /// The screen at one moment
     Svg,
+    /// The same as pixels
+    Png,
     /// The pipeline's figures at every second, comma-separated
     Csv,
     /// The same, one JSON object a line
@@ -301,6 +303,7 @@ impl ExportForm {
             Self::Cast => "cast",
             Self::Cast3 => "cast3",
             Self::Svg => "svg",
+            Self::Png => "png",
             Self::Csv => "csv",
             Self::Json => "json",
         }
@@ -328,16 +331,16 @@ pub struct ExportArgs {
     /// To this time, or this long after the beginning
     #[arg(long, value_name = "TIME|DURATION")]
     pub to: Option<String>,
-    /// svg: at this time, or this long after the beginning; else at the end
+    /// svg, png: at this time, or this long after the beginning; else at the end
     #[arg(long, value_name = "TIME|DURATION", conflicts_with_all = ["from", "to"])]
     pub at: Option<String>,
-    /// cast, svg: columns and rows (120x40)
+    /// cast, svg, png: columns and rows (120x40)
     #[arg(long, value_name = "CxR")]
     pub size: Option<String>,
-    /// cast, svg: the theme (dark)
+    /// cast, svg, png: the theme (dark)
     #[arg(long, value_name = "NAME")]
     pub theme: Option<String>,
-    /// cast, svg: the screen (overview)
+    /// cast, svg, png: the screen (overview)
     #[arg(long, value_name = "NAME")]
     pub screen: Option<String>,
     /// cast: times real time, 0.25 to 100

@@ -2,6 +2,7 @@
 
 pub mod cast;
 pub mod film;
+pub mod png;
 pub mod series;
 mod shape;
 pub mod shot;

@@ -10,6 +10,7 @@ use hookwatch::console::glyph::Charset;
 use hookwatch::console::theme::colour::Depth;
 use hookwatch::console::theme::{Library, Theme};
 use hookwatch::export::cast::Version;
+use hookwatch::export::png;
 use hookwatch::export::shot::Shot;
 use hookwatch::export::svg::{self, Palette};
 use hookwatch::headless::export::{
@@ -30,7 +31,7 @@ pub(crate) fn export(args: &ExportArgs) -> Result<u8, Failure> {
     let exported = match args.form {
         ExportForm::Cast => cast(&recording, args, Version::Two),
         ExportForm::Cast3 => cast(&recording, args, Version::Three),
-        ExportForm::Svg => picture(&recording, args),
+        ExportForm::Svg | ExportForm::Png => picture(&recording, args),
         ExportForm::Csv => series(&recording, args, SeriesForm::Csv),
         ExportForm::Json => series(&recording, args, SeriesForm::Json),
     };
@@ -53,7 +54,7 @@ impl From<ExportError> for Failure {
 /// An option that this form has no use for would be ignored in silence.
 fn refuse_what_has_no_meaning(args: &ExportArgs) -> Result<(), Failure> {
     let cast = matches!(args.form, ExportForm::Cast | ExportForm::Cast3);
-    let picture = matches!(args.form, ExportForm::Svg);
+    let picture = matches!(args.form, ExportForm::Svg | ExportForm::Png);
     let drawn = cast || picture;
     for (option, given, has_meaning) in [
         ("--at", args.at.is_some(), picture),
@@ -99,7 +100,11 @@ fn picture(recording: &Arc<Recording>, args: &ExportArgs) -> Result<Vec<String>,
         .map_or(Ok(end), |text| export::moment(recording, "--at", text))
         .map_err(refused)?;
     let (frame, missing) = frame_at(recording, at, &theme, shot)?;
-    let picture = svg::render(&frame, &Palette::of(&theme)).into_bytes();
+    let palette = Palette::of(&theme);
+    let picture = match args.form {
+        ExportForm::Png => png::render(&frame, &palette).map_err(|error| Failure::Failed(error.to_string()))?,
+        _ => svg::render(&frame, &palette).into_bytes(),
+    };
     write_to(args, |out| {
         out.write_all(&picture)?;
         out.flush()?;
