@@ -293,6 +293,8 @@ pub enum ExportForm {
     Csv,
     /// The same, one JSON object a line
     Json,
+    /// A recording again, without names: needs --anonymize
+    Mcap,
 }
 
 impl ExportForm {
@@ -306,6 +308,7 @@ impl ExportForm {
             Self::Png => "png",
             Self::Csv => "csv",
             Self::Json => "json",
+            Self::Mcap => "mcap",
         }
     }
 }
@@ -325,6 +328,10 @@ pub struct ExportArgs {
     /// Overwrite FILE
     #[arg(long)]
     pub force: bool,
+    /// Names of hosts, streams, subjects, consumers, providers, workers and databases become
+    /// pseudonyms; figures stay
+    #[arg(long)]
+    pub anonymize: bool,
     /// From this time, or this long after the beginning
     #[arg(long, value_name = "TIME|DURATION")]
     pub from: Option<String>,

@@ -1,5 +1,6 @@
 //! Screens and series as files.
 
+pub mod anonymous;
 pub mod cast;
 pub mod film;
 pub mod png;

@@ -5,10 +5,12 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+use hookwatch::base::text;
 use hookwatch::cli::{ExportArgs, ExportForm};
 use hookwatch::console::glyph::Charset;
 use hookwatch::console::theme::colour::Depth;
 use hookwatch::console::theme::{Library, Theme};
+use hookwatch::export::anonymous::Anonymous;
 use hookwatch::export::cast::Version;
 use hookwatch::export::png;
 use hookwatch::export::shot::Shot;
@@ -27,13 +29,20 @@ const SCREEN: &str = "overview";
 /// Turns a recording into something else. What is missing in it is told, and makes it partial.
 pub(crate) fn export(args: &ExportArgs) -> Result<u8, Failure> {
     refuse_what_has_no_meaning(args)?;
-    let recording = Arc::new(Recording::open(&args.recording)?);
+    let original = Arc::new(Recording::open(&args.recording)?);
+    let copy = if args.anonymize {
+        Some(anonymous(&original)?)
+    } else {
+        None
+    };
+    let recording = copy.as_ref().map_or(original, |copy| copy.recording.clone());
     let exported = match args.form {
         ExportForm::Cast => cast(&recording, args, Version::Two),
         ExportForm::Cast3 => cast(&recording, args, Version::Three),
         ExportForm::Svg | ExportForm::Png => picture(&recording, args),
         ExportForm::Csv => series(&recording, args, SeriesForm::Csv),
         ExportForm::Json => series(&recording, args, SeriesForm::Json),
+        ExportForm::Mcap => mcap(copy.as_ref(), args),
     };
     let missing = exported?;
     for line in &missing {
@@ -55,11 +64,11 @@ impl From<ExportError> for Failure {
 fn refuse_what_has_no_meaning(args: &ExportArgs) -> Result<(), Failure> {
     let cast = matches!(args.form, ExportForm::Cast | ExportForm::Cast3);
     let picture = matches!(args.form, ExportForm::Svg | ExportForm::Png);
-    let drawn = cast || picture;
+    let (drawn, copy) = (cast || picture, args.form == ExportForm::Mcap);
     for (option, given, has_meaning) in [
         ("--at", args.at.is_some(), picture),
-        ("--from", args.from.is_some(), !picture),
-        ("--to", args.to.is_some(), !picture),
+        ("--from", args.from.is_some(), !picture && !copy),
+        ("--to", args.to.is_some(), !picture && !copy),
         ("--size", args.size.is_some(), drawn),
         ("--theme", args.theme.is_some(), drawn),
         ("--screen", args.screen.is_some(), drawn),
@@ -73,6 +82,45 @@ fn refuse_what_has_no_meaning(args: &ExportArgs) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// A copy without names; how many there were is told.
+fn anonymous(original: &Arc<Recording>) -> Result<Anonymous, Failure> {
+    for damage in original.damage() {
+        complain(&damage.to_string());
+    }
+    for reason in original.unreadable() {
+        complain(reason);
+    }
+    let copy = Anonymous::of(original).map_err(|error| refused(error.to_string()))?;
+    let kinds: Vec<String> = copy
+        .names
+        .iter()
+        .map(|(class, count)| format!("{} {}", class.plural(), text::count(*count as u64)))
+        .collect();
+    let places = text::count(copy.places);
+    complain(&format!("names replaced in {places} places: {}", kinds.join(", ")));
+    Ok(copy)
+}
+
+/// A recording again, without names.
+fn mcap(copy: Option<&Anonymous>, args: &ExportArgs) -> Result<Vec<String>, Failure> {
+    let Some(copy) = copy else {
+        return Err(refused(
+            "--as mcap is a copy without names → add --anonymize".to_owned(),
+        ));
+    };
+    let [file] = &*copy.files else {
+        return Err(refused(format!(
+            "--as mcap writes one session, the folder holds {} → export its files one by one",
+            copy.files.len()
+        )));
+    };
+    write_to(args, |out| {
+        out.write_all(file)?;
+        out.flush()?;
+        Ok(Vec::new())
+    })
 }
 
 fn series(recording: &Arc<Recording>, args: &ExportArgs, form: SeriesForm) -> Result<Vec<String>, Failure> {
