@@ -74,12 +74,19 @@ impl Class {
 
 /// The tokens of a subject that are names: wildcards and NATS's own are not.
 fn is_name(token: &str) -> bool {
-    !token.is_empty() && token != "*" && token != ">" && !token.starts_with('$') && !is_figure(token)
+    token != "*" && token != ">" && !token.starts_with('$') && !is_figure(token) && !NOBODY.contains(&token)
 }
 
 /// Figures stay.
 fn is_figure(word: &str) -> bool {
     word.parse::<f64>().is_ok()
+}
+
+/// What pipelines call those without a name, and those beyond the number that they tell apart.
+const NOBODY: &[&str] = &["", "other", "unknown"];
+
+fn names_nobody(class: Class, word: &str) -> bool {
+    NOBODY.contains(&word) || (class == Class::Label && is_figure(word))
 }
 
 /// First reading: which names there are.
@@ -91,7 +98,7 @@ pub(super) struct Names {
 
 impl Names {
     fn note(&mut self, class: Class, name: &str) {
-        if name.is_empty() || (class == Class::Label && is_figure(name)) {
+        if names_nobody(class, name) {
             return;
         }
         match self.known.get_mut(name) {
@@ -132,7 +139,9 @@ impl Places for Names {
     fn layout(&mut self, layout: &Arc<Layout>) -> Option<(Arc<Layout>, Arc<[usize]>)> {
         if self.layouts.insert(layout.hash) {
             let mut series = layout.series.clone();
-            series.iter_mut().for_each(|series| visit_series(series, self));
+            for series in &mut series {
+                visit_series(series, self);
+            }
         }
         None
     }
@@ -205,9 +214,10 @@ pub(super) fn is_inside_word(c: char) -> bool {
 impl Places for Pseudonyms {
     fn word<T: AsRef<str> + From<String>>(&mut self, class: Class, word: &mut T) {
         let name = (*word).as_ref();
-        if !name.is_empty() && !(class == Class::Label && is_figure(name)) {
-            *word = self.of(class, (*word).as_ref()).into();
+        if names_nobody(class, name) {
+            return;
         }
+        *word = self.of(class, name).into();
     }
 
     fn subject<T: AsRef<str> + From<String>>(&mut self, subject: &mut T) {
@@ -234,7 +244,9 @@ impl Places for Pseudonyms {
             return Some(known.clone());
         }
         let mut series: Vec<_> = layout.series.iter().cloned().enumerate().collect();
-        series.iter_mut().for_each(|(_, series)| visit_series(series, self));
+        for (_, series) in &mut series {
+            visit_series(series, self);
+        }
         series.sort_by(|(_, a), (_, b)| a.cmp(b));
         let stood: Arc<[usize]> = series.iter().map(|(at, _)| *at).collect();
         let clean = Arc::new(Layout::new(series.into_iter().map(|(_, series)| series).collect()));

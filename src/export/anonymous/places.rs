@@ -106,9 +106,9 @@ fn visit_envelope(envelope: &mut Envelope, places: &mut impl Places) {
             } = &mut **reading;
             visit_stream(before, places);
             visit_stream(after, places);
-            consumers
-                .iter_mut()
-                .for_each(|consumer| visit_consumer(consumer, places));
+            for consumer in consumers.iter_mut() {
+                visit_consumer(consumer, places);
+            }
             places.words(Class::Consumer, missing);
         }
         Sample::Inventory(InventoryReading {
@@ -118,10 +118,12 @@ fn visit_envelope(envelope: &mut Envelope, places: &mut impl Places) {
             offline,
             took: _,
         }) => {
-            streams.iter_mut().for_each(|stream| visit_stream(stream, places));
-            consumers
-                .iter_mut()
-                .for_each(|consumer| visit_consumer(consumer, places));
+            for stream in streams.iter_mut() {
+                visit_stream(stream, places);
+            }
+            for consumer in consumers.iter_mut() {
+                visit_consumer(consumer, places);
+            }
             places.words(Class::Stream, missing);
             places.words(Class::Stream, offline);
         }
@@ -141,7 +143,9 @@ fn visit_envelope(envelope: &mut Envelope, places: &mut impl Places) {
             left_out: _,
         }) => {
             places.word(Class::Stream, stream);
-            counts.iter_mut().for_each(|(subject, _)| places.subject(subject));
+            for (subject, _) in counts.iter_mut() {
+                places.subject(subject);
+            }
         }
         Sample::Advisory(Advisory {
             kind: _,
@@ -354,10 +358,14 @@ fn visit_stream(stream: &mut StreamReading, places: &mut impl Places) {
         mirror,
         metadata,
     } = Arc::make_mut(config);
-    subjects.iter_mut().for_each(|subject| places.subject(subject));
+    for subject in subjects.iter_mut() {
+        places.subject(subject);
+    }
     places.words(Class::Stream, mirror.as_mut());
     visit_metadata(metadata, places);
-    cluster.iter_mut().for_each(|cluster| visit_cluster(cluster, places));
+    for cluster in cluster.iter_mut() {
+        visit_cluster(cluster, places);
+    }
 }
 
 fn visit_consumer(consumer: &mut ConsumerReading, places: &mut impl Places) {
@@ -394,9 +402,13 @@ fn visit_consumer(consumer: &mut ConsumerReading, places: &mut impl Places) {
         pause_until: _,
         metadata,
     } = Arc::make_mut(config);
-    filter_subjects.iter_mut().for_each(|subject| places.subject(subject));
+    for subject in filter_subjects.iter_mut() {
+        places.subject(subject);
+    }
     visit_metadata(metadata, places);
-    cluster.iter_mut().for_each(|cluster| visit_cluster(cluster, places));
+    for cluster in cluster.iter_mut() {
+        visit_cluster(cluster, places);
+    }
 }
 
 /// NATS's own metadata are thresholds and versions; other keys are as telling as their values.
