@@ -293,6 +293,8 @@ pub enum ExportForm {
     Csv,
     /// The same, one JSON object a line
     Json,
+    /// What was wrong and what was done, in Markdown, with charts beside it
+    Report,
     /// A recording again, without names: needs --anonymize
     Mcap,
 }
@@ -308,6 +310,7 @@ impl ExportForm {
             Self::Png => "png",
             Self::Csv => "csv",
             Self::Json => "json",
+            Self::Report => "report",
             Self::Mcap => "mcap",
         }
     }
@@ -344,7 +347,7 @@ pub struct ExportArgs {
     /// cast, svg, png: columns and rows (120x40)
     #[arg(long, value_name = "CxR")]
     pub size: Option<String>,
-    /// cast, svg, png: the theme (dark)
+    /// cast, svg, png: the theme (dark); report: of its charts (light)
     #[arg(long, value_name = "NAME")]
     pub theme: Option<String>,
     /// cast, svg, png: the screen (overview)

@@ -47,7 +47,7 @@ impl Palette {
         }
     }
 
-    fn rgb(&self, color: Color, default: Rgb) -> Rgb {
+    pub(super) fn rgb(&self, color: Color, default: Rgb) -> Rgb {
         let named = |index: usize| self.ansi[index];
         match color {
             Color::Reset => default,

@@ -2,9 +2,11 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use hookwatch::base::text;
 use hookwatch::cli::{ExportArgs, ExportForm};
 use hookwatch::console::glyph::Charset;
@@ -12,11 +14,12 @@ use hookwatch::console::theme::colour::Depth;
 use hookwatch::console::theme::{Library, Theme};
 use hookwatch::export::anonymous::Anonymous;
 use hookwatch::export::cast::Version;
+use hookwatch::export::plot::Plot;
 use hookwatch::export::png;
 use hookwatch::export::shot::Shot;
 use hookwatch::export::svg::{self, Palette};
 use hookwatch::headless::export::{
-    self, ExportError, FilmForm, Part, SeriesForm, export_film, export_series, frame_at, read_speed,
+    self, ExportError, FilmForm, Part, SeriesForm, export_film, export_series, frame_at, read_speed, story,
 };
 use hookwatch::record::{RecordError, Recording};
 
@@ -25,6 +28,9 @@ use crate::{Failure, complain};
 const SIZE: &str = "120x40";
 const THEME: &str = "dark";
 const SCREEN: &str = "overview";
+
+/// Reports are read on white pages.
+const REPORT_THEME: &str = "light";
 
 /// Turns a recording into something else. What is missing in it is told, and makes it partial.
 pub(crate) fn export(args: &ExportArgs) -> Result<u8, Failure> {
@@ -42,6 +48,7 @@ pub(crate) fn export(args: &ExportArgs) -> Result<u8, Failure> {
         ExportForm::Svg | ExportForm::Png => picture(&recording, args),
         ExportForm::Csv => series(&recording, args, SeriesForm::Csv),
         ExportForm::Json => series(&recording, args, SeriesForm::Json),
+        ExportForm::Report => report(&recording, args),
         ExportForm::Mcap => mcap(copy.as_ref(), args),
     };
     let missing = exported?;
@@ -70,7 +77,11 @@ fn refuse_what_has_no_meaning(args: &ExportArgs) -> Result<(), Failure> {
         ("--from", args.from.is_some(), !picture && !copy),
         ("--to", args.to.is_some(), !picture && !copy),
         ("--size", args.size.is_some(), drawn),
-        ("--theme", args.theme.is_some(), drawn),
+        (
+            "--theme",
+            args.theme.is_some(),
+            drawn || args.form == ExportForm::Report,
+        ),
         ("--screen", args.screen.is_some(), drawn),
         ("--speed", args.speed.is_some(), cast),
     ] {
@@ -135,12 +146,12 @@ fn cast(recording: &Arc<Recording>, args: &ExportArgs, version: Version) -> Resu
         shot: shot(args)?,
         speed: args.speed.as_deref().map_or(Ok(1.0), read_speed).map_err(refused)?,
     };
-    let theme = theme(args)?;
+    let theme = theme(args, THEME)?;
     write_to(args, |out| export_film(recording, part, form, &theme, out))
 }
 
 fn picture(recording: &Arc<Recording>, args: &ExportArgs) -> Result<Vec<String>, Failure> {
-    let (shot, theme) = (shot(args)?, theme(args)?);
+    let (shot, theme) = (shot(args)?, theme(args, THEME)?);
     let (_, end) = recording.span();
     let at = args
         .at
@@ -160,6 +171,46 @@ fn picture(recording: &Arc<Recording>, args: &ExportArgs) -> Result<Vec<String>,
     })
 }
 
+/// A report. Its charts are files beside it; on standard output they stand in it.
+fn report(recording: &Arc<Recording>, args: &ExportArgs) -> Result<Vec<String>, Failure> {
+    let theme = theme(args, REPORT_THEME)?;
+    let mut story = story(recording, part(recording, args)?)?;
+    let charts: Vec<String> = story.charts.iter().map(|chart| chart.svg(&theme)).collect();
+    let pictures: Vec<String> = match &args.out {
+        None => charts
+            .iter()
+            .map(|chart| format!("data:image/svg+xml;base64,{}", BASE64_STANDARD.encode(chart)))
+            .collect(),
+        Some(out) => {
+            let paths: Vec<PathBuf> = story.charts.iter().map(|chart| beside(out, chart)).collect();
+            // All or nothing: nothing is written when one is in the way.
+            if let Some(known) = paths.iter().chain([out]).find(|path| path.exists() && !args.force) {
+                return Err(RecordError::Exists(known.clone()).into());
+            }
+            for (path, chart) in paths.iter().zip(&charts) {
+                let written = create(path, args.force)?.write_all(chart.as_bytes());
+                written.map_err(|error| Failure::Failed(format!("write {}: {error}", path.display())))?;
+            }
+            let names = paths.iter().filter_map(|path| path.file_name());
+            names.map(|name| name.to_string_lossy().into_owned()).collect()
+        }
+    };
+    let page = story.markdown(&pictures);
+    let missing = std::mem::take(&mut story.missing);
+    write_to(args, |out| {
+        out.write_all(page.as_bytes())?;
+        out.flush()?;
+        Ok(missing)
+    })
+}
+
+/// The file of a chart beside the report.
+fn beside(out: &Path, chart: &Plot) -> PathBuf {
+    let name = chart.title.to_lowercase().replace(' ', "-");
+    let stem = out.file_stem().unwrap_or_default().to_string_lossy();
+    out.with_file_name(format!("{stem}-{name}.svg"))
+}
+
 fn part(recording: &Recording, args: &ExportArgs) -> Result<Part, Failure> {
     Part::read(recording, args.from.as_deref(), args.to.as_deref()).map_err(refused)
 }
@@ -170,10 +221,10 @@ fn shot(args: &ExportArgs) -> Result<Shot, Failure> {
 }
 
 /// The environment has no say in it: the same file gives the same picture.
-fn theme(args: &ExportArgs) -> Result<Theme, Failure> {
+fn theme(args: &ExportArgs, default: &str) -> Result<Theme, Failure> {
     let library = Library::embedded().map_err(|error| Failure::Failed(error.to_string()))?;
     library
-        .theme(args.theme.as_deref().unwrap_or(THEME), Depth::True, Charset::Unicode)
+        .theme(args.theme.as_deref().unwrap_or(default), Depth::True, Charset::Unicode)
         .map_err(|error| refused(error.to_string()))
 }
 

@@ -11,7 +11,7 @@ use super::walk::{Audience, walk};
 use super::{ExportError, Part};
 use crate::base::text;
 use crate::base::time::Moment;
-use crate::console::theme::Theme;
+use crate::export::Theme;
 use crate::export::cast::{Cast, Title, Version};
 use crate::export::film::Film;
 use crate::export::shot::Shot;

@@ -2,11 +2,13 @@
 
 mod film;
 mod part;
+mod report;
 mod series;
 mod walk;
 
 pub use film::{FilmForm, export_film, frame_at, read_speed};
 pub use part::{Part, moment};
+pub use report::story;
 pub use series::{SeriesForm, export_series};
 
 use std::io;
