@@ -9,6 +9,7 @@
 mod cli;
 mod console;
 mod dlq;
+mod export;
 mod faults;
 mod fire;
 mod jetstream;

@@ -14,6 +14,7 @@ pub(super) fn scrub(text: &str, pseudonyms: &mut Pseudonyms) -> String {
     while let Some(first) = rest.chars().next() {
         let at_word = !before.is_some_and(is_inside_word);
         let taken = if at_word { take(rest, pseudonyms) } else { None };
+        debug_assert!(taken.as_ref().is_none_or(|(length, _)| *length > 0), "{rest}");
         match taken {
             Some((length, replacement)) => {
                 out.push_str(&replacement);
@@ -40,8 +41,8 @@ fn take(text: &str, pseudonyms: &mut Pseudonyms) -> Option<(usize, String)> {
     }
     let end = text.find(|c: char| !is_of_address(c)).unwrap_or(text.len());
     let word = text[..end].trim_end_matches(['.', ',', ':', ';', '?', '-']);
-    if let Some((scheme, _)) = word.split_once("://") {
-        let host = pseudonyms.of(Class::Host, &word[scheme.len() + 3..]);
+    if let Some((scheme, rest)) = word.split_once("://").filter(|(_, rest)| !rest.is_empty()) {
+        let host = pseudonyms.of(Class::Host, rest);
         return Some((word.len(), format!("{scheme}://{host}")));
     }
     if let Some(name) = pseudonyms.starting(text).map(str::to_owned) {
@@ -59,7 +60,7 @@ fn is_of_address(c: char) -> bool {
     c.is_alphanumeric()
         || matches!(
             c,
-            '_' | '-' | '.' | ':' | '/' | '@' | '%' | '~' | '?' | '=' | '&' | '+' | '[' | ']'
+            '_' | '-' | '.' | ':' | '/' | '•' | '@' | '%' | '~' | '?' | '=' | '&' | '+' | '[' | ']'
         )
 }
 
@@ -79,7 +80,7 @@ fn is_address(word: &str) -> bool {
     if word.parse::<IpAddr>().is_ok() || word.parse::<SocketAddr>().is_ok() {
         return true;
     }
-    if word.contains('@') || (word.starts_with('/') && word.len() > 1) {
+    if word.contains('@') || (word.starts_with('/') && word.chars().any(char::is_alphanumeric)) {
         return true;
     }
     let (host, port) = split_port(word);
@@ -134,6 +135,10 @@ mod tests {
             (
                 "no route to db-3:5432, twice: db-3:5432",
                 "no route to host-1:5432, twice: host-1:5432",
+            ),
+            (
+                "read postgres://•••@127.0.0.1:46799/webhooks, then x:// alone",
+                "read postgres://host-1, then x:// alone",
             ),
             ("ask ops@acme.example or see /etc/acme/x", "ask host-1 or see host-2"),
         ] {
