@@ -98,9 +98,12 @@ impl<W: Write> Audience for Projection<'_, W> {
     }
 
     fn show(&mut self, at: u64) -> io::Result<()> {
+        // Before the first source says something there is only the page that asks for one.
+        let Some(view) = self.film.view().filter(|view| !view.sources.is_empty()) else {
+            return Ok(());
+        };
         let Some(frame) = self.film.frame() else { return Ok(()) };
         self.cast.frame(at, frame)?;
-        let Some(view) = self.film.view() else { return Ok(()) };
         for text in raised(view, &mut self.raised) {
             self.cast.marker(at, &text)?;
         }

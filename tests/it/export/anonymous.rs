@@ -392,7 +392,7 @@ fn none_of_the_names_is_left_in_any_form() {
     }
     assert!(!holds_mark(format!("{:?}", recording.info()).as_bytes()));
     let report = text_of_partial(&copy, &["--as", "report"]);
-    for kept in ["provider-", "stream-1", "consumer-1", "worker-1", "host-"] {
+    for kept in ["profile-1", "stream-", "consumer-1", "host-"] {
         assert!(report.contains(kept), "{kept}: {report}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU16;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hookwatch::console::glyph::Charset;
 use hookwatch::console::theme::colour::Depth;
@@ -36,6 +37,10 @@ fn rgb(color: vt100::Color) -> Color {
         vt100::Color::Idx(index) => Color::Indexed(index),
         vt100::Color::Rgb(r, g, b) => Color::Rgb(r, g, b),
     }
+}
+
+fn nanoseconds(seconds: f64) -> u64 {
+    u64::try_from(Duration::from_secs_f64(seconds).as_nanos()).unwrap()
 }
 
 #[track_caller]
@@ -78,8 +83,14 @@ fn play(name: &str, screen: &str, size: (u16, u16), look: &str, form: &str) -> u
     let columns = NonZeroU16::new(size.0).unwrap();
     let mut terminal = vt100::Parser::new(NonZeroU16::new(size.1).unwrap(), columns, 0);
     let (mut markers, mut last, mut time) = (0, 0.0_f64, 0.0_f64);
-    for line in cast.lines().skip(1) {
-        let event: Value = serde_json::from_str(line).unwrap();
+    let events: Vec<Value> = cast.lines().skip(1).map(|line| serde_json::from_str(line).unwrap()).collect();
+    // The last frame stays for a second: so its first one is known, too.
+    let length: f64 = match form {
+        "cast" => events.last().unwrap()[0].as_f64().unwrap(),
+        _ => events.iter().map(|event| event[0].as_f64().unwrap()).sum(),
+    };
+    let origin = ticks.last().unwrap() - nanoseconds(length - 1.0);
+    for event in events {
         let told = event[0].as_f64().unwrap();
         time = if form == "cast" { told } else { time + told };
         assert!(time >= last, "times never go back");
@@ -87,8 +98,7 @@ fn play(name: &str, screen: &str, size: (u16, u16), look: &str, form: &str) -> u
             "o" => terminal.process(event[2].as_str().unwrap().as_bytes()),
             "m" => {
                 // The frame that is on screen is that of the last tick.
-                let into = std::time::Duration::from_secs_f64(time + 1e-6).as_nanos();
-                let now = ticks[0] + u64::try_from(into).unwrap();
+                let now = origin + nanoseconds(time + 1e-5);
                 let at = ticks.iter().copied().rfind(|tick| *tick <= now).unwrap();
                 let (frame, missing) = frame_at(&recording, at, &theme, shot).unwrap();
                 assert!(missing.is_empty());
