@@ -190,8 +190,9 @@ impl Program<'_> {
         let resolved = self.resolve(cli)?;
         resolved.require_something_to_watch()?;
         console::require_terminal()?;
-        let (profile, looks, record) = (&resolved.profile, &resolved.console, cli.record());
-        block_on(self.console(profile, looks, resolved.warnings.clone(), false, record))?
+        let (profile, looks) = (&resolved.profile, &resolved.console);
+        let (record, history) = (cli.record(), cli.history());
+        block_on(self.console(profile, looks, resolved.warnings.clone(), false, record, history))?
     }
 
     fn snapshot(&self, cli: &Cli, args: &SnapshotArgs) -> Result<u8, Failure> {

@@ -220,6 +220,9 @@ pub struct ConsoleArgs {
     /// Record the session to FILE, or to a folder of rotated files
     #[arg(long, value_name = "FILE|DIR")]
     pub record: Option<PathBuf>,
+    /// Begin with the last 6 h: from a folder of recordings, or from a Prometheus server
+    #[arg(long, value_name = "DIR|URL")]
+    pub history: Option<String>,
 }
 
 /// `hookwatch watch`
@@ -406,6 +409,14 @@ impl Cli {
         let of_command = self.command.as_ref().and_then(Command::console);
         let asked = of_command.and_then(|console| console.record.as_deref());
         asked.or(self.console.record.as_deref())
+    }
+
+    /// Where the console takes from what was before its start.
+    #[must_use]
+    pub fn history(&self) -> Option<&str> {
+        let of_command = self.command.as_ref().and_then(Command::console);
+        let asked = of_command.and_then(|console| console.history.as_deref());
+        asked.or(self.console.history.as_deref())
     }
 
     /// What the arguments say of the configuration.

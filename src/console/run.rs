@@ -10,7 +10,7 @@ use futures_util::StreamExt as _;
 use jiff::tz::TimeZone;
 use rustix::process::{Signal as Kill, kill_current_process_group};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::app::{self, App, Drawn, Effect, Msg, Options, update};
@@ -22,7 +22,7 @@ use super::terminal::{Terminal, TerminalError};
 use super::theme::colour::Depth;
 use super::theme::{Library, Theme, ThemeError};
 use crate::base::time::{Moment, SharedClock};
-use crate::model::{Settings, Severity};
+use crate::model::{History, Settings, Severity};
 use crate::record::RecorderState;
 use crate::sample::{Envelope, Interest};
 use crate::session::{Alarms, Tap, Ticker};
@@ -36,6 +36,8 @@ pub struct RunOptions {
     pub started: Moment,
     /// Where what the model is given goes besides.
     pub tap: Option<Tap>,
+    /// What was before the session started, once it is known, or why it is not.
+    pub history: Option<oneshot::Receiver<Result<History, String>>>,
     /// The one clock.
     pub clock: SharedClock,
     /// What the sources see.
@@ -137,6 +139,7 @@ pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, E
 async fn drive(app: &mut App, themes: &[Theme], options: RunOptions, stop: CancellationToken) -> Result<Exit, Error> {
     let RunOptions {
         mut tap,
+        mut history,
         clock,
         mut envelopes,
         interest,
@@ -188,6 +191,11 @@ async fn drive(app: &mut App, themes: &[Theme], options: RunOptions, stop: Cance
                 if app.has_news() { ticker.hurry(clock.now()); }
                 Vec::new()
             }
+            past = arrival(&mut history) => {
+                app.remember(past, clock.now());
+                dirty = true;
+                Vec::new()
+            }
             () = tokio::time::sleep(wake.saturating_sub(clock.now().mono)) => Vec::new(),
         };
         for effect in effects {
@@ -200,6 +208,16 @@ async fn drive(app: &mut App, themes: &[Theme], options: RunOptions, stop: Cance
             }
         }
     }
+}
+
+/// What was before, when it is there. Never, when nobody asked for it.
+async fn arrival(history: &mut Option<oneshot::Receiver<Result<History, String>>>) -> Result<History, String> {
+    let Some(job) = history else {
+        return std::future::pending().await;
+    };
+    let arrived = job.await;
+    *history = None;
+    arrived.unwrap_or_else(|_| Err("--history: reading it came to no end".to_owned()))
 }
 
 /// The model has worked out its figures. A recording that stopped is told once, and left.

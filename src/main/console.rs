@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
 use hookwatch::base::text;
+use hookwatch::base::time::Moment;
 use hookwatch::config::{ConsoleOptions, Profile};
 use hookwatch::console::command::{Chapter, Command};
 use hookwatch::console::glyph::Charset;
@@ -13,9 +14,11 @@ use hookwatch::console::run::{self, Error, Exit, RunOptions};
 use hookwatch::console::screen::Badge;
 use hookwatch::console::theme::Library;
 use hookwatch::console::theme::colour::Depth;
-use hookwatch::record::Target;
-use hookwatch::session::{Session, Tap};
+use hookwatch::model::{History, Settings};
+use hookwatch::record::{RecordError, Target};
+use hookwatch::session::{self, Session, Tap};
 use jiff::tz::TimeZone;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Failure, Program, print};
@@ -41,6 +44,7 @@ impl Program<'_> {
         notices: Vec<String>,
         demo: bool,
         record: Option<&Path>,
+        history: Option<&str>,
     ) -> Result<u8, Failure> {
         let (themes, refused) = self.themes()?;
         let (keymap, wrong_keys) = self.keymap();
@@ -80,10 +84,12 @@ impl Program<'_> {
                 Some(tap)
             }
         };
+        let history = history.map(|source| before(source, &settings, started)).transpose()?;
         let options = RunOptions {
             settings,
             started,
             tap,
+            history,
             clock: self.clock.clone(),
             envelopes,
             interest,
@@ -160,6 +166,40 @@ impl Program<'_> {
             Err(Failure::Failed(refused.join("; ")))
         }
     }
+}
+
+/// Begins to read what was before the session's start, away from the screen.
+fn before(
+    source: &str,
+    settings: &Settings,
+    started: Moment,
+) -> Result<oneshot::Receiver<Result<History, String>>, Failure> {
+    let (sender, receiver) = oneshot::channel();
+    let settings = settings.clone();
+    if source.starts_with("http://") || source.starts_with("https://") {
+        let server = source.to_owned();
+        tokio::spawn(async move {
+            let past = session::past_on(&server, &settings, started).await;
+            let _ = sender.send(past.map_err(|error| error.to_string()));
+        });
+        return Ok(receiver);
+    }
+    let path = Path::new(source).to_owned();
+    // Refused before there is a screen: a folder that is not there never will be.
+    if let Err(reason) = path.metadata() {
+        return Err(RecordError::Io {
+            operation: "open",
+            path,
+            reason,
+        }
+        .into());
+    }
+    tokio::task::spawn_blocking(move || {
+        let past = session::past_of(&path, &settings, started).map_err(|error| error.to_string());
+        // Nobody waits any more when the console has ended.
+        let _ = sender.send(past);
+    });
+    Ok(receiver)
 }
 
 fn print_keys(keymap: &Keymap) -> Result<u8, Failure> {

@@ -22,7 +22,7 @@ use super::ui::{FLASH, Flash, RANGES, Ui};
 use super::widget::grid::GridState;
 use super::widget::time::Zone;
 use crate::base::time::Moment;
-use crate::model::{Histories, Model, Settings, Severity, View};
+use crate::model::{Histories, History, Model, Settings, Severity, View};
 use crate::sample::{Envelope, Interest};
 
 /// The smallest screen that can be drawn, columns and rows.
@@ -241,6 +241,19 @@ impl App {
         match &self.picture {
             Picture::Live(model) => Some(model.view()),
             Picture::Still(_) => None,
+        }
+    }
+
+    /// Takes in what was before the session started, or says why that is not known. Charts reach
+    /// back to it unless somebody has chosen how far they reach.
+    pub fn remember(&mut self, past: Result<History, String>, now: Moment) {
+        match (past, &mut self.picture) {
+            (Ok(past), Picture::Live(model)) => {
+                model.remember(past, now);
+                self.ui.range.get_or_insert(RANGES[2]);
+            }
+            (Ok(_), Picture::Still(_)) => {}
+            (Err(reason), _) => self.flash(Severity::Warning, reason),
         }
     }
 

@@ -252,7 +252,8 @@ fn visit_scrape(scrape: &mut Scrape, places: &mut impl Places) {
         left_out: _,
     } = scrape;
     places.word(Class::Host, target);
-    places.texts(first_skipped.as_mut());
+    // A line of the page: nothing in it is known to be harmless.
+    places.words(Class::Quoted, first_skipped.as_mut());
     if let Some((clean, stood)) = places.layout(layout) {
         let sorted = stood.iter().map(|at| values.get(*at).copied().unwrap_or(f64::NAN));
         *values = sorted.collect();

@@ -21,7 +21,7 @@ use hookwatch::sample::{
 use super::{export, export_with, shipped};
 
 /// Every name of the made-up recording holds this, in every place where a name may stand.
-const MARK: &str = "zq";
+const MARK: &str = "zqxjk";
 
 fn moment(seconds: u64) -> Moment {
     Moment {
@@ -38,10 +38,10 @@ fn stream(now: Moment, name: &str) -> StreamReading {
         mono: now.mono,
         took: Duration::from_millis(1),
         config: Arc::new(StreamConfig {
-            subjects: vec!["zqorders.*.>".to_owned(), "zqorders.zqacme.paid".to_owned()],
-            mirror: Some("zqmirror".to_owned()),
+            subjects: vec!["zqxjkorders.*.>".to_owned(), "zqxjkorders.zqxjkacme.paid".to_owned()],
+            mirror: Some("zqxjkmirror".to_owned()),
             metadata: BTreeMap::from([
-                ("zqteam".to_owned(), "zqpayments".to_owned()),
+                ("zqxjkteam".to_owned(), "zqxjkpayments".to_owned()),
                 ("io.nats.monitor.lag-critical".to_owned(), "9".to_owned()),
             ]),
             replicas: 3,
@@ -54,10 +54,10 @@ fn stream(now: Moment, name: &str) -> StreamReading {
             ..StreamState::default()
         },
         cluster: Some(ClusterReading {
-            name: Some("zqcluster".to_owned()),
-            leader: Some("zqnode-1".to_owned()),
+            name: Some("zqxjkcluster".to_owned()),
+            leader: Some("zqxjknode-1".to_owned()),
             replicas: vec![PeerReading {
-                name: "zqnode-2".to_owned(),
+                name: "zqxjknode-2".to_owned(),
                 ..PeerReading::default()
             }],
         }),
@@ -71,8 +71,8 @@ fn consumer(now: Moment) -> ConsumerReading {
         last_active: Some(now.at),
     };
     ConsumerReading {
-        stream: "zqorders".into(),
-        name: "zqpool".into(),
+        stream: "zqxjkorders".into(),
+        name: "zqxjkpool".into(),
         created: Some(moment(0).at),
         ts: None,
         mono: now.mono,
@@ -80,7 +80,7 @@ fn consumer(now: Moment) -> ConsumerReading {
         config: Arc::new(ConsumerConfig {
             durable: true,
             ack_policy: "explicit".to_owned(),
-            filter_subjects: vec!["zqorders.zqacme.*".to_owned()],
+            filter_subjects: vec!["zqxjkorders.zqxjkacme.*".to_owned()],
             ..ConsumerConfig::default()
         }),
         delivered: pair,
@@ -117,38 +117,38 @@ fn scrape(second: u64) -> Sample {
     let layout = Layout::new(vec![
         series(
             "webhook_received_total",
-            &[("instance", "zqhost:9100"), ("provider", "zqzulu")],
+            &[("instance", "zqxjkhost:9100"), ("provider", "zqxjkzulu")],
         ),
         series(
             "webhook_received_total",
-            &[("instance", "zqhost:9100"), ("provider", "zqalpha")],
+            &[("instance", "zqxjkhost:9100"), ("provider", "zqxjkalpha")],
         ),
         series(
             "webhook_received_total",
-            &[("host", "zqa"), ("provider", "zqmike"), ("region", "zqeu")],
+            &[("host", "zqxjka"), ("provider", "zqxjkmike"), ("region", "zqxjkeu")],
         ),
         series(
             "webhook_build_info",
-            &[("name", "zqworker-7"), ("role", "worker"), ("version", "1.0.0")],
+            &[("name", "zqxjkworker-7"), ("role", "worker"), ("version", "1.0.0")],
         ),
     ]);
     let values = layout.series.iter().map(|series| {
         let rate = match series.label("provider") {
-            Some("zqzulu") => 7.0,
-            Some("zqalpha") => 300.0,
-            Some("zqmike") => 41.0,
+            Some("zqxjkzulu") => 7.0,
+            Some("zqxjkalpha") => 300.0,
+            Some("zqxjkmike") => 41.0,
             _ => return 1.0,
         };
         rate * second as f64
     });
     Sample::Scrape(Scrape {
-        target: "zqtarget.example:9100".into(),
+        target: "zqxjktarget.example:9100".into(),
         values: values.collect(),
         layout: Arc::new(layout),
         took: Duration::from_millis(3),
         bytes: 100,
         skipped: 1,
-        first_skipped: Some("zq_odd{provider=\"zqacme\"} x".to_owned()),
+        first_skipped: Some("zqxjk_odd{provider=\"zqxjkacme\"} x".to_owned()),
         left_out: 0,
     })
 }
@@ -158,48 +158,48 @@ fn nats(second: u64) -> Vec<Sample> {
     vec![
         report(SourceState::Ok, None),
         Sample::Server(Box::new(ServerReading {
-            server_id: "zqSERVERID".to_owned(),
-            name: "zqnats".to_owned(),
+            server_id: "zqxjkSERVERID".to_owned(),
+            name: "zqxjknats".to_owned(),
             version: "2.10.1".to_owned(),
-            cluster: Some("zqcluster".to_owned()),
+            cluster: Some("zqxjkcluster".to_owned()),
             rtt: Duration::from_millis(1),
             skew_s: None,
             account: None,
             our_requests: 1,
         })),
         Sample::Queue(Box::new(QueueReading {
-            before: stream(now, "zqorders"),
+            before: stream(now, "zqxjkorders"),
             consumers: vec![consumer(now)],
-            after: stream(now, "zqorders"),
+            after: stream(now, "zqxjkorders"),
             consumers_total: 1,
-            missing: vec!["zqgone".to_owned()],
+            missing: vec!["zqxjkgone".to_owned()],
         })),
         Sample::Inventory(InventoryReading {
-            streams: vec![stream(now, "zqorders"), stream(now, "zqother")],
+            streams: vec![stream(now, "zqxjkorders"), stream(now, "zqxjkother")],
             consumers: vec![consumer(now)],
-            missing: vec!["zqlost".to_owned()],
-            offline: vec!["zqoff".to_owned()],
+            missing: vec!["zqxjklost".to_owned()],
+            offline: vec!["zqxjkoff".to_owned()],
             took: Duration::from_millis(1),
         }),
         Sample::Oldest(OldestReading {
-            stream: "zqorders".into(),
-            consumer: "zqpool".into(),
+            stream: "zqxjkorders".into(),
+            consumer: "zqxjkpool".into(),
             waiting: Some(now.at),
             held: None,
             asked_at: now.at,
         }),
         Sample::Subjects(SubjectsReading {
-            stream: "zqorders".into(),
-            counts: vec![("zqorders.zqacme.zqnew".into(), 17)],
+            stream: "zqxjkorders".into(),
+            counts: vec![("zqxjkorders.zqxjkacme.zqxjknew".into(), 17)],
             left_out: (0, 0),
         }),
         Sample::Advisory(Advisory {
             kind: AdvisoryKind::MaxDeliveries,
-            stream: Some("zqorders".into()),
-            consumer: Some("zqpool".into()),
+            stream: Some("zqxjkorders".into()),
+            consumer: Some("zqxjkpool".into()),
             stream_seq: Some(9),
             deliveries: Some(5),
-            reason: Some("zqnode-1 said so".to_owned()),
+            reason: Some("zqxjknode-1 said so".to_owned()),
             count: 1,
         }),
     ]
@@ -210,13 +210,13 @@ fn postgres() -> Vec<Sample> {
         report(
             SourceState::Failing,
             Some(
-                "connect to postgres://zqdb.internal:5432/zqapp: role \"zqrole\" is refused by zq-db.example:5432 \
-                 → ask zqops@zq.example",
+                "connect to postgres://zqxjkdb.internal:5432/zqxjkapp: role \"zqxjkrole\" is refused by zqxjk-db.example:5432 \
+                 → ask zqxjkops@zqxjk.example",
             ),
         ),
         Sample::Counters(CounterReading {
             providers: vec![ProviderCounters {
-                provider: "zqzulu".into(),
+                provider: "zqxjkzulu".into(),
                 rows_written: 12,
                 skipped: 0,
             }],
@@ -224,7 +224,7 @@ fn postgres() -> Vec<Sample> {
         }),
         Sample::Heartbeats(HeartbeatReading {
             workers: vec![Heartbeat {
-                worker: "zqworker-7".into(),
+                worker: "zqxjkworker-7".into(),
                 last_seen: Some(moment(1).at),
                 started: None,
                 state: Some("running".to_owned()),
@@ -236,17 +236,17 @@ fn postgres() -> Vec<Sample> {
         Sample::Database(Box::new(DatabaseReading {
             blocked: vec![Blocked {
                 pid: 1,
-                application: "zqreports".to_owned(),
+                application: "zqxjkreports".to_owned(),
                 waited: Duration::from_secs(9),
                 blocking_pid: 2,
-                blocking_application: "zqmigration".to_owned(),
+                blocking_application: "zqxjkmigration".to_owned(),
                 blocking_state: "idle in transaction".to_owned(),
             }],
             ..DatabaseReading::default()
         })),
         Sample::Panel(PanelReading {
             panel: Panel::Counters,
-            problem: Some("relation \"zqschema.webhook_counters\" does not exist".to_owned()),
+            problem: Some("relation \"zqxjkschema.webhook_counters\" does not exist".to_owned()),
         }),
     ]
 }
@@ -256,26 +256,26 @@ fn told(second: u64) -> Vec<Item> {
     vec![
         Item::Marker(Marker {
             moment,
-            text: "zqacme calls: zqorders is late".to_owned(),
+            text: "zqxjkacme calls: zqxjkorders is late".to_owned(),
         }),
         Item::Action(Action {
             moment,
             what: "replay".to_owned(),
-            text: "12 letters of zqorders".to_owned(),
-            detail: "by 'zqanna' on zqlaptop.local".to_owned(),
+            text: "12 letters of zqxjkorders".to_owned(),
+            detail: "by 'zqxjkanna' on zqxjklaptop.local".to_owned(),
         }),
         Item::Gap(Gap {
             moment,
             lost: 3,
-            reason: "zqnode-1 was slow".to_owned(),
+            reason: "zqxjknode-1 was slow".to_owned(),
         }),
         Item::Event(Event {
             moment,
             happened: moment.at,
             kind: "process".to_owned(),
             severity: "warning".to_owned(),
-            text: "zqworker-7 started".to_owned(),
-            detail: "zqorders/zqpool".to_owned(),
+            text: "zqxjkworker-7 started".to_owned(),
+            detail: "zqxjkorders/zqxjkpool".to_owned(),
             count: 1,
         }),
     ]
@@ -284,27 +284,27 @@ fn told(second: u64) -> Vec<Item> {
 /// A recording in which every name holds the mark.
 fn telling(path: &Path) {
     let settings = Settings {
-        profile: "zqproduction".into(),
+        profile: "zqxjkproduction".into(),
         pipeline: Pipeline {
-            stream: Some("zqorders".into()),
-            consumer: Some("zqpool".into()),
-            dlq: Some("zqdead".into()),
+            stream: Some("zqxjkorders".into()),
+            consumer: Some("zqxjkpool".into()),
+            dlq: Some("zqxjkdead".into()),
         },
         families: Families::default(),
         thresholds: Thresholds::default(),
-        runbooks: BTreeMap::from([("backlog_growing".into(), "https://wiki.zq.example/backlog".into())]),
+        runbooks: BTreeMap::from([("backlog_growing".into(), "https://wiki.zqxjk.example/backlog".into())]),
     };
-    let info = SessionInfo::new("zqproduction", moment(0), serde_json::to_value(settings).unwrap());
+    let info = SessionInfo::new("zqxjkproduction", moment(0), serde_json::to_value(settings).unwrap());
     let out = std::fs::File::create(path).unwrap();
     let mut writer = RecordWriter::new(out, info, moment(0), Redaction::new(Redactor::default())).unwrap();
     let mut seq = 0;
     for second in 1..20 {
         let now = moment(second);
-        let metrics = SourceId::new(SourceKind::Metrics, "zqtarget.example:9100");
+        let metrics = SourceId::new(SourceKind::Metrics, "zqxjktarget.example:9100");
         let canary = Sample::Canary(CanaryReading {
-            name: "zqcanary".into(),
+            name: "zqxjkcanary".into(),
             passed: false,
-            reason: Some("zqhost.example:8080 answered 500".to_owned()),
+            reason: Some("zqxjkhost.example:8080 answered 500".to_owned()),
             total: None,
         });
         let of =
@@ -315,7 +315,7 @@ fn telling(path: &Path) {
         for (source, sample) in samples {
             seq += 1;
             let envelope = Envelope {
-                profile: "zqproduction".into(),
+                profile: "zqxjkproduction".into(),
                 source,
                 seq,
                 at: now.at,

@@ -83,7 +83,11 @@ fn play(name: &str, screen: &str, size: (u16, u16), look: &str, form: &str) -> u
     let columns = NonZeroU16::new(size.0).unwrap();
     let mut terminal = vt100::Parser::new(NonZeroU16::new(size.1).unwrap(), columns, 0);
     let (mut markers, mut last, mut time) = (0, 0.0_f64, 0.0_f64);
-    let events: Vec<Value> = cast.lines().skip(1).map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events: Vec<Value> = cast
+        .lines()
+        .skip(1)
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     // The last frame stays for a second: so its first one is known, too.
     let length: f64 = match form {
         "cast" => events.last().unwrap()[0].as_f64().unwrap(),
