@@ -160,8 +160,12 @@ impl Story {
 
     /// The worst that was, in one sentence.
     fn worst(&self) -> String {
-        // Of equally bad ones the first: it is nearer to the cause.
-        let worst = self.verdicts.iter().rev().max_by_key(|raised| raised.severity);
+        // Of equally bad ones the one that held longest.
+        let held = |raised: &Raised| raised.to.unwrap_or(self.to).as_nanosecond() - raised.from.as_nanosecond();
+        let worst = self
+            .verdicts
+            .iter()
+            .max_by_key(|raised| (raised.severity, held(raised)));
         match worst {
             None => "No verdict was raised.".to_owned(),
             Some(raised) => format!(

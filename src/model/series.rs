@@ -680,7 +680,7 @@ mod tests {
         past.recall(&key(), -100_000, 9.0);
         let mut live = filled(5);
         live.precede(past);
-        let window = live.window(&key(), moment(4.4), Duration::from_secs(300), 30);
+        let window = live.window(&key(), moment(4.4), Duration::from_mins(5), 30);
         assert!(window[..28].iter().all(|value| *value == Some(7.0)), "{window:?}");
     }
 
