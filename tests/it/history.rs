@@ -237,6 +237,8 @@ async fn charts_reach_back_into_a_prometheus_servers_memory() {
 fn the_console_tells_where_what_was_before_is_from() {
     let folder = tempfile::tempdir().unwrap();
     let clock = SystemClock::start();
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path().to_str().unwrap();
     let path = folder.path().join("a.mcap");
     record(&path, "webhooks", clock.now().at - Duration::from_mins(5), 280, 50.0);
     let arguments = [
@@ -247,7 +249,7 @@ fn the_console_tells_where_what_was_before_is_from() {
         "--history",
         folder.path().to_str().unwrap(),
     ];
-    let mut terminal = Terminal::start(&arguments, &[("HOME", "/nonexistent")], 120, 40);
+    let mut terminal = Terminal::start(&arguments, &[("HOME", home)], 120, 40);
     terminal.see("what was before is known");
     terminal.see("last 15 min");
     terminal.press("q");
@@ -255,7 +257,7 @@ fn the_console_tells_where_what_was_before_is_from() {
 
     let missing = Terminal::start(
         &["--metrics", "http://127.0.0.1:9/metrics", "--history", "/nonexistent/x"],
-        &[("HOME", "/nonexistent")],
+        &[("HOME", home)],
         120,
         40,
     );

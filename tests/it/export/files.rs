@@ -122,7 +122,7 @@ fn what_makes_no_sense_is_refused_with_the_next_step() {
         (&["--as", "cast", "--theme", "nope"], "nope"),
         (&["--as", "mcap"], "add --anonymize"),
         (&["--as", "png", "--out", path], "overwrite it with --force"),
-        (&["--as", "csv", "--out", "/nonexistent/x.csv"], "/nonexistent/x.csv"),
+        (&["--as", "csv", "--out", "/sys/x.csv"], "/sys/x.csv"),
         (&["--as", "gif"], "possible values"),
     ] {
         let output = export_with(&[], &recording, arguments);
