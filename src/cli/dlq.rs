@@ -19,6 +19,8 @@ pub enum DlqCommand {
     Groups(GroupsArgs),
     /// Write letters to a file, a JSON object a line, byte for byte
     Export(ExportLettersArgs),
+    /// Plan to put the letters of an export back; with --write --yes N, do it
+    Import(Box<ImportArgs>),
     /// Plan a replay; with --write --yes N, do it
     Replay(Box<ReplayArgs>),
     /// Move letters to `<dlq>-archive`; with --write --yes N, do it
@@ -126,6 +128,31 @@ pub struct ExportLettersArgs {
     pub connection: ConnectionArgs,
 }
 
+/// `hookwatch dlq import`
+#[derive(Args, Clone, Debug)]
+pub struct ImportArgs {
+    /// What `dlq export` wrote, or - for standard input
+    pub file: PathBuf,
+    /// Change something: without it, nothing is sent
+    #[arg(long)]
+    pub write: bool,
+    /// How many letters the plan holds; it must be exactly that
+    #[arg(long, value_name = "N")]
+    pub yes: Option<u64>,
+    /// The profile's name, where it is protected
+    #[arg(long, value_name = "NAME")]
+    pub confirm_profile: Option<String>,
+    /// Why; goes to the audit log
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Print JSON: the plan on one line, the report on the last
+    #[arg(long)]
+    pub json: bool,
+    /// What to connect to.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+}
+
 /// `hookwatch dlq replay`
 #[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
 #[derive(Args, Clone, Debug)]
@@ -154,6 +181,21 @@ pub struct ReplayArgs {
     /// Another subject than the webhook's own
     #[arg(long, value_name = "SUBJECT")]
     pub to_subject: Option<String>,
+    /// To this gateway by HTTP instead of a stream
+    #[arg(long, value_name = "URL", conflicts_with_all = ["to_subject", "resume"])]
+    pub to_url: Option<String>,
+    /// Another payload for the one letter of --ids, from FILE or - for standard input
+    #[arg(long, value_name = "FILE", requires = "ids")]
+    pub payload: Option<PathBuf>,
+    /// Sign anew: standard-webhooks, svix, telnyx, stripe, github, …
+    #[arg(long, value_name = "SCHEME")]
+    pub sign: Option<String>,
+    /// With --sign, the variable that holds the signing key
+    #[arg(long, value_name = "VAR", requires = "sign", conflicts_with = "secret_file")]
+    pub secret_env: Option<String>,
+    /// With --sign, the file that holds the signing key
+    #[arg(long, value_name = "FILE", requires = "sign")]
+    pub secret_file: Option<PathBuf>,
     /// Letters at most
     #[arg(long, value_name = "N")]
     pub max: Option<u64>,
@@ -220,6 +262,7 @@ impl DlqCommand {
             Self::Show(args) => &args.connection,
             Self::Groups(args) => &args.connection,
             Self::Export(args) => &args.connection,
+            Self::Import(args) => &args.connection,
             Self::Replay(args) | Self::Archive(args) => &args.connection,
             Self::Audit(args) => &args.connection,
         }

@@ -16,6 +16,7 @@ mod history;
 mod jetstream;
 mod lab;
 mod layering;
+mod letters;
 mod readme;
 mod record;
 mod replay;

@@ -1,6 +1,8 @@
 //! Replay on real servers: nothing lost, nothing doubled in silence.
 
 mod crash;
+mod gateway;
 mod happy;
+mod import;
 mod traps;
 mod world;
