@@ -92,6 +92,7 @@ fn options(args: &FireArgs) -> FireOptions {
             scheme: args.scheme.clone(),
             secret,
             set: args.set.clone(),
+            body: None,
         },
         count: args.count,
         duration: args.lasts,
