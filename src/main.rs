@@ -189,7 +189,7 @@ impl Program<'_> {
         resolved.require_something_to_watch()?;
         console::require_terminal()?;
         let (profile, looks, record) = (&resolved.profile, &resolved.console, cli.record());
-        block_on(self.console(profile, looks, resolved.warnings.clone(), false, record))?
+        block_on(self.console(profile, looks, resolved.warnings.clone(), None, record))?
     }
 
     fn snapshot(&self, cli: &Cli, args: &SnapshotArgs) -> Result<u8, Failure> {

@@ -12,6 +12,8 @@ pub enum Chapter {
     Panels,
     /// Rows of a table.
     Rows,
+    /// Test webhooks.
+    Webhooks,
     /// What is shown, and how.
     Display,
     /// The console itself.
@@ -20,7 +22,14 @@ pub enum Chapter {
 
 impl Chapter {
     /// Every chapter, in the order of the help.
-    pub const ALL: [Self; 5] = [Self::Screens, Self::Panels, Self::Rows, Self::Display, Self::Console];
+    pub const ALL: [Self; 6] = [
+        Self::Screens,
+        Self::Panels,
+        Self::Rows,
+        Self::Webhooks,
+        Self::Display,
+        Self::Console,
+    ];
 
     /// Its heading.
     #[must_use]
@@ -29,6 +38,7 @@ impl Chapter {
             Self::Screens => "Screens",
             Self::Panels => "Panels",
             Self::Rows => "Rows",
+            Self::Webhooks => "Test webhooks",
             Self::Display => "Display",
             Self::Console => "Console",
         }
@@ -133,17 +143,31 @@ commands! {
     }
     Rows {
         /// Shows only the rows that hold every word; `!word`: that do not hold it.
-        Filter = "filter" ["/"], hint "filter" / 1, on Queues Workers Failures DeadLetters Events;
+        Filter = "filter" ["/"], hint "filter" / 1, on Queues Workers Failures DeadLetters TestWebhooks Events;
         /// Sorts by the focused column; again: the other way round.
-        Sort = "sort" ["s"], hint "sort" / 4, on Queues Workers Failures DeadLetters Events;
+        Sort = "sort" ["s"], hint "sort" / 4, on Queues Workers Failures DeadLetters TestWebhooks Events;
         /// Goes to the column on the left.
-        ColumnLeft = "column-left" ["left", "h"], on Queues Workers Failures DeadLetters Events;
+        ColumnLeft = "column-left" ["left", "h"], on Queues Workers Failures DeadLetters TestWebhooks Events;
         /// Goes to the column on the right.
-        ColumnRight = "column-right" ["right", "l"], on Queues Workers Failures DeadLetters Events;
+        ColumnRight = "column-right" ["right", "l"], on Queues Workers Failures DeadLetters TestWebhooks Events;
         /// Chooses which columns are shown.
-        Columns = "columns" ["c"], hint "columns" / 6, on Queues Workers Failures DeadLetters Events;
+        Columns = "columns" ["c"], hint "columns" / 6, on Queues Workers Failures DeadLetters TestWebhooks Events;
         /// Marks the row, or takes the mark off.
-        Mark = "mark" ["space"], on Queues Workers Failures DeadLetters Events;
+        Mark = "mark" ["space"], on Queues Workers Failures DeadLetters TestWebhooks Events;
+    }
+    Webhooks {
+        /// Fires what the form says; in the history, that run again.
+        Fire = "fire" ["f"], hint "fire" / 1, on TestWebhooks;
+        /// Stops what is being fired; what was sent stays sent.
+        StopFiring = "stop-firing" ["x"], hint "stop" / 2, on TestWebhooks;
+        /// Edits the body in $VISUAL or $EDITOR.
+        EditBody = "edit-body" ["e"], hint "edit body" / 3, on TestWebhooks;
+        /// Follows the webhook to its row, or does not.
+        Trace = "trace" ["t"], hint "trace" / 4, on TestWebhooks;
+        /// Takes the field under the cursor back to what profile and template say.
+        ResetField = "reset-field" ["u"], hint "undo" / 5, on TestWebhooks;
+        /// Fires the template every 30 s and follows it, until it is stopped by the same key.
+        Canary = "canary" ["C"], hint "canary" / 3, on TestWebhooks;
     }
     Display {
         /// Lists the verdicts with their evidence; acknowledge and silence them there.

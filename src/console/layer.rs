@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::app::Effect;
+use super::bench::Field;
 use super::command::Command;
 use super::palette::Palette;
 use super::screen::PanelId;
@@ -32,6 +33,17 @@ pub enum Layer {
         /// What is typed.
         input: Input,
     },
+    /// A field of the form that is being typed.
+    Field {
+        /// The template.
+        template: String,
+        /// The field.
+        field: Field,
+        /// What is typed.
+        input: Input,
+        /// Why it was refused.
+        problem: Option<String>,
+    },
     /// A command that is being typed.
     Palette(Palette),
     /// How many workers would drain the backlog within so many minutes.
@@ -55,7 +67,7 @@ impl Layer {
     #[must_use]
     pub fn takes_text(&self) -> bool {
         match self {
-            Self::Filter { .. } | Self::Palette(_) => true,
+            Self::Filter { .. } | Self::Field { .. } | Self::Palette(_) => true,
             Self::Dialog(dialog) => matches!(dialog.confirm, Confirm::Typed { .. }),
             _ => false,
         }
@@ -105,7 +117,7 @@ pub enum Confirm {
 }
 
 /// What a yes does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Consent {
     /// Something outside of the console.
     Effects(Vec<Effect>),

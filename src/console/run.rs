@@ -14,13 +14,16 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::app::{self, App, Drawn, Effect, Msg, Options, update};
+use super::bench::Supply;
 use super::glyph::Charset;
 use super::kept::Kept;
 use super::keymap::Keymap;
+use super::outside::{Happening, Outside};
 use super::screen::Badge;
 use super::terminal::{Terminal, TerminalError};
 use super::theme::colour::Depth;
 use super::theme::{Library, Theme, ThemeError};
+use crate::act::firing::Firing;
 use crate::base::time::{Moment, SharedClock};
 use crate::model::{Settings, Severity};
 use crate::record::RecorderState;
@@ -68,6 +71,10 @@ pub struct RunOptions {
     pub kept: Kept,
     /// Where that is kept; `None`: nowhere.
     pub kept_file: Option<PathBuf>,
+    /// What fires test webhooks, and of what they are made; `None`: none can be fired.
+    pub firing: Option<(Firing, Supply)>,
+    /// What is run to edit a body; may have arguments.
+    pub editor: String,
     /// What went wrong before there was a screen (a theme that was refused), to be shown on it.
     pub notices: Vec<String>,
 }
@@ -118,15 +125,20 @@ const STOPPING: Duration = Duration::from_millis(250);
 ///
 /// # Errors
 /// When there is no terminal, the theme is not there, or the terminal fails.
-pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, Error> {
+pub async fn run(mut options: RunOptions, stop: CancellationToken) -> Result<Exit, Error> {
     let themes = resolve(&options.themes, &options.theme, options.depth, options.charset)?;
-    let shown = appearance(&options);
+    let (firing, supply) = options.firing.take().unzip();
+    let shown = Options {
+        supply,
+        ..appearance(&options)
+    };
+    let outside = Outside::new(options.settings.profile.clone(), firing, options.editor.clone());
     let mut app = App::live(options.settings.clone(), shown, options.started);
     for notice in &options.notices {
         app.flash(Severity::Warning, notice.as_str());
     }
     let kept_file = options.kept_file.clone();
-    let ended = drive(&mut app, &themes, options, stop).await;
+    let ended = drive(&mut app, &themes, options, outside, stop).await;
     if let Some(file) = kept_file {
         save_kept(&file, &app.kept());
     }
@@ -134,7 +146,13 @@ pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, E
 }
 
 /// The loop.
-async fn drive(app: &mut App, themes: &[Theme], options: RunOptions, stop: CancellationToken) -> Result<Exit, Error> {
+async fn drive(
+    app: &mut App,
+    themes: &[Theme],
+    options: RunOptions,
+    mut outside: Outside,
+    stop: CancellationToken,
+) -> Result<Exit, Error> {
     let RunOptions {
         mut tap,
         clock,
@@ -146,7 +164,7 @@ async fn drive(app: &mut App, themes: &[Theme], options: RunOptions, stop: Cance
     } = options;
     let mut terminal = Terminal::enter(mouse)?;
     let mut signals = Signals::listen().map_err(Error::Signals)?;
-    let mut input = EventStream::new();
+    let mut input = Some(EventStream::new());
     let mut batch = Vec::with_capacity(BATCH);
     let mut drawn = Drawn::default();
     let mut ticker = Ticker::new(clock.now());
@@ -156,11 +174,13 @@ async fn drive(app: &mut App, themes: &[Theme], options: RunOptions, stop: Cance
         if ticker.is_due(now) {
             update(app, Msg::Tick(now), &drawn.hits);
             let raised = alarms.note(app.view());
+            let raised = if outside.has_terminal() { Vec::new() } else { raised };
             terminal.send(&raised.iter().map(|alert| alarms.terminal(alert)).collect::<String>())?;
             tell_tick(&mut tap, app);
             dirty = true;
         }
-        if dirty && now.mono >= frame_at {
+        let is_ours = !outside.has_terminal();
+        if dirty && is_ours && now.mono >= frame_at {
             let theme = &themes[app.theme()];
             drawn = terminal.draw(|area, buffer| {
                 let drawn = app::draw(app, theme, area, buffer);
@@ -170,16 +190,22 @@ async fn drive(app: &mut App, themes: &[Theme], options: RunOptions, stop: Cance
             (frame_at, answer_at, dirty) = (now.mono + FRAME, now.mono + ANSWER, false);
             interest.send_if_modified(|known| replace(known, app.interest(&drawn.hits)));
         }
-        let wake = if dirty { ticker.at().min(frame_at) } else { ticker.at() };
+        let wake = if dirty && is_ours {
+            ticker.at().min(frame_at)
+        } else {
+            ticker.at()
+        };
         let effects = tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(Exit::Stopped),
             signal = signals.next() => match signal {
-                Received::End(number) => return Ok(Exit::Signal(number)),
-                Received::Continue => { terminal.resume()?; dirty = true; Vec::new() }
+                // ^C in an editor is the editor's.
+                Received::End(number) if is_ours || number != SignalKind::interrupt().as_raw_value() => return Ok(Exit::Signal(number)),
+                Received::Continue if is_ours => { terminal.resume()?; dirty = true; Vec::new() }
+                _ => Vec::new(),
             },
-            event = input.next() => {
-                let event: Event = event.unwrap_or_else(|| Err(io::ErrorKind::UnexpectedEof.into())).map_err(Error::Input)?;
+            event = next_event(&mut input) => {
+                let event = event.map_err(Error::Input)?;
                 (frame_at, dirty) = (frame_at.min(answer_at), true);
                 update(app, Msg::Input(clock.now(), event), &drawn.hits)
             }
@@ -187,6 +213,17 @@ async fn drive(app: &mut App, themes: &[Theme], options: RunOptions, stop: Cance
                 batch.drain(..).for_each(|envelope| { if let Some(tap) = &mut tap { tap.envelope(&envelope); } update(app, Msg::Data(envelope), &drawn.hits); });
                 if app.has_news() { ticker.hurry(clock.now()); }
                 Vec::new()
+            }
+            happening = outside.next() => {
+                dirty = true;
+                match happening {
+                    Happening::Fired(report) => { if report.is_news() { ticker.hurry(clock.now()); } outside.tell(app, &mut tap, report, clock.now(), &drawn.hits) }
+                    Happening::Edited(template, edited) => {
+                        terminal.resume()?;
+                        input = Some(EventStream::new());
+                        update(app, Msg::Edited(clock.now(), template, edited), &drawn.hits)
+                    }
+                }
             }
             () = tokio::time::sleep(wake.saturating_sub(clock.now().mono)) => Vec::new(),
         };
@@ -197,8 +234,30 @@ async fn drive(app: &mut App, themes: &[Theme], options: RunOptions, stop: Cance
                 Effect::Redraw => terminal.forget(),
                 Effect::Mouse(on) => terminal.set_mouse(on)?,
                 Effect::Copy(text) => terminal.copy(&text)?,
+                Effect::Edit { template, text } => {
+                    // Whoever reads keys besides the editor would take some of them away.
+                    input = None;
+                    terminal.leave();
+                    if let Err(reason) = outside.edit(template.clone(), &text) {
+                        terminal.resume()?;
+                        input = Some(EventStream::new());
+                        update(app, Msg::Edited(clock.now(), template, Err(reason)), &drawn.hits);
+                    }
+                }
+                other => outside.perform(other),
             }
         }
+    }
+}
+
+/// The next key, click, paste or resize; none while somebody else has the terminal.
+async fn next_event(input: &mut Option<EventStream>) -> io::Result<Event> {
+    match input {
+        Some(input) => input
+            .next()
+            .await
+            .unwrap_or_else(|| Err(io::ErrorKind::UnexpectedEof.into())),
+        None => std::future::pending().await,
     }
 }
 
@@ -225,6 +284,7 @@ fn appearance(options: &RunOptions) -> Options {
         no_mouse: !options.mouse,
         keymap: options.keymap.clone(),
         kept: options.kept.clone(),
+        supply: None,
     }
 }
 

@@ -2,9 +2,14 @@
 
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
+use std::sync::Arc;
 
+use hookwatch::act::fire;
+use hookwatch::act::firing::Firing;
+use hookwatch::act::trace::TracePlan;
 use hookwatch::base::text;
-use hookwatch::config::{ConsoleOptions, Profile};
+use hookwatch::config::{ConsoleOptions, Environment, Profile};
+use hookwatch::console::bench::Supply;
 use hookwatch::console::command::{Chapter, Command};
 use hookwatch::console::glyph::Charset;
 use hookwatch::console::kept::Kept;
@@ -33,13 +38,13 @@ pub(crate) fn require_terminal() -> Result<(), Failure> {
 }
 
 impl Program<'_> {
-    /// Watches a profile on screen until somebody leaves.
+    /// Watches a profile on screen until somebody leaves. Of a demo: the variables that hold its keys.
     pub(crate) async fn console(
         &self,
         profile: &Profile,
         looks: &ConsoleOptions,
         notices: Vec<String>,
-        demo: bool,
+        demo: Option<Environment>,
         record: Option<&Path>,
     ) -> Result<u8, Failure> {
         let (themes, refused) = self.themes()?;
@@ -68,7 +73,7 @@ impl Program<'_> {
             ..
         } = Session::live(profile, &self.clock);
         let badges = [
-            (demo, Badge::Demo),
+            (demo.is_some(), Badge::Demo),
             (profile.read_only, Badge::ReadOnly),
             (profile.protected, Badge::Prod),
         ];
@@ -80,6 +85,7 @@ impl Program<'_> {
                 Some(tap)
             }
         };
+        let (firing, untaken) = self.firing(profile, demo);
         let options = RunOptions {
             settings,
             started,
@@ -103,11 +109,14 @@ impl Program<'_> {
             keymap,
             kept,
             kept_file,
+            firing: Some(firing),
+            editor: self.editor(),
             notices: notices
                 .into_iter()
                 .chain(refused)
                 .chain(wrong_keys)
                 .chain(unkept)
+                .chain(untaken)
                 .collect(),
         };
         let ended = run::run(options, CancellationToken::new()).await;
@@ -118,6 +127,32 @@ impl Program<'_> {
             Err(error @ Error::Theme(_)) => Err(Failure::Refused(vec![error.to_string()])),
             Err(error) => Err(Failure::Failed(error.to_string())),
         }
+    }
+
+    /// What fires test webhooks; templates of the user's own that are refused, and why.
+    fn firing(&self, profile: &Profile, keys: Option<Environment>) -> ((Firing, Supply), Vec<String>) {
+        let library = Arc::new(fire::Library::load(self.templates().as_deref()));
+        let refused = library.broken().iter().map(ToString::to_string).collect();
+        let supply = Supply {
+            library: library.clone(),
+            fire: profile.fire.clone(),
+            untraceable: TracePlan::of(profile).err().map(|error| error.to_string()),
+            refusal: profile
+                .read_only
+                .then(|| "Nothing is fired from here: the profile is read-only.".to_owned()),
+        };
+        let mut environment = self.surroundings.environment.clone();
+        environment.extend(keys.into_iter().flatten());
+        let firing = Firing::new(library, profile.clone(), environment, self.clock.clone());
+        ((firing, supply), refused)
+    }
+
+    /// What edits a file here.
+    fn editor(&self) -> String {
+        let named = ["VISUAL", "EDITOR"]
+            .into_iter()
+            .find_map(|name| self.surroundings.variable(name));
+        named.unwrap_or("vi").to_owned()
     }
 
     /// The keys, and what was refused of the user's own.

@@ -54,7 +54,13 @@ impl Program<'_> {
             let shown = match args.headless {
                 Some(wait) => self.last_reading(&profile, wait, cli.record()).await,
                 None => self
-                    .console(&profile, &looks, Vec::new(), true, cli.record())
+                    .console(
+                        &profile,
+                        &looks,
+                        Vec::new(),
+                        Some(demo.lab().signing_environment()),
+                        cli.record(),
+                    )
                     .await
                     .map(|code| (None, code)),
             };

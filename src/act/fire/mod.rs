@@ -35,7 +35,7 @@ pub use capture::{Captured, save};
 pub use expect::{Checked, Expectation, UnknownExpectation, expectations};
 pub use library::Library;
 pub use load::{Batch, Load};
-pub use mix::{Entry, Mix, Poison};
+pub use mix::{Entry, Mix, Poison, check_scheme};
 pub use order::{Composed, GuardError, Order, OrderError, Refusal, SecretSource, guard};
 pub use plan::{HttpVersion, Limit, MAX_CONCURRENCY, MAX_RETRIES, Plan, PlanError, Steering};
 pub use request::{Request, RequestError};

@@ -102,6 +102,13 @@ impl History {
         self.runs.get(place)
     }
 
+    /// The place of the run with a number; `None`: it is gone.
+    #[must_use]
+    pub fn place(&self, number: usize) -> Option<usize> {
+        let place = self.pushed.checked_sub(number)?;
+        (place < self.runs.len()).then_some(place)
+    }
+
     /// The number of the run at a place, counted from 1 since the start of the session.
     #[must_use]
     pub fn number(&self, place: usize) -> usize {
@@ -126,7 +133,8 @@ mod tests {
         }
         assert_eq!(history.iter().len(), KEPT);
         assert_eq!(history.get(0).unwrap().to, KEPT.to_string());
-        assert_eq!(history.number(0), KEPT + 1);
+        assert_eq!((history.number(0), history.place(KEPT + 1)), (KEPT + 1, Some(0)));
+        assert_eq!((history.place(2), history.place(1)), (Some(KEPT - 1), None));
         assert_eq!(history.iter().last().unwrap().to, "1");
     }
 }

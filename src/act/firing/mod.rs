@@ -69,6 +69,14 @@ pub enum Report {
     CanaryEnded(Option<String>),
 }
 
+impl Report {
+    /// Whether the model has to say something to it at once: a canary's run may be a verdict.
+    #[must_use]
+    pub fn is_news(&self) -> bool {
+        matches!(self, Self::CanaryRan(_))
+    }
+}
+
 /// Test webhooks of one profile. What goes on ends when this is dropped.
 #[derive(Debug)]
 pub struct Firing {

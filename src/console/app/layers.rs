@@ -102,7 +102,7 @@ impl App {
                 let place = *at;
                 return Some(self.run_on_verdicts(command, step, place, hits));
             }
-            Layer::Filter { .. } | Layer::Palette(_) | Layer::Dialog(_) => {}
+            Layer::Filter { .. } | Layer::Field { .. } | Layer::Palette(_) | Layer::Dialog(_) => {}
             Layer::Detail(_) => return None,
         }
         Some(Vec::new())
@@ -149,6 +149,10 @@ impl App {
         match self.ui.layers.last() {
             Some(Layer::Filter { .. }) => {
                 self.type_filter(event);
+                Vec::new()
+            }
+            Some(Layer::Field { .. }) => {
+                self.type_field(event);
                 Vec::new()
             }
             Some(Layer::Palette(_)) => self.type_command(event, hits),

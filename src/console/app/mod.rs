@@ -1,5 +1,6 @@
 //! The state of the console, and the one function that changes it.
 
+mod bench;
 mod commands;
 mod input;
 mod layers;
@@ -13,6 +14,7 @@ use jiff::tz::TimeZone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
+use super::bench::{Bench, Supply};
 use super::kept::{Kept, KeptTable, TYPED};
 use super::keymap::Keymap;
 use super::layer::{Dialog, Layer};
@@ -21,6 +23,8 @@ use super::theme::{Role, Theme};
 use super::ui::{FLASH, Flash, RANGES, Ui};
 use super::widget::grid::GridState;
 use super::widget::time::Zone;
+use crate::act::fire::Request;
+use crate::act::firing::Report;
 use crate::base::time::Moment;
 use crate::model::{Histories, Model, Settings, Severity, View};
 use crate::sample::{Envelope, Interest};
@@ -37,10 +41,14 @@ pub enum Msg {
     Tick(Moment),
     /// Somebody pressed, clicked, pasted or resized, and when.
     Input(Moment, Event),
+    /// Something happened to a test webhook or a canary.
+    Fired(Moment, Box<Report>),
+    /// Somebody edited the body of a template: its name, and the text or why there is none.
+    Edited(Moment, String, Result<String, String>),
 }
 
 /// What the console wants done outside of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// End.
     Quit,
@@ -52,6 +60,24 @@ pub enum Effect {
     Mouse(bool),
     /// Put text on the clipboard.
     Copy(String),
+    /// Fire a test webhook, or start a canary where it is to be fired again and again.
+    Fire {
+        /// What.
+        request: Box<Request>,
+        /// The host that somebody has confirmed.
+        confirmed: Option<String>,
+    },
+    /// Stop what is being fired.
+    StopFiring,
+    /// Stop the canary.
+    StopCanary,
+    /// Let somebody edit the body of a template.
+    Edit {
+        /// The template.
+        template: String,
+        /// Its body.
+        text: String,
+    },
 }
 
 /// A moment that is held still: a paused picture, a recording, a test.
@@ -102,6 +128,8 @@ pub struct Options {
     pub keymap: Keymap,
     /// What was kept of the run before.
     pub kept: Kept,
+    /// What test webhooks are made of; `None`: none can be fired.
+    pub supply: Option<Supply>,
 }
 
 /// The console.
@@ -117,6 +145,7 @@ pub struct App {
     now: Moment,
     ui: Ui,
     kept: Kept,
+    bench: Bench,
 }
 
 /// What was drawn.
@@ -144,6 +173,10 @@ impl App {
     }
 
     fn new(picture: Picture, stream: Option<Arc<str>>, options: Options, now: Moment) -> Self {
+        let begun = match &picture {
+            Picture::Live(_) => now.at,
+            Picture::Still(still) => still.view.started,
+        };
         let local = options.local.map(|zone| Zone::local(zone, now.at));
         let kept = options.kept;
         let ui = Ui {
@@ -178,6 +211,7 @@ impl App {
             now,
             ui,
             kept,
+            bench: Bench::new(options.supply, begun),
         }
     }
 
@@ -279,6 +313,7 @@ impl App {
             ui: &self.ui,
             keymap: &self.keymap,
             themes: &self.themes,
+            bench: &self.bench,
         }
     }
 
@@ -328,6 +363,15 @@ pub fn update(app: &mut App, msg: Msg, hits: &Hits) -> Vec<Effect> {
         Msg::Input(now, event) => {
             app.now = now;
             app.input(&event, hits)
+        }
+        Msg::Fired(now, report) => {
+            app.now = now;
+            app.hear(*report)
+        }
+        Msg::Edited(now, template, edited) => {
+            app.now = now;
+            app.edited(&template, edited);
+            Vec::new()
         }
     }
 }
