@@ -159,15 +159,15 @@ commands! {
         /// Fires what the form says; in the history, that run again.
         Fire = "fire" ["f"], hint "fire" / 1, on TestWebhooks;
         /// Stops what is being fired; what was sent stays sent.
-        StopFiring = "stop-firing" ["x"], hint "stop" / 2, on TestWebhooks;
+        StopFiring = "stop-firing" ["x"], hint "stop" / 4, on TestWebhooks;
         /// Edits the body in $VISUAL or $EDITOR.
-        EditBody = "edit-body" ["e"], hint "edit body" / 3, on TestWebhooks;
+        EditBody = "edit-body" ["e"], hint "body" / 3, on TestWebhooks;
         /// Follows the webhook to its row, or does not.
         Trace = "trace" ["t"], hint "trace" / 4, on TestWebhooks;
         /// Takes the field under the cursor back to what profile and template say.
         ResetField = "reset-field" ["u"], hint "undo" / 5, on TestWebhooks;
         /// Fires the template every 30 s and follows it, until it is stopped by the same key.
-        Canary = "canary" ["C"], hint "canary" / 3, on TestWebhooks;
+        Canary = "canary" ["C"], hint "canary" / 2, on TestWebhooks;
     }
     Display {
         /// Lists the verdicts with their evidence; acknowledge and silence them there.

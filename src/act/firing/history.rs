@@ -62,11 +62,11 @@ impl Ended {
         }
     }
 
-    /// How long it took: the whole way of one that was followed, else the 99th percentile.
+    /// How long it took: the whole way of one that was followed, else from the start to the last answer.
     #[must_use]
     pub fn took(&self) -> Option<Duration> {
         match self {
-            Self::Counted { summary, .. } => summary.latency_s.p99.and_then(|s| Duration::try_from_secs_f64(s).ok()),
+            Self::Counted { summary, .. } => Duration::try_from_secs_f64(summary.elapsed_s).ok(),
             Self::Traced(outcome) => outcome.reading.total,
             Self::Refused(_) => None,
         }

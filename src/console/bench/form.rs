@@ -388,8 +388,8 @@ fn common(request: &Request, supply: &Supply) -> Vec<FormRow> {
     };
     let is_load = load.is_load();
     let followed = match (&supply.untraceable, request.trace, is_load) {
-        (Some(_), ..) => "off, there is nowhere to look",
-        (None, true, true) => "off, a load is only counted",
+        (Some(_), ..) => "off, nowhere to look",
+        (None, true, true) => "off for a load",
         (None, true, false) => "on, to its row",
         (None, false, _) => "off",
     };
@@ -399,7 +399,7 @@ fn common(request: &Request, supply: &Supply) -> Vec<FormRow> {
             Field::Target => {
                 let origin = from(order.to.is_some(), url.is_some(), Origin::Usual);
                 let url = url.as_deref().map(|url| strip_url_credentials(url).into_owned());
-                row(field, url, "none yet: enter names a URL", origin)
+                row(field, url, "none: enter names one", origin)
             }
             Field::Scheme => {
                 let origin = from(order.scheme.is_some(), scheme.is_some(), Origin::Template);
@@ -409,7 +409,7 @@ fn common(request: &Request, supply: &Supply) -> Vec<FormRow> {
             Field::Secret => {
                 let key = order.key(&supply.fire, provider);
                 let origin = from(order.secret.is_some(), key.is_some(), Origin::Usual);
-                row(field, key.as_ref().map(shown_place), "none: it is not signed", origin)
+                row(field, key.as_ref().map(shown_place), "none, it is not signed", origin)
             }
             Field::Trace => {
                 let is_usual = request.trace == supply.untraceable.is_none();
@@ -421,8 +421,8 @@ fn common(request: &Request, supply: &Supply) -> Vec<FormRow> {
                 load.count.map(text::count),
                 if load.duration.is_some() { "no limit" } else { "1" },
             ),
-            Field::Rate => optional(field, load.rate.map(|rate| format!("{rate}/s")), "as fast as answered"),
-            Field::Lasts => optional(field, load.duration.map(text::duration), "until the count is reached"),
+            Field::Rate => optional(field, load.rate.map(|rate| format!("{}/s", text::per_second(rate))), "as fast as answered"),
+            Field::Lasts => optional(field, load.duration.map(text::duration), "until all are sent"),
             Field::Concurrency => {
                 let vacant = if is_load { "64" } else { "1" };
                 optional(

@@ -14,6 +14,7 @@ use std::time::Duration;
 use crate::act::fire::{Library, Request, Template, expectations};
 use crate::act::firing::{EVERY, Ended, Fired, History, Report};
 use crate::act::trace::{self, Timeline};
+use crate::base::text;
 use crate::base::time::{Moment, Timestamp};
 use crate::config;
 
@@ -263,7 +264,8 @@ impl Bench {
             },
             Ended::Counted { summary, checks, .. } => {
                 let missed = checks.iter().find(|check| !check.is_met);
-                let counts = format!("{} sent, {} answered", summary.sent, summary.answered);
+                let [sent, answered] = [summary.sent, summary.answered].map(text::count);
+                let counts = format!("{sent} sent, {answered} answered");
                 match missed {
                     _ if summary.stopped => format!("{name}: stopped, {counts}"),
                     Some(missed) => format!("{name}: expected {}, but {}", missed.expected, missed.actual),

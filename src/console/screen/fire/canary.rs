@@ -12,10 +12,10 @@ use crate::base::text;
 use crate::console::bench::Canary;
 use crate::console::glyph::Glyphs;
 use crate::console::theme::Role;
-use crate::console::widget::{Frame, Line, span, tidy, wrap};
+use crate::console::widget::{Frame, Line, figure, span, tidy, wrap};
 
 /// Columns of a label and of a number.
-const CELL: (usize, usize) = (13, 8);
+const CELL: (usize, usize) = (12, 7);
 
 pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
     let glyphs = stage.canvas.glyphs();
@@ -94,12 +94,13 @@ fn lines(scene: &Scene<'_>, canary: &Canary, glyphs: &Glyphs, width: u16) -> Vec
     // The strip's failures stand out.
     if let Some(last) = lines.last_mut() {
         *last = coloured(last[0].text.as_ref(), glyphs);
-        last.push(span(format!("   {when}"), Role::Dim));
+        let air = if last.is_empty() { "" } else { "   " };
+        last.push(span(format!("{air}{when}"), Role::Dim));
     }
     lines.push(Line::new());
     let heads = ["p50", "p90", "p99", "max"];
     let mut heading = vec![span(" ".repeat(CELL.0), Role::Heading)];
-    heading.extend(heads.map(|head| span(format!("{head:>width$}", width = CELL.1 + 1), Role::Heading)));
+    heading.extend(heads.map(|head| span(format!("{head:>width$}", width = CELL.1), Role::Heading)));
     lines.push(heading);
     lines.push(row("through", canary.history.total(), Role::Strong));
     if canary.request.trace {
@@ -129,9 +130,12 @@ fn row(label: &str, percentiles: Percentiles, role: Role) -> Line<'static> {
     let Percentiles { p50, p90, p99, max } = percentiles;
     let mut line = vec![span(format!("{label:<width$}", width = CELL.0), Role::Dim)];
     line.extend([p50, p90, p99, max].map(|value| {
-        let text = shown(value);
-        let role = if value.is_some() { role } else { Role::Unknown };
-        span(format!("{text:>width$}", width = CELL.1 + 1), role)
+        let known = value.and_then(|value| Duration::try_from_secs_f64(value).ok());
+        let (text, role) = match known {
+            Some(known) => (figure::duration(known), role),
+            None => (text::UNKNOWN.to_owned(), Role::Unknown),
+        };
+        span(format!("{text:>width$}", width = CELL.1), role)
     }));
     line
 }

@@ -16,17 +16,18 @@ use crate::console::widget::table::{Cell, Column};
 use crate::console::widget::{Frame, Line, span};
 use crate::model::field::Unit;
 
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [Column; 8] = [
     Column::text("fired", 8, 0),
-    Column::text("outcome", 22, 0),
-    Column::number("took", 9, 1),
-    Column::text("template", 30, 0),
-    Column::text("how", 22, 2),
-    Column::number("sent", 9, 3),
+    Column::text("outcome", 15, 0),
     Column {
-        rank: 4,
-        ..Column::name("target", 20)
+        grows: true,
+        ..Column::text("template", 20, 0)
     },
+    Column::text("how", 20, 2),
+    Column::number("sent", 9, 3),
+    Column::number("p99", 8, 4),
+    Column::number("took", 8, 1),
+    Column::text("target", 40, 5),
 ];
 
 /// Every run.
@@ -67,13 +68,14 @@ impl Rows for Runs<'_> {
         match column {
             0 => Value::At(run.at),
             1 => Value::text(outcome(&run.ended)),
-            2 => run
-                .ended
-                .took()
-                .map_or(Value::Unknown, |took| Value::Number(took.as_secs_f64(), Unit::Seconds)),
-            3 => Value::text(run.request.order.template.as_str()),
-            4 => Value::text(load_text(&run.request)),
-            5 => Value::Number(run.ended.sent() as f64, Unit::Count),
+            2 => Value::text(run.request.order.template.as_str()),
+            3 => Value::text(load_text(&run.request)),
+            4 => Value::Number(run.ended.sent() as f64, Unit::Count),
+            5 => seconds(match &run.ended {
+                Ended::Counted { summary, .. } => summary.latency_s.p99,
+                _ => None,
+            }),
+            6 => seconds(run.ended.took().map(|took| took.as_secs_f64())),
             _ => Value::text(run.to.as_str()),
         }
     }
@@ -83,13 +85,17 @@ impl Rows for Runs<'_> {
         match column {
             0 => Cell::Text(vec![span(self.scene.zone().clock(run.at), Role::Text)]),
             1 => Cell::Text(shown(&run.ended, glyphs)),
-            4 | 6 => match self.value(row, column) {
+            3 | 7 => match self.value(row, column) {
                 Value::Text(text) => Cell::Text(vec![span(text, Role::Dim)]),
                 value => plain(value),
             },
             _ => plain(self.value(row, column)),
         }
     }
+}
+
+fn seconds(seconds: Option<f64>) -> Value<'static> {
+    seconds.map_or(Value::Unknown, |seconds| Value::Number(seconds, Unit::Seconds))
 }
 
 /// What a run came to, in a few words.

@@ -106,24 +106,24 @@ fn chosen<'a>(scene: &Scene<'a>) -> Option<(String, &'a Form)> {
     Some((name, form))
 }
 
-/// Everything at once: templates, form and preview; the result beside the canary; the history.
+/// Everything at once: templates, form and body; the result; canary and history.
 fn roomy(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
-    let low = (area.height / 4).clamp(9, 16);
-    let middle = (area.height / 3).clamp(13, 18);
-    let [top, middle, bottom] =
+    let middle = (area.height / 3).clamp(13, 17);
+    let low = (area.height / 4).clamp(11, 14);
+    let [top, result, bottom] =
         Layout::vertical([Constraint::Fill(1), Constraint::Length(middle), Constraint::Length(low)]).areas(area);
-    let list = (area.width / 4).clamp(32, 48);
+    let list = (area.width / 4).clamp(30, 50);
     let [list, form, preview] =
-        Layout::horizontal([Constraint::Length(list), Constraint::Fill(9), Constraint::Fill(8)]).areas(top);
-    let canary = (area.width * 2 / 5).clamp(48, 64);
-    let [result, canary] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(canary)]).areas(middle);
+        Layout::horizontal([Constraint::Length(list), Constraint::Fill(3), Constraint::Fill(2)]).areas(top);
+    let canary = (area.width / 3).clamp(48, 60);
+    let [canary, history] = Layout::horizontal([Constraint::Length(canary), Constraint::Fill(1)]).areas(bottom);
     for (panel, place) in [
         (LIST, list),
         (FORM, form),
         (PREVIEW, preview),
         (RESULT, result),
         (CANARY, canary),
-        (HISTORY, bottom),
+        (HISTORY, history),
     ] {
         panel_of(scene, stage, place, panel);
     }
@@ -140,7 +140,7 @@ fn narrow(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
         Constraint::Length(1),
     ])
     .areas(area);
-    let list = (area.width * 9 / 25).clamp(22, 40);
+    let list = (area.width * 3 / 8).clamp(22, 40);
     let [list, form] = Layout::horizontal([Constraint::Length(list), Constraint::Fill(1)]).areas(top);
     for (panel, place) in [
         (LIST, list),

@@ -138,6 +138,7 @@ pub(super) fn lines<'a>(run: &'a Run, glyphs: &Glyphs, width: u16) -> Vec<Line<'
     let warn = |count: u64, role: Role| if count > 0 { role } else { Role::Dim };
     let failed = outcomes.failed();
     let latency = &counts.latency;
+    let behind = if run.ended.is_some() { "never sent" } else { "behind" };
     let cells = [
         ("sent", text::count(outcomes.sent()), Role::Strong),
         ("answered", text::count(outcomes.answered()), Role::Strong),
@@ -145,7 +146,7 @@ pub(super) fn lines<'a>(run: &'a Run, glyphs: &Glyphs, width: u16) -> Vec<Line<'
         ("in flight", text::count(outcomes.unfinished()), Role::Text),
         ("failed", text::count(failed), warn(failed, Role::Critical)),
         (
-            "never sent",
+            behind,
             text::count(counts.behind),
             warn(counts.behind, Role::Warning),
         ),

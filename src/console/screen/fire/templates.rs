@@ -66,17 +66,13 @@ impl Rows for Templates<'_> {
         }
     }
 
-    fn cell(&self, row: usize, column: usize, glyphs: &Glyphs) -> Cell<'_> {
+    fn cell(&self, row: usize, column: usize, _: &Glyphs) -> Cell<'_> {
         let Some(template) = self.template(row) else {
             return Cell::blank();
         };
         match column {
-            0 if self.scene.bench.is_edited(template.name()) => Cell::Text(vec![
-                span(&**template.name(), Role::Text),
-                span(format!(" {}", glyphs.info), Role::Accent),
-                span("edited", Role::Accent),
-            ]),
             0 => Cell::Text(vec![span(&**template.name(), Role::Text)]),
+            2 if self.scene.bench.is_edited(template.name()) => Cell::Text(vec![span("edited", Role::Accent)]),
             2 if self.is_own(template) => plain(self.value(row, column)),
             _ => match self.value(row, column) {
                 Value::Text(text) => Cell::Text(vec![span(text, Role::Dim)]),

@@ -8,7 +8,7 @@ use crate::base::text;
 use crate::base::time::Timestamp;
 use crate::console::glyph::Glyphs;
 use crate::console::theme::Role;
-use crate::console::widget::{Line, span};
+use crate::console::widget::{Line, span, wrap};
 
 /// Columns of a station's name and of its delay.
 const NAME: usize = 11;
@@ -36,12 +36,12 @@ impl Way<'_> {
     /// Its stations, with a line between them where `spaced`.
     pub(super) fn lines(&self, scene: &Scene<'_>, glyphs: &Glyphs, width: u16, spaced: bool) -> Vec<Line<'static>> {
         let clock = scene.zone().clock(self.at);
-        let mut stations = vec![vec![
+        let fired = vec![
             span(format!("{}  ", glyphs.ok), Role::Ok),
             span(format!("{:<NAME$}", "fired"), Role::Text),
             span(format!("{clock:>DELAY$}   "), Role::Strong),
-            span(self.to.to_owned(), Role::Dim),
-        ]];
+        ];
+        let mut stations = vec![(fired, self.to.to_owned(), Role::Dim)];
         let next = self.timeline.next();
         let slowest = Station::ALL
             .into_iter()
@@ -51,11 +51,28 @@ impl Way<'_> {
             stations.push(self.station(step, next == Some(step.stage), slowest, glyphs, width));
         }
         let mut lines = Vec::new();
-        for (number, station) in stations.into_iter().enumerate() {
-            if spaced && number > 0 {
-                lines.push(vec![span(glyphs.lines.1.to_string(), Role::Border)]);
+        let last = stations.len() - 1;
+        for (number, (station, told, role)) in stations.into_iter().enumerate() {
+            let used: usize = station.iter().map(|span| text::width(&span.text)).sum();
+            let room = usize::from(width).saturating_sub(used).max(8);
+            // What does not fit goes on beside the line to the next station.
+            let rows = if spaced { 2 } else { 1 };
+            let mut told = wrap(&told, u16::try_from(room).unwrap_or(u16::MAX), rows).into_iter();
+            let mut line = station;
+            line.push(span(told.next().unwrap_or_default(), role));
+            lines.push(line);
+            if spaced && number < last {
+                let shaft = span(glyphs.lines.1.to_string(), Role::Border);
+                lines.push(vec![shaft, span(" ".repeat(used - 1), role)]);
             }
-            lines.push(station);
+            if let Some(rest) = told.next() {
+                if number == last {
+                    lines.push(vec![span(" ".repeat(used), role)]);
+                }
+                if let Some(line) = lines.last_mut() {
+                    line.push(span(rest, role));
+                }
+            }
         }
         lines
     }
@@ -67,7 +84,7 @@ impl Way<'_> {
         slowest: Option<Duration>,
         glyphs: &Glyphs,
         width: u16,
-    ) -> Line<'static> {
+    ) -> (Line<'static>, String, Role) {
         let stuck = self.timeline.stuck.as_deref().filter(|_| is_next);
         let (glyph, role, delay) = match &step.state {
             State::Reached { after, at_most } => {
@@ -104,8 +121,7 @@ impl Way<'_> {
             line.push(span(bar, Role::Sparkline));
             line.push(span(" ".repeat(BAR.0 + 3 - length), Role::Dim));
         }
-        line.push(span(told, told_role));
-        line
+        (line, told, told_role)
     }
 
     fn waited(&self) -> String {
