@@ -418,9 +418,11 @@ async fn told<T, P: Clone>(
         tokio::select! {
             ended = &mut work => {
                 // The last change may have come together with the end.
-                if watched.has_changed().unwrap_or(false) {
-                    tell(watched.borrow_and_update().clone());
+                let last = watched.borrow();
+                if last.has_changed() {
+                    tell(last.clone());
                 }
+                drop(last);
                 return ended;
             }
             Ok(()) = watched.changed() => tell(watched.borrow_and_update().clone()),

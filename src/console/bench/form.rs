@@ -124,8 +124,8 @@ impl Origin {
         match self {
             Self::Edited => "edited",
             Self::Profile => "profile",
-            Self::Template => "template",
-            Self::Usual => "",
+            // The usual case need not be said.
+            Self::Template | Self::Usual => "",
         }
     }
 }

@@ -16,15 +16,15 @@ use crate::console::widget::table::{Cell, Column};
 use crate::console::widget::{Frame, Line, span, tidy};
 
 /// Columns of a field's name.
-const NAME: u16 = 16;
+const NAME: u16 = 20;
 
 const COLUMNS: [Column; 3] = [
     Column::text("field", NAME, 0),
     Column {
         grows: true,
-        ..Column::text("value", 20, 0)
+        ..Column::text("value", 17, 0)
     },
-    Column::text("from", 8, 1),
+    Column::text("from", 7, 1),
 ];
 
 /// Where values stand.
@@ -69,10 +69,13 @@ impl Rows for Fields<'_> {
         let row = &self.rows[row];
         let edited = row.origin == Origin::Edited;
         Cell::Text(match column {
-            0 => match &row.field {
-                Field::Body(path) => vec![span(tail(path), Role::Dim)],
-                field => vec![span(field.name(), Role::Text)],
-            },
+            0 => {
+                let (name, role) = match &row.field {
+                    Field::Body(path) => (tail(path), Role::Dim),
+                    field => (field.name().into(), Role::Text),
+                };
+                vec![span(name, if edited { Role::Accent } else { role })]
+            }
             VALUE => vec![span(row.value.as_str(), tone(row))],
             _ => vec![span(row.origin.word(), if edited { Role::Accent } else { Role::Dim })],
         })

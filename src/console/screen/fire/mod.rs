@@ -131,7 +131,7 @@ fn roomy(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
 
 /// Templates and form, the result, and a line for each of the others; `z` gives it the screen.
 fn narrow(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
-    let result = (area.height / 3).clamp(5, 11);
+    let result = (area.height * 3 / 8).clamp(5, 11);
     let [top, result, preview, canary, history] = Layout::vertical([
         Constraint::Fill(1),
         Constraint::Length(result),

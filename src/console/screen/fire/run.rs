@@ -166,20 +166,6 @@ pub(super) fn lines<'a>(run: &'a Run, glyphs: &Glyphs, width: u16) -> Vec<Line<'
     let across = [6, 4, 3, 2].into_iter().find(|columns| *columns <= across).unwrap_or(1);
     let mut lines: Vec<Line<'_>> = cells.chunks(across).map(|row| row_of(row)).collect();
     lines.push(answers(outcomes, width));
-    if let Some(Ended::Counted { checks, .. }) = &run.ended {
-        for check in checks {
-            let (glyph, role) = if check.is_met {
-                (glyphs.check, Role::Ok)
-            } else {
-                (glyphs.critical, Role::Critical)
-            };
-            lines.push(vec![
-                span(format!("{glyph} "), role),
-                span(format!("expected {}: ", check.expected), Role::Dim),
-                span(check.actual.as_str(), Role::Text),
-            ]);
-        }
-    }
     for sample in counts.samples {
         let what = match (sample.status, sample.failure) {
             (Some(status), _) => status.to_string(),
@@ -193,6 +179,20 @@ pub(super) fn lines<'a>(run: &'a Run, glyphs: &Glyphs, width: u16) -> Vec<Line<'
                 String::new()
             };
             lines.push(vec![span(format!("{head:<12}"), Role::Warning), span(row, Role::Text)]);
+        }
+    }
+    if let Some(Ended::Counted { checks, .. }) = &run.ended {
+        for check in checks {
+            let (glyph, role) = if check.is_met {
+                (glyphs.check, Role::Ok)
+            } else {
+                (glyphs.critical, Role::Critical)
+            };
+            lines.push(vec![
+                span(format!("{glyph} "), role),
+                span(format!("expected {}: ", check.expected), Role::Dim),
+                span(check.actual.as_str(), Role::Text),
+            ]);
         }
     }
     lines.push(Line::new());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ratatui::layout::Rect;
 
-use super::super::{Scene, Stage};
+use super::super::{Scene, Screen, Stage};
 use super::LIST;
 use crate::act::fire::Template;
 use crate::console::glyph::Glyphs;
@@ -85,7 +85,7 @@ impl Rows for Templates<'_> {
 pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
     let broken = scene.bench.supply().map_or(0, |supply| supply.library.broken().len());
     let frame = Frame {
-        title: "Templates",
+        title: Screen::TestWebhooks.title(),
         note: match broken {
             0 => vec![span(scene.bench.templates().count().to_string(), Role::Note)],
             count => vec![span(format!("{count} refused"), Role::Warning)],
