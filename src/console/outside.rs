@@ -237,7 +237,7 @@ mod tests {
         )
         .await
         .unwrap();
-        assert!(seen.starts_with("600 ") && seen.trim_end().ends_with(".json"), "{seen}");
+        assert!(seen.starts_with("600 ") && seen.ends_with(".json\n"), "{seen}");
         let path = seen.trim_end().split_once(' ').unwrap().1;
         assert!(!std::path::Path::new(path).exists(), "{path} is left behind");
         assert_eq!(edit("true", "a=b").await, Ok("a=b\n".to_owned()));

@@ -220,6 +220,7 @@ async fn drive(
                     Happening::Fired(report) => { if report.is_news() { ticker.hurry(clock.now()); } outside.tell(app, &mut tap, report, clock.now(), &drawn.hits) }
                     Happening::Edited(template, edited) => {
                         terminal.resume()?;
+                        discard_keys();
                         input = Some(EventStream::new());
                         update(app, Msg::Edited(clock.now(), template, edited), &drawn.hits)
                     }
@@ -237,6 +238,7 @@ async fn drive(
                 Effect::Edit { template, text } => {
                     // Whoever reads keys besides the editor would take some of them away.
                     input = None;
+                    discard_keys();
                     terminal.leave();
                     if let Err(reason) = outside.edit(template.clone(), &text) {
                         terminal.resume()?;
@@ -258,6 +260,16 @@ async fn next_event(input: &mut Option<EventStream>) -> io::Result<Event> {
             .await
             .unwrap_or_else(|| Err(io::ErrorKind::UnexpectedEof.into())),
         None => std::future::pending().await,
+    }
+}
+
+/// Takes what was typed for somebody else away. After a stream of events has ended this also takes
+/// its last wake-up, which would hide keys that come together with it.
+fn discard_keys() {
+    while crossterm::event::poll(Duration::ZERO).unwrap_or(false) {
+        if crossterm::event::read().is_err() {
+            return;
+        }
     }
 }
 

@@ -89,12 +89,11 @@ impl Template {
                 }
             }
             BodyKind::Form => {
-                fields.extend(
-                    form_urlencoded::parse(marked.text().as_bytes()).map(|(name, value)| BodyField {
-                        path: name.into_owned(),
-                        value: marked.show(&value),
-                    }),
-                )
+                let pairs = form_urlencoded::parse(marked.text().as_bytes());
+                fields.extend(pairs.map(|(name, value)| BodyField {
+                    path: name.into_owned(),
+                    value: marked.show(&value),
+                }));
             }
             BodyKind::Other => {}
         }

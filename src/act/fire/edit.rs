@@ -186,9 +186,8 @@ impl Marked {
 
 /// A path as a JSON pointer.
 fn pointer(path: &str) -> String {
-    path.split('.')
-        .map(|part| format!("/{}", part.replace('~', "~0").replace('/', "~1")))
-        .collect()
+    let parts = path.split('.').map(|part| part.replace('~', "~0").replace('/', "~1"));
+    parts.flat_map(|part| ["/".to_owned(), part]).collect()
 }
 
 /// Sets the place of a path. All but its last part must be there.

@@ -188,7 +188,7 @@ impl Firing {
                     notices: ready.composed.notices.clone(),
                 };
                 self.run = Some(self.start(begun, |shared, stop, teller| async move {
-                    shared.run(request, ready, at, stop, teller).await;
+                    Box::pin(shared.run(request, ready, at, stop, teller)).await;
                 }));
             }
         }
@@ -217,7 +217,7 @@ impl Firing {
                     to: ready.to.clone(),
                 };
                 self.canary = Some(self.start(begun, |shared, stop, teller| async move {
-                    shared.fly(request, ready, stop, teller).await;
+                    Box::pin(shared.fly(request, ready, stop, teller)).await;
                 }));
             }
         }
@@ -341,7 +341,8 @@ impl Shared {
             let (progress, watched) = watch::channel(Timeline::default());
             let name = request.order.template.clone();
             let way = once(Some(&tracing), plan.single(0), &name, &self.clock, &progress, &stop);
-            match told(way, watched, |timeline| teller.tell(Report::Step(timeline))).await {
+            let told = told(way, watched, |timeline| teller.tell(Report::Step(timeline)));
+            match Box::pin(told).await {
                 Ok(outcome) => Ended::Traced(Box::new(outcome)),
                 Err(error) => failed(&error),
             }
@@ -350,7 +351,7 @@ impl Shared {
             let (progress, watched) = watch::channel(Progress::default());
             let run = fire::run(plan, self.clock.clone(), progress, stop);
             let told = told(run, watched, |progress| {
-                teller.tell(Report::Progress(Box::new(progress)))
+                teller.tell(Report::Progress(Box::new(progress)));
             });
             match told.await {
                 Ok(summary) => Ended::Counted {
@@ -387,7 +388,8 @@ impl Shared {
                 &progress,
                 &stop,
             );
-            let outcome = told(way, watched, |timeline| teller.tell(Report::CanaryStep(timeline))).await;
+            let told = told(way, watched, |timeline| teller.tell(Report::CanaryStep(timeline)));
+            let outcome = Box::pin(told).await;
             let outcome = outcome.unwrap_or_else(|error| {
                 let clean = composed.redactor.clean(&error.to_string()).into_owned();
                 Outcome::failed(at, name, text::safe(&clean).into_owned())

@@ -42,7 +42,10 @@ fn firing(url: &str) -> (Firing, Request) {
         ..Request::default()
     };
     request.order.template = "resend.email.sent".to_owned();
-    (Firing::new(library, profile, environment, SystemClock::shared()), request)
+    (
+        Firing::new(library, profile, environment, SystemClock::shared()),
+        request,
+    )
 }
 
 /// Everything that is told up to the end of a run.
@@ -67,11 +70,20 @@ async fn a_run_is_told_from_its_beginning_to_its_end_without_its_key() {
     request.load.count = Some(20);
     firing.fire(request.clone(), None);
     let (reports, fired) = until_ended(&mut firing).await;
-    assert!(matches!(&reports[0], Report::Begun { to, .. } if *to == url), "{reports:?}");
-    assert!(reports.iter().any(|report| matches!(report, Report::Progress(progress) if progress.outcomes.answered() == 20)));
+    assert!(
+        matches!(&reports[0], Report::Begun { to, .. } if *to == url),
+        "{reports:?}"
+    );
+    assert!(
+        reports
+            .iter()
+            .any(|report| matches!(report, Report::Progress(progress) if progress.outcomes.answered() == 20))
+    );
     assert_eq!((seen.load(Ordering::SeqCst), fired.ended.sent()), (20, 20));
     assert!(!fired.ended.passed() && fired.request == request, "{fired:?}");
-    let Ended::Counted { summary, checks, .. } = fired.ended else { panic!() };
+    let Ended::Counted { summary, checks, .. } = fired.ended else {
+        panic!()
+    };
     assert!(summary.samples[0].text.contains("my key is"), "{summary:?}");
     assert_eq!(checks[0].expected, "2xx");
 }
@@ -92,8 +104,13 @@ async fn one_run_at_a_time_and_a_stopped_one_ends_with_what_was_sent() {
     }
     firing.stop();
     let (_, fired) = until_ended(&mut firing).await;
-    let Ended::Counted { summary, .. } = &fired.ended else { panic!("{fired:?}") };
-    assert!(summary.stopped && summary.sent == seen.load(Ordering::SeqCst), "{summary:?}");
+    let Ended::Counted { summary, .. } = &fired.ended else {
+        panic!("{fired:?}")
+    };
+    assert!(
+        summary.stopped && summary.sent == seen.load(Ordering::SeqCst),
+        "{summary:?}"
+    );
 }
 
 #[tokio::test]
@@ -110,8 +127,16 @@ async fn what_cannot_be_fired_is_refused_before_anything_is_sent() {
             ended => panic!("{ended:?}"),
         }
     };
-    assert!(refused(|r| r.order.secret = Some(crate::act::fire::SecretSource::Variable("NOPE".into()))).await.contains("NOPE is not set"));
-    assert!(refused(|r| r.order.template = "resend.email.snt".into()).await.contains("did you mean"));
+    assert!(
+        refused(|r| r.order.secret = Some(crate::act::fire::SecretSource::Variable("NOPE".into())))
+            .await
+            .contains("NOPE is not set")
+    );
+    assert!(
+        refused(|r| r.order.template = "resend.email.snt".into())
+            .await
+            .contains("did you mean")
+    );
     assert!(refused(|r| r.load.count = Some(0)).await.contains("nothing to fire"));
     assert!(refused(|r| r.trace = true).await.contains("neither NATS nor Postgres"));
     assert_eq!(seen.load(Ordering::SeqCst), 0);
@@ -124,7 +149,10 @@ async fn a_target_elsewhere_must_be_confirmed_by_its_own_host() {
     for confirmed in [None, Some("192.0.2.2")] {
         firing.fire(request.clone(), confirmed);
         let report = firing.next().await;
-        assert!(matches!(&report, Report::Unconfirmed { host, .. } if host == "192.0.2.1"), "{report:?}");
+        assert!(
+            matches!(&report, Report::Unconfirmed { host, .. } if host == "192.0.2.1"),
+            "{report:?}"
+        );
         firing.start_canary(request.clone(), confirmed);
         assert!(matches!(firing.next().await, Report::Unconfirmed { .. }));
     }
@@ -149,7 +177,10 @@ async fn a_read_only_profile_fires_nothing_and_a_protected_one_no_load() {
     let mut read_only = with(|profile| profile.read_only = true);
     read_only.fire(request.clone(), Some("127.0.0.1"));
     let (_, fired) = until_ended(&mut read_only).await;
-    assert!(matches!(&fired.ended, Ended::Refused(reason) if reason.contains("read-only")), "{fired:?}");
+    assert!(
+        matches!(&fired.ended, Ended::Refused(reason) if reason.contains("read-only")),
+        "{fired:?}"
+    );
     read_only.start_canary(request.clone(), None);
     assert!(matches!(read_only.next().await, Report::CanaryEnded(Some(reason)) if reason.contains("read-only")));
 
@@ -158,7 +189,10 @@ async fn a_read_only_profile_fires_nothing_and_a_protected_one_no_load() {
     load.load.count = Some(2);
     protected.fire(load, None);
     let (_, fired) = until_ended(&mut protected).await;
-    assert!(matches!(&fired.ended, Ended::Refused(reason) if reason.contains("takes no load")), "{fired:?}");
+    assert!(
+        matches!(&fired.ended, Ended::Refused(reason) if reason.contains("takes no load")),
+        "{fired:?}"
+    );
     assert_eq!(seen.load(Ordering::SeqCst), 0);
     protected.fire(request, None);
     assert!(until_ended(&mut protected).await.1.ended.passed());
@@ -173,13 +207,23 @@ async fn a_canary_flies_again_and_again_until_it_is_stopped() {
     assert!(matches!(firing.next().await, Report::CanaryBegun { .. }));
     for _ in 0..2 {
         let report = firing.next().await;
-        let Report::CanaryRan(outcome) = &report else { panic!("{report:?}") };
+        let Report::CanaryRan(outcome) = &report else {
+            panic!("{report:?}")
+        };
         assert!(report.is_news() && !outcome.reading.passed);
-        assert!(outcome.reading.reason.as_ref().unwrap().contains("expected 2xx"), "{outcome:?}");
+        assert!(
+            outcome.reading.reason.as_ref().unwrap().contains("expected 2xx"),
+            "{outcome:?}"
+        );
         assert!(!format!("{outcome:?}").contains("MfKQ9r8GKYq"));
     }
     firing.stop_canary();
     assert!(matches!(firing.next().await, Report::CanaryEnded(None)));
     assert!(seen.load(Ordering::SeqCst) >= 2);
-    assert!(tokio::time::timeout(Duration::from_millis(300), firing.next()).await.is_err(), "nothing more is told");
+    assert!(
+        tokio::time::timeout(Duration::from_millis(300), firing.next())
+            .await
+            .is_err(),
+        "nothing more is told"
+    );
 }

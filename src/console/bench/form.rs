@@ -421,7 +421,11 @@ fn common(request: &Request, supply: &Supply) -> Vec<FormRow> {
                 load.count.map(text::count),
                 if load.duration.is_some() { "no limit" } else { "1" },
             ),
-            Field::Rate => optional(field, load.rate.map(|rate| format!("{}/s", text::per_second(rate))), "as fast as answered"),
+            Field::Rate => optional(
+                field,
+                load.rate.map(|rate| format!("{}/s", text::per_second(rate))),
+                "as fast as it goes",
+            ),
             Field::Lasts => optional(field, load.duration.map(text::duration), "until all are sent"),
             Field::Concurrency => {
                 let vacant = if is_load { "64" } else { "1" };

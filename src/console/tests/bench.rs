@@ -109,7 +109,13 @@ impl Table {
     /// What the key fires.
     fn fires(&mut self) -> Request {
         let effects = self.press("f");
-        let [Effect::Fire { request, confirmed: None }] = effects.as_slice() else {
+        let [
+            Effect::Fire {
+                request,
+                confirmed: None,
+            },
+        ] = effects.as_slice()
+        else {
             panic!("{effects:?}\n{}", self.text());
         };
         (**request).clone()
@@ -119,7 +125,18 @@ impl Table {
     fn choose(&mut self, field: &str) {
         self.focus(FORM);
         self.press("/ clear enter g");
-        let common = ["target", "scheme", "secret", "trace", "count", "rate", "for", "concurrency", "variant", "expect"];
+        let common = [
+            "target",
+            "scheme",
+            "secret",
+            "trace",
+            "count",
+            "rate",
+            "for",
+            "concurrency",
+            "variant",
+            "expect",
+        ];
         match common.iter().position(|known| *known == field) {
             Some(at) => (0..at).for_each(|_| drop(self.press("j"))),
             None => drop(self.press(&format!("/ '{field} enter"))),
@@ -188,7 +205,15 @@ fn way(states: [State; 4], stuck: Option<&str>) -> Timeline {
 }
 
 fn through() -> Timeline {
-    way([reached(3, false), reached(2, true), reached(31, false), reached(28, false)], None)
+    way(
+        [
+            reached(3, false),
+            reached(2, true),
+            reached(31, false),
+            reached(28, false),
+        ],
+        None,
+    )
 }
 
 fn stuck() -> Timeline {
@@ -302,7 +327,12 @@ fn tables() -> Vec<(&'static str, Table)> {
         done.hear(Report::Progress(Box::new(progress(quarter))));
     }
     let summary = summary("the signature does not match");
-    let checks = many.load.expect.iter().map(|expected| expected.check(&summary)).collect();
+    let checks = many
+        .load
+        .expect
+        .iter()
+        .map(|expected| expected.check(&summary))
+        .collect();
     let ended = Ended::Counted {
         summary: Box::new(summary),
         checks,
@@ -314,7 +344,12 @@ fn tables() -> Vec<(&'static str, Table)> {
         ..one
     };
     fly(&mut done, canary, 12);
-    vec![("fire", fresh), ("fire_trace", trace), ("fire_load", load), ("fire_done", done)]
+    vec![
+        ("fire", fresh),
+        ("fire_trace", trace),
+        ("fire_load", load),
+        ("fire_done", done),
+    ]
 }
 
 /// A canary whose every fifth run gets stuck, and whose last one does.
@@ -324,7 +359,11 @@ fn fly(table: &mut Table, request: Request, runs: u64) {
         to: TARGET.to_owned(),
     });
     for number in 0..runs {
-        let timeline = if number % 5 == 4 || number == runs - 1 { stuck() } else { through() };
+        let timeline = if number % 5 == 4 || number == runs - 1 {
+            stuck()
+        } else {
+            through()
+        };
         table.hear(Report::CanaryStep(timeline.clone()));
         table.hear(Report::CanaryRan(Box::new(Outcome {
             at: table.now.at,
@@ -375,13 +414,19 @@ fn the_key_fires_what_the_form_says() {
     let request = table.fires();
     let load = &request.load;
     assert_eq!((load.count, load.rate), (Some(1_000), Some(50.0)));
-    assert_eq!((load.duration, load.concurrency.map(usize::from)), (Some(Duration::from_secs(30)), Some(8)));
+    assert_eq!(
+        (load.duration, load.concurrency.map(usize::from)),
+        (Some(Duration::from_secs(30)), Some(8))
+    );
     assert_eq!(load.expect.len(), 2);
     assert_eq!(request.order.set, ["data.payload.text=Hello {{seq}}"]);
     assert!(request.is_load() && !request.trace, "a load is not followed");
     table.press("esc");
     let text = table.text_at(200, 120);
-    assert!(text.contains("\"text\": \"Hello 0\"") && text.contains("$OTHER_KEY"), "{text}");
+    assert!(
+        text.contains("\"text\": \"Hello 0\"") && text.contains("$OTHER_KEY"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -414,7 +459,11 @@ fn a_key_that_is_typed_where_its_place_belongs_is_neither_kept_nor_shown() {
     let mut table = Table::new();
     table.set("secret", key);
     assert!(table.text_at(200, 60).contains("a key is never typed here"));
-    assert!(!table.text_at(200, 60).contains("MfKQ9r8GKYq"), "{}", table.text_at(200, 60));
+    assert!(
+        !table.text_at(200, 60).contains("MfKQ9r8GKYq"),
+        "{}",
+        table.text_at(200, 60)
+    );
     table.press("esc");
     assert_eq!(table.fires().order.secret, None);
 }
@@ -423,9 +472,13 @@ fn a_key_that_is_typed_where_its_place_belongs_is_neither_kept_nor_shown() {
 fn a_field_goes_back_to_what_profile_and_template_say() {
     let mut table = Table::new();
     let before = table.fires();
-    for (field, value) in [("target", "http://localhost:1/x"), ("count", "7"), ("data.payload.text", "x")] {
+    for (field, value) in [
+        ("target", "http://localhost:1/x"),
+        ("count", "7"),
+        ("data.payload.text", "x"),
+    ] {
         table.set(field, value);
-        assert!(table.text().contains("edited"), "{}", table.text());
+        assert!(table.text().contains(&format!("▸ {value}")), "{}", table.text());
         table.press("u");
         assert_eq!(table.fires(), before, "{field}");
     }
@@ -445,19 +498,28 @@ fn a_field_goes_back_to_what_profile_and_template_say() {
 fn a_body_goes_to_the_editor_and_what_is_no_json_is_refused_and_kept() {
     let mut table = Table::new();
     let effects = table.press("e");
-    let [Effect::Edit { template, text }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Edit { template, text }] = effects.as_slice() else {
+        panic!("{effects:?}")
+    };
     assert_eq!(template, "telnyx.message.sent");
     assert!(text.contains("  \"data\": {") && text.contains("{{id}}"), "{text}");
 
     let wrong = format!("{text},");
-    let edited = |table: &Table, text: &str| Msg::Edited(table.now, "telnyx.message.sent".to_owned(), Ok(text.to_owned()));
+    let edited =
+        |table: &Table, text: &str| Msg::Edited(table.now, "telnyx.message.sent".to_owned(), Ok(text.to_owned()));
     let msg = edited(&table, &wrong);
     table.send(msg);
     let screen = table.text_at(200, 60);
-    assert!(screen.contains("telnyx.message.sent, line") && screen.contains("no JSON"), "{screen}");
+    assert!(
+        screen.contains("telnyx.message.sent, line") && screen.contains("no JSON"),
+        "{screen}"
+    );
     assert_eq!(table.press("f"), [], "it is not fired");
     let effects = table.press("e");
-    assert!(matches!(effects.as_slice(), [Effect::Edit { text, .. }] if *text == wrong), "it is kept: {effects:?}");
+    assert!(
+        matches!(effects.as_slice(), [Effect::Edit { text, .. }] if *text == wrong),
+        "it is kept: {effects:?}"
+    );
 
     let right = text.replace("\"cc\": []", "\"cc\": [1, 2]");
     let msg = edited(&table, &right);
@@ -465,7 +527,11 @@ fn a_body_goes_to_the_editor_and_what_is_no_json_is_refused_and_kept() {
     assert!(table.fires().order.body.unwrap().contains("[1, 2]"));
     assert!(table.text_at(200, 120).contains("payload.cc.1"));
 
-    table.send(Msg::Edited(table.now, "telnyx.message.sent".to_owned(), Err("vi: gone".to_owned())));
+    table.send(Msg::Edited(
+        table.now,
+        "telnyx.message.sent".to_owned(),
+        Err("vi: gone".to_owned()),
+    ));
     assert!(table.text().contains("vi: gone"));
 }
 
@@ -508,7 +574,9 @@ fn a_read_only_profile_and_a_recording_fire_nothing() {
     app.show(Screen::TestWebhooks);
     let hits = Hits::default();
     assert_eq!(app.run(super::Command::Fire, &hits), []);
-    let text = rows(&paint(&app, &theme_of_roles(), 120, 40), |cell| cell.symbol().to_owned());
+    let text = rows(&paint(&app, &theme_of_roles(), 120, 40), |cell| {
+        cell.symbol().to_owned()
+    });
     assert!(text.contains("this is not live"), "{text}");
 }
 
@@ -535,7 +603,10 @@ fn a_trace_fills_from_top_to_bottom_and_says_where_it_is_stuck() {
     let order = |text: &str| {
         let places: Vec<usize> = ["fired", "answered", "in stream", "acked", "in Postgres"]
             .iter()
-            .map(|station| text.find(&format!("  {station}")).unwrap_or_else(|| panic!("{station}: {text}")))
+            .map(|station| {
+                text.find(&format!("  {station}"))
+                    .unwrap_or_else(|| panic!("{station}: {text}"))
+            })
             .collect();
         assert!(places.is_sorted(), "{places:?}");
     };
@@ -550,7 +621,10 @@ fn a_trace_fills_from_top_to_bottom_and_says_where_it_is_stuck() {
     table.hear(Report::Step(stuck()));
     for (width, height) in [(80, 24), (120, 40)] {
         let text = table.text_at(width, height);
-        assert!(text.contains("▲  acked") && text.contains("waiting in the stream, no worker pulls"), "{text}");
+        assert!(
+            text.contains("▲  acked") && text.contains("waiting in the stream, no worker pulls"),
+            "{text}"
+        );
     }
     table.end(request, at, traced(through()));
     let text = table.text();
@@ -587,7 +661,15 @@ fn a_canary_is_started_and_stopped_by_one_key_and_has_a_badge() {
     let mut table = Table::new();
     table.set("count", "5");
     let effects = table.press("C");
-    let [Effect::Fire { request, confirmed: None }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [
+        Effect::Fire {
+            request,
+            confirmed: None,
+        },
+    ] = effects.as_slice()
+    else {
+        panic!("{effects:?}")
+    };
     assert_eq!(request.every, Some(Duration::from_secs(30)));
     assert!(request.trace && !request.is_load() && request.load.count.is_none());
     fly(&mut table, (**request).clone(), 3);
@@ -596,7 +678,10 @@ fn a_canary_is_started_and_stopped_by_one_key_and_has_a_badge() {
     assert_eq!(table.press("C"), [Effect::StopCanary]);
     table.hear(Report::CanaryEnded(None));
     assert!(!table.text().contains("CANARY"), "{}", table.text());
-    assert!(table.text().contains("stopped") && table.text().contains("2 passed"), "its history stays");
+    assert!(
+        table.text().contains("stopped") && table.text().contains("2 passed"),
+        "its history stays"
+    );
 }
 
 #[test]
@@ -626,7 +711,10 @@ fn no_template_body_or_answer_of_a_stranger_steers_the_screen() {
     let at = table.now;
     let hostile = "\x1b[2J\u{202e}\u{9b}31m\r\n\x07".repeat(20);
     table.begin(request.clone());
-    table.hear(Report::Step(way([reached(3, false), State::Failed, State::Pending, State::Pending], Some(&hostile))));
+    table.hear(Report::Step(way(
+        [reached(3, false), State::Failed, State::Pending, State::Pending],
+        Some(&hostile),
+    )));
     table.end(request.clone(), at, Ended::Refused(hostile.clone()));
     let mut tables = vec![table];
     let mut counted = Table::new();
@@ -641,9 +729,16 @@ fn no_template_body_or_answer_of_a_stranger_steers_the_screen() {
             seed: 1,
         },
     );
-    counted.send(Msg::Edited(at, "telnyx.message.sent".to_owned(), Ok(format!("{{\"a\": {hostile}"))));
+    counted.send(Msg::Edited(
+        at,
+        "telnyx.message.sent".to_owned(),
+        Ok(format!("{{\"a\": {hostile}")),
+    ));
     tables.push(counted);
-    let ascii = Themes::embedded().unwrap().theme("mono", Depth::None, Charset::Ascii).unwrap();
+    let ascii = Themes::embedded()
+        .unwrap()
+        .theme("mono", Depth::None, Charset::Ascii)
+        .unwrap();
     for table in &mut tables {
         for zoomed in [false, true] {
             if zoomed {
@@ -667,7 +762,10 @@ fn every_panel_is_zoomed_and_copied() {
         table.press("z");
         let zoomed = table.text_at(80, 24);
         assert!(zoomed.contains("╭─"), "{panel}: {zoomed}");
-        assert!(matches!(table.press("y").as_slice(), [Effect::Copy(text)] if !text.is_empty()), "{panel}");
+        assert!(
+            matches!(table.press("y").as_slice(), [Effect::Copy(text)] if !text.is_empty()),
+            "{panel}"
+        );
         table.press("z tab");
     }
 }
@@ -677,7 +775,12 @@ fn the_help_lists_what_can_be_done_here() {
     let mut table = Table::new();
     table.press("?");
     let text = table.text_at(120, 60);
-    for wanted in ["Fires what the form says", "Stops what is being fired", "$EDITOR", "every 30 s"] {
+    for wanted in [
+        "Fires what the form says",
+        "Stops what is being fired",
+        "$EDITOR",
+        "every 30 s",
+    ] {
         assert!(text.contains(wanted), "{wanted}: {text}");
     }
 }

@@ -22,7 +22,7 @@ const COLUMNS: [Column; 3] = [
     Column::text("field", NAME, 0),
     Column {
         grows: true,
-        ..Column::text("value", 17, 0)
+        ..Column::text("value", 24, 0)
     },
     Column::text("from", 7, 1),
 ];
@@ -65,7 +65,7 @@ impl Rows for Fields<'_> {
         }
     }
 
-    fn cell(&self, row: usize, column: usize, _: &Glyphs) -> Cell<'_> {
+    fn cell(&self, row: usize, column: usize, glyphs: &Glyphs) -> Cell<'_> {
         let row = &self.rows[row];
         let edited = row.origin == Origin::Edited;
         Cell::Text(match column {
@@ -76,6 +76,10 @@ impl Rows for Fields<'_> {
                 };
                 vec![span(name, if edited { Role::Accent } else { role })]
             }
+            VALUE if edited => vec![
+                span(format!("{} ", glyphs.under), Role::Accent),
+                span(row.value.as_str(), tone(row)),
+            ],
             VALUE => vec![span(row.value.as_str(), tone(row))],
             _ => vec![span(row.origin.word(), if edited { Role::Accent } else { Role::Dim })],
         })
@@ -85,8 +89,7 @@ impl Rows for Fields<'_> {
 /// How a value stands there.
 fn tone(row: &FormRow) -> Role {
     match (&row.field, row.is_vacant, row.origin) {
-        (Field::Secret | Field::Target, true, _) => Role::Warning,
-        (Field::Variant, _, Origin::Edited) => Role::Warning,
+        (Field::Secret | Field::Target, true, _) | (Field::Variant, _, Origin::Edited) => Role::Warning,
         (_, true, _) => Role::Dim,
         (_, false, Origin::Edited) => Role::Strong,
         _ => Role::Text,

@@ -115,5 +115,6 @@ fn member(line: &str) -> Line<'_> {
 pub(super) fn summary(scene: &Scene<'_>) -> Option<String> {
     let (_, form) = chosen(scene)?;
     let body = &form.preview.as_ref()?.body;
-    Some(body.iter().map(|line| format!("{}\n", tidy(line, 10_000))).collect())
+    let lines: Vec<_> = body.iter().map(|line| tidy(line, 10_000)).collect();
+    Some(lines.join("\n") + "\n")
 }

@@ -108,7 +108,7 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, inner: 
     // The chart takes what the numbers do not need, where that is enough for one.
     let numbers = 2 * (CELL.0 + CELL.1) + CELL.2 + 3;
     let numbers = u16::try_from(numbers).unwrap_or(u16::MAX);
-    let has_chart = inner.width >= numbers + AXIS + 24 && inner.height >= 7 && !run.looks.is_empty();
+    let has_chart = inner.width >= numbers + AXIS + 24 && inner.height >= 7 && run.looks.len() >= 3;
     let left = if has_chart {
         Rect {
             width: numbers,
@@ -145,11 +145,7 @@ pub(super) fn lines<'a>(run: &'a Run, glyphs: &Glyphs, width: u16) -> Vec<Line<'
         ("rate", rate, Role::Text),
         ("in flight", text::count(outcomes.unfinished()), Role::Text),
         ("failed", text::count(failed), warn(failed, Role::Critical)),
-        (
-            behind,
-            text::count(counts.behind),
-            warn(counts.behind, Role::Warning),
-        ),
+        (behind, text::count(counts.behind), warn(counts.behind, Role::Warning)),
         ("p50", shown(latency.p50), Role::Text),
         ("p90", shown(latency.p90), Role::Text),
         ("p99", shown(latency.p99), Role::Strong),
@@ -197,8 +193,8 @@ pub(super) fn lines<'a>(run: &'a Run, glyphs: &Glyphs, width: u16) -> Vec<Line<'
     }
     lines.push(Line::new());
     lines.push(vec![
-        span(format!("{:<12}", load_text(&run.request)), Role::Dim),
-        span(format!("  → {}", run.to), Role::Dim),
+        span(load_text(&run.request), Role::Text),
+        span(format!(" → {}", run.to), Role::Dim),
     ]);
     if let Some(Ended::Counted { seed, .. }) = &run.ended {
         lines.push(vec![span(format!("seed {seed}"), Role::Dim)]);
@@ -295,7 +291,7 @@ fn sampled(
         .map(|point| {
             let time = step * point;
             let look = looks.get(looks.partition_point(|look| look.elapsed < time))?;
-            let is_near = look.elapsed - time <= near;
+            let is_near = look.elapsed <= time + near;
             value(look).filter(|_| is_near).map(|value| (value * 1e3) as f32)
         })
         .collect()
