@@ -172,7 +172,7 @@ impl Order {
             None => {
                 let scheme = scheme.unwrap_or(template.scheme().name());
                 notices.push(format!(
-                    "not signed, no key is given → --secret-env VARIABLE signs as {}",
+                    "not signed, no key is given → name the variable that holds it (--secret-env) to sign as {}",
                     text::safe(scheme)
                 ));
                 Entry::unsigned(template)
