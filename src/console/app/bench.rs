@@ -102,12 +102,16 @@ impl App {
     /// Goes on to a field's next value, or begins to type one.
     fn turn(&mut self, name: &str, field: &Field) {
         match self.bench.step(name, field) {
-            Some(Step::Type(text)) => self.ui.layers.push(Layer::Field {
-                template: name.to_owned(),
-                field: field.clone(),
-                input: Input::new(&text),
-                problem: None,
-            }),
+            Some(Step::Type(text)) => {
+                // A second click leaves the field that was being typed.
+                self.ui.layers.retain(|layer| !matches!(layer, Layer::Field { .. }));
+                self.ui.layers.push(Layer::Field {
+                    template: name.to_owned(),
+                    field: field.clone(),
+                    input: Input::new(&text),
+                    problem: None,
+                });
+            }
             Some(Step::Refused(reason)) => self.flash(Severity::Warning, reason),
             Some(Step::Turned) | None => {}
         }

@@ -387,9 +387,11 @@ fn common(request: &Request, supply: &Supply) -> Vec<FormRow> {
         row(field, given, vacant, origin)
     };
     let is_load = load.is_load();
+    let is_attack = load.variant != Variant::Valid;
     let followed = match (&supply.untraceable, request.trace, is_load) {
         (Some(_), ..) => "off, nowhere to look",
         (None, true, true) => "off for a load",
+        (None, true, false) if is_attack => "off for an attack",
         (None, true, false) => "on, to its row",
         (None, false, _) => "off",
     };

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crate::act::fire::{Library, Request, Template, expectations};
+use crate::act::fire::{Library, Load, Request, Template, Variant, expectations};
 use crate::act::firing::{EVERY, Ended, Fired, History, Report};
 use crate::act::trace::{self, Timeline};
 use crate::base::text;
@@ -35,6 +35,7 @@ pub struct Supply {
 #[derive(Debug, Default)]
 pub struct Bench {
     supply: Option<Supply>,
+    templates: Vec<Arc<Template>>,
     items: BTreeMap<Arc<str>, Item>,
     /// When the session began: what an example is dated.
     begun: Timestamp,
@@ -104,18 +105,18 @@ impl Bench {
     /// A bench in a session that began at `begun`; without a supply nothing can be fired.
     #[must_use]
     pub fn new(supply: Option<Supply>, begun: Timestamp) -> Self {
-        let names = supply.iter().flat_map(|supply| supply.library.templates());
-        let names: Vec<Arc<str>> = names.map(|template| template.name().clone()).collect();
+        let templates = supply.iter().flat_map(|supply| supply.library.templates());
+        let templates: Vec<Arc<Template>> = templates.cloned().collect();
         let mut bench = Self {
             supply,
             begun,
             ..Self::default()
         };
-        for name in names {
-            let request = bench.fresh(&name);
-            bench.items.insert(name, Item::new(request));
+        for template in &templates {
+            let request = bench.fresh(template.name());
+            bench.items.insert(template.name().clone(), Item::new(request));
         }
-        bench
+        Self { templates, ..bench }
     }
 
     /// What can be fired; `None`: nothing can.
@@ -125,8 +126,9 @@ impl Bench {
     }
 
     /// The templates, by name.
-    pub fn templates(&self) -> impl Iterator<Item = &Arc<Template>> {
-        self.supply.iter().flat_map(|supply| supply.library.templates())
+    #[must_use]
+    pub fn templates(&self) -> &[Arc<Template>] {
+        &self.templates
     }
 
     /// The run that goes on, or the last one.
@@ -153,11 +155,11 @@ impl Bench {
         &self.history
     }
 
-    /// What the form of a template asks for: a load is not followed.
+    /// What the form of a template asks for: a load and an attack are not followed.
     #[must_use]
     pub fn request(&self, name: &str) -> Option<Request> {
         let mut request = self.items.get(name)?.request.clone();
-        request.trace &= !request.load.is_load();
+        request.trace &= may_be_followed(&request.load);
         Some(request)
     }
 
@@ -182,6 +184,7 @@ impl Bench {
     pub fn canary_request(&self, name: &str) -> Option<Request> {
         let mut request = self.items.get(name)?.request.clone();
         (request.load.count, request.load.duration, request.load.rate) = (None, None, None);
+        request.trace &= may_be_followed(&request.load);
         request.every = Some(EVERY);
         Some(request)
     }
@@ -305,6 +308,11 @@ impl Bench {
             _ => News::Nothing,
         }
     }
+}
+
+/// One valid webhook has a way to its row; of a load and of what is to be refused, answers are counted.
+fn may_be_followed(load: &Load) -> bool {
+    !load.is_load() && load.variant == Variant::Valid
 }
 
 impl Item {

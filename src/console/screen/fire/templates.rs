@@ -29,7 +29,7 @@ pub(super) struct Templates<'a> {
 
 impl<'a> Templates<'a> {
     fn template(&self, row: usize) -> Option<&'a Arc<Template>> {
-        self.scene.bench.templates().nth(row)
+        self.scene.bench.templates().get(row)
     }
 
     fn is_own(&self, template: &Template) -> bool {
@@ -44,7 +44,7 @@ impl Rows for Templates<'_> {
     }
 
     fn count(&self) -> usize {
-        self.scene.bench.templates().count()
+        self.scene.bench.templates().len()
     }
 
     fn key(&self, row: usize) -> Cow<'_, str> {
@@ -87,7 +87,7 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
     let frame = Frame {
         title: Screen::TestWebhooks.title(),
         note: match broken {
-            0 => vec![span(scene.bench.templates().count().to_string(), Role::Note)],
+            0 => vec![span(scene.bench.templates().len().to_string(), Role::Note)],
             count => vec![span(format!("{count} refused"), Role::Warning)],
         },
         ..Frame::default()
