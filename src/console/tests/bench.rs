@@ -490,7 +490,10 @@ fn a_field_goes_back_to_what_profile_and_template_say() {
     table.choose("variant");
     table.press("enter");
     assert_eq!(variant(&mut table), "wrong-signature");
-    table.press("t");
+    assert!(!table.fires().trace, "what is to be refused goes nowhere");
+    assert!(table.text().contains("off for an attack"), "{}", table.text());
+    table.press("u t");
+    assert_eq!(variant(&mut table), "valid");
     assert!(!table.fires().trace);
 }
 
@@ -766,7 +769,9 @@ fn every_panel_is_zoomed_and_copied() {
             matches!(table.press("y").as_slice(), [Effect::Copy(text)] if !text.is_empty()),
             "{panel}"
         );
-        table.press("z tab");
+        table.press("i");
+        assert_eq!(table.app.ui().layers().len(), 1, "{panel}");
+        table.press("i z tab");
     }
 }
 
