@@ -16,13 +16,13 @@ use crate::console::widget::table::{Cell, Column};
 use crate::console::widget::{Frame, Line, span, tidy};
 
 /// Columns of a field's name.
-const NAME: u16 = 20;
+const NAME: u16 = 18;
 
 const COLUMNS: [Column; 3] = [
     Column::text("field", NAME, 0),
     Column {
         grows: true,
-        ..Column::text("value", 24, 0)
+        ..Column::text("value", 28, 0)
     },
     Column::text("from", 7, 1),
 ];

@@ -18,7 +18,7 @@ use crate::model::field::Unit;
 
 const COLUMNS: [Column; 8] = [
     Column::text("fired", 8, 0),
-    Column::text("outcome", 15, 0),
+    Column::text("outcome", 17, 0),
     Column {
         grows: true,
         ..Column::text("template", 20, 0)
