@@ -6,6 +6,7 @@ pub mod exchange;
 pub mod fire;
 pub mod firing;
 pub mod hash;
+pub mod import;
 pub mod journal;
 pub mod lease;
 pub mod pace;
