@@ -11,5 +11,6 @@ pub mod pace;
 pub mod permit;
 pub mod plan;
 pub mod replay;
+pub mod search;
 pub mod select;
 pub mod trace;

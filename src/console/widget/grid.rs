@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::canvas::{Line, Span, span};
 use super::table::{Cell, Column, Place, arrange_chosen};
 use crate::base::time::Timestamp;
+pub use crate::base::words::Words as Filter;
 use crate::console::glyph::Glyphs;
 use crate::console::theme::Role;
 use crate::model::Reading;
@@ -266,41 +267,7 @@ fn compare(a: &Value<'_>, b: &Value<'_>, down: bool) -> Ordering {
     }
 }
 
-/// What rows must hold: every word, and none of those after a `!`. Capitals do not matter.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    with: Vec<String>,
-    without: Vec<String>,
-}
-
 impl Filter {
-    /// Reads what was typed.
-    #[must_use]
-    pub fn new(text: &str) -> Self {
-        let mut filter = Self::default();
-        for word in text.split_whitespace() {
-            match word.strip_prefix('!') {
-                Some("") => {}
-                Some(word) => filter.without.push(word.to_lowercase()),
-                None => filter.with.push(word.to_lowercase()),
-            }
-        }
-        filter
-    }
-
-    /// Whether everything passes.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.with.is_empty() && self.without.is_empty()
-    }
-
-    /// Whether a text, in small letters, passes.
-    #[must_use]
-    pub fn passes(&self, text: &str) -> bool {
-        self.with.iter().all(|word| text.contains(word.as_str()))
-            && !self.without.iter().any(|word| text.contains(word.as_str()))
-    }
-
     /// The same pieces with what was looked for made visible.
     #[must_use]
     pub fn highlight<'a>(&self, line: Line<'a>) -> Line<'a> {

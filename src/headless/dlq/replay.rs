@@ -8,9 +8,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{LetterFilter, report};
+use super::report;
 use crate::act::audit::{AuditError, AuditLog, Deed};
-use crate::act::exchange::{ConnectError, Exchange, ExchangeError, NO_STREAM};
+use crate::act::exchange::{ConnectError, Exchange, ExchangeError};
 use crate::act::journal::{Counts, Folder, How, MOST_IN_A_WINDOW, Purpose};
 use crate::act::permit::{Asked, Confirmed, Gate, Permit, Refusal, Write as Writing};
 use crate::act::plan::{Plan, PlanError, archive_of};
@@ -19,6 +19,8 @@ use crate::act::select::{self, SelectError};
 use crate::base::text;
 use crate::base::time::SharedClock;
 use crate::config::Profile;
+use crate::model::letters::LetterFilter;
+use crate::observe::letters::{LetterError, Mailbox};
 
 /// Every letter published and deleted.
 const DONE: u8 = 0;
@@ -83,8 +85,8 @@ pub struct ReplayContext {
 enum CommandError {
     #[error("{0}")]
     Missing(&'static str),
-    #[error("no stream is called {0} → give --dlq")]
-    NoDlq(String),
+    #[error(transparent)]
+    Letters(#[from] LetterError),
     #[error(transparent)]
     Connect(#[from] ConnectError),
     #[error("ask the server: {0} → check the connection and the rights")]
@@ -207,12 +209,7 @@ async fn draw(
     let link = context.profile.nats.as_ref();
     let link = link.ok_or(CommandError::Missing("NATS is not configured → give --nats"))?;
     let exchange = Exchange::connect(link, &context.clock).await?;
-    let stream = match exchange.stream(dlq).await {
-        Err(error) if error.code() == Some(NO_STREAM) => {
-            return Err(CommandError::NoDlq(text::safe(dlq).into_owned()));
-        }
-        stream => stream?,
-    };
+    let mailbox = Mailbox::open(link, dlq, &context.clock).await?;
     let how = How {
         purpose: if options.archive {
             Purpose::Archive
@@ -228,11 +225,7 @@ async fn draw(
         ..How::default()
     };
     let journals = Folder::new(&context.state, context.clock.clone());
-    let filter = options.filter.shown();
-    let selection = select::select(&exchange, stream, filter, &journals, &context.clock, |letter| {
-        options.filter.admit(letter)
-    })
-    .await?;
+    let selection = select::select(&mailbox, &options.filter, &journals, &context.clock, |_, _| {}).await?;
     if options.archive && options.write && gate.is_open(context.clock.now().mono) {
         select::ensure_archive(&exchange, &selection.dlq, &archive_of(dlq)).await?;
     }

@@ -1,12 +1,15 @@
 //! Dead letters: where they came from, what killed them, groups of the same cause. Pure.
 
+mod filter;
 mod group;
 mod origin;
 
+pub use filter::LetterFilter;
 pub use group::{Group, GroupBy, Groups};
 pub use origin::origin;
 
 use crate::base::text;
+use crate::base::time::Timestamp;
 use crate::sample::LetterOrigin;
 
 /// A letter's provider and event: the second token of the subject that it came from, and what
@@ -15,6 +18,12 @@ use crate::sample::LetterOrigin;
 pub fn label(origin: &LetterOrigin) -> (Option<&str>, Option<&str>) {
     let mut tokens = origin.subject.as_deref().unwrap_or_default().splitn(3, '.').skip(1);
     (tokens.next(), tokens.next())
+}
+
+/// When a letter died: as a header says, else when it was stored.
+#[must_use]
+pub fn died(origin: &LetterOrigin, stored_at: Option<Timestamp>) -> Option<Timestamp> {
+    origin.failed_at.or(stored_at)
 }
 
 /// The id that a letter's webhook is known by, as a header says.
