@@ -2,11 +2,13 @@
 
 pub mod audit;
 pub mod bucket;
+pub mod draft;
 pub mod exchange;
 pub mod fire;
 pub mod hash;
 pub mod journal;
 pub mod lease;
+pub mod letters;
 pub mod pace;
 pub mod permit;
 pub mod plan;

@@ -3,14 +3,13 @@
 
 use std::io::{self, Write};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use crate::act::search::Search;
 use crate::base::text;
 use crate::base::time::{SharedClock, Timestamp};
 use crate::config::Profile;
+use crate::model::letters::json::{summary, whole};
 use crate::model::letters::{self, GroupBy, Groups, LetterFilter, died};
 use crate::observe::letters::{Direction, LetterError, Mailbox};
 use crate::sample::{LetterOrigin, Stored};
@@ -251,38 +250,4 @@ impl Browser {
 
 fn shown(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
-}
-
-/// What a list says of a letter. `null` is what nobody said.
-fn summary(letter: &Stored, origin: &LetterOrigin) -> Value {
-    let (provider, event) = letters::label(origin);
-    json!({
-        "sequence": letter.sequence,
-        "died_at": died(origin, letter.at),
-        "original_subject": origin.subject,
-        "provider": provider,
-        "event": event,
-        "id": letters::webhook_id(&letter.headers),
-        "deliveries": origin.deliveries,
-        "reason": origin.reason,
-        "bytes": letter.payload.len(),
-    })
-}
-
-/// All of a letter: text as `payload`, anything else as `payload_base64`.
-fn whole(letter: &Stored, origin: &LetterOrigin) -> Value {
-    let mut value = summary(letter, origin);
-    let empty = &mut Map::new();
-    let object = value.as_object_mut().unwrap_or(empty);
-    object.insert("subject".to_owned(), json!(letter.subject));
-    object.insert("stored_at".to_owned(), json!(letter.at));
-    object.insert("stream".to_owned(), json!(origin.stream));
-    object.insert("stream_sequence".to_owned(), json!(origin.sequence));
-    object.insert("consumer".to_owned(), json!(origin.consumer));
-    object.insert("headers".to_owned(), json!(letter.headers));
-    match std::str::from_utf8(&letter.payload) {
-        Ok(text) => object.insert("payload".to_owned(), json!(text)),
-        Err(_) => object.insert("payload_base64".to_owned(), json!(STANDARD.encode(&letter.payload))),
-    };
-    value
 }

@@ -9,18 +9,16 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::report;
-use crate::act::audit::{AuditError, AuditLog, Deed};
-use crate::act::exchange::{ConnectError, Exchange, ExchangeError};
-use crate::act::journal::{Counts, Folder, How, MOST_IN_A_WINDOW, Purpose};
+use crate::act::audit::{Account, AuditError, AuditLog, Deed};
+use crate::act::draft::{Draft, DraftError};
+use crate::act::journal::{Folder, How, MOST_IN_A_WINDOW, Purpose};
 use crate::act::permit::{Asked, Confirmed, Gate, Permit, Refusal, Write as Writing};
-use crate::act::plan::{Plan, PlanError, archive_of};
+use crate::act::plan::Plan;
 use crate::act::replay::{self, Context, Ending, Progress, ReplayError, Report, Resume, Steering, Timing};
-use crate::act::select::{self, SelectError};
 use crate::base::text;
 use crate::base::time::SharedClock;
 use crate::config::Profile;
 use crate::model::letters::LetterFilter;
-use crate::observe::letters::{LetterError, Mailbox};
 
 /// Every letter published and deleted.
 const DONE: u8 = 0;
@@ -86,15 +84,7 @@ enum CommandError {
     #[error("{0}")]
     Missing(&'static str),
     #[error(transparent)]
-    Letters(#[from] LetterError),
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    #[error("ask the server: {0} → check the connection and the rights")]
-    Exchange(#[from] ExchangeError),
-    #[error(transparent)]
-    Select(#[from] SelectError),
-    #[error(transparent)]
-    Plan(#[from] PlanError),
+    Draft(#[from] DraftError),
     #[error(transparent)]
     Refusal(#[from] Refusal),
     #[error(transparent)]
@@ -208,8 +198,6 @@ async fn draw(
 ) -> Result<Plan, CommandError> {
     let link = context.profile.nats.as_ref();
     let link = link.ok_or(CommandError::Missing("NATS is not configured → give --nats"))?;
-    let exchange = Exchange::connect(link, &context.clock).await?;
-    let mailbox = Mailbox::open(link, dlq, &context.clock).await?;
     let how = How {
         purpose: if options.archive {
             Purpose::Archive
@@ -224,24 +212,23 @@ async fn draw(
         idempotent_workers: context.profile.idempotent_workers,
         ..How::default()
     };
+    let draft = Draft {
+        link,
+        dlq,
+        filter: &options.filter,
+        how,
+        max: options.max,
+        makes_archive: options.write && gate.is_open(context.clock.now().mono),
+    };
     let journals = Folder::new(&context.state, context.clock.clone());
-    let selection = select::select(&mailbox, &options.filter, &journals, &context.clock, |_, _| {}).await?;
-    if options.archive && options.write && gate.is_open(context.clock.now().mono) {
-        select::ensure_archive(&exchange, &selection.dlq, &archive_of(dlq)).await?;
-    }
-    let (mut takers, mut streams) = select::targets(&exchange, &selection, &how).await?;
-    if options.archive {
-        select::assume_archive(&selection, &how, &mut takers, &mut streams);
-    }
-    Ok(Plan::draw(&selection, how, options.max, &takers, &streams)?)
+    Ok(draft.draw(&journals, &context.clock, |_, _| {}).await?)
 }
 
 /// A replay that is run, watched and written down.
 struct Task<'a> {
     options: &'a ReplayOptions,
     context: &'a ReplayContext,
-    log: AuditLog,
-    deed: Deed,
+    account: Account,
 }
 
 impl<'a> Task<'a> {
@@ -267,18 +254,15 @@ impl<'a> Task<'a> {
             counts: None,
             outcome: "begun".to_owned(),
         };
-        // What cannot be written down is not done.
-        log.append(&deed)?;
         Ok(Self {
             options,
             context,
-            log,
-            deed,
+            account: Account::open(log, deed)?,
         })
     }
 
     async fn run<F: Future<Output = Result<Report, ReplayError>>>(
-        mut self,
+        self,
         work: impl FnOnce(Context) -> F,
         stop: CancellationToken,
         out: &mut (impl Write + Send),
@@ -301,13 +285,7 @@ impl<'a> Task<'a> {
         };
         let outcome = self.watch(work(setting), watched.clone(), steer, stop, err).await?;
         let last = watched.borrow().clone();
-        self.deed.at = self.context.clock.now().at;
-        self.deed.replay = (!last.replay.is_empty()).then_some(last.replay);
-        match &outcome {
-            Ok(report) => self.note(report.counts, ending(report)),
-            Err(error) => self.note(last.counts, format!("failed: {error}")),
-        }
-        self.log.append(&self.deed)?;
+        self.account.close(self.context.clock.now().at, &last, &outcome)?;
         let report = outcome?;
         if self.options.json {
             writeln!(out, "{}", serde_json::json!({ "report": report }))?;
@@ -320,14 +298,6 @@ impl<'a> Task<'a> {
             Ending::Partial | Ending::Stopped => FAILED,
             Ending::Cancelled => INTERRUPTED,
         })
-    }
-
-    fn note(&mut self, counts: Counts, outcome: String) {
-        if self.deed.planned == 0 {
-            self.deed.planned = counts.selected;
-        }
-        self.deed.counts = Some(counts);
-        self.deed.outcome = outcome;
     }
 
     /// Waits for the replay, tells once a second how it stands, and hands on the interrupt.
@@ -364,18 +334,5 @@ impl<'a> Task<'a> {
                 }
             }
         }
-    }
-}
-
-fn ending(report: &Report) -> String {
-    let ending = match report.ending {
-        Ending::Done => "done",
-        Ending::Partial => "partial",
-        Ending::Stopped => "stopped",
-        Ending::Cancelled => "cancelled",
-    };
-    match &report.why {
-        Some(why) => format!("{ending}: {why}"),
-        None => ending.to_owned(),
     }
 }

@@ -2,11 +2,14 @@
 
 mod filter;
 mod group;
+pub mod json;
 mod origin;
+mod row;
 
 pub use filter::LetterFilter;
 pub use group::{Group, GroupBy, Groups};
 pub use origin::origin;
+pub use row::LetterRow;
 
 use crate::base::text;
 use crate::base::time::Timestamp;
