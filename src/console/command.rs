@@ -12,6 +12,8 @@ pub enum Chapter {
     Panels,
     /// Rows of a table.
     Rows,
+    /// Dead letters.
+    Letters,
     /// What is shown, and how.
     Display,
     /// The console itself.
@@ -20,7 +22,14 @@ pub enum Chapter {
 
 impl Chapter {
     /// Every chapter, in the order of the help.
-    pub const ALL: [Self; 5] = [Self::Screens, Self::Panels, Self::Rows, Self::Display, Self::Console];
+    pub const ALL: [Self; 6] = [
+        Self::Screens,
+        Self::Panels,
+        Self::Rows,
+        Self::Letters,
+        Self::Display,
+        Self::Console,
+    ];
 
     /// Its heading.
     #[must_use]
@@ -29,6 +38,7 @@ impl Chapter {
             Self::Screens => "Screens",
             Self::Panels => "Panels",
             Self::Rows => "Rows",
+            Self::Letters => "Dead letters",
             Self::Display => "Display",
             Self::Console => "Console",
         }
@@ -144,6 +154,36 @@ commands! {
         Columns = "columns" ["c"], hint "columns" / 6, on Queues Workers Failures DeadLetters Events;
         /// Marks the row, or takes the mark off.
         Mark = "mark" ["space"], on Queues Workers Failures DeadLetters Events;
+    }
+    Letters {
+        /// Replays the marked letters, else the one under the cursor or the group: draws a plan and asks first.
+        Replay = "replay" ["R"], hint "replay" / 1, on DeadLetters;
+        /// Puts them aside into the archive stream instead.
+        Archive = "archive" ["A"], on DeadLetters;
+        /// Writes them to a new file, a JSON object a line.
+        ExportLetters = "export-letters" ["e"], hint "export" / 5, on DeadLetters;
+        /// Marks every letter that the list means, or takes all marks off.
+        MarkAll = "mark-all" ["a"], on DeadLetters;
+        /// Groups by cause, provider, subject or hour.
+        GroupBy = "group-by" ["b"], hint "group by" / 3, on DeadLetters;
+        /// Shows the newest or the oldest first.
+        Order = "order" ["o"], on DeadLetters;
+        /// Reads everything afresh.
+        Reload = "reload" ["r"], on DeadLetters;
+        /// Shows the payload as a tree, as text or in hexadecimal.
+        Look = "look" ["d"], hint "payload" / 4, on DeadLetters;
+        /// Unlocks changes for 15 min, or locks them again.
+        Unlock = "unlock" ["W"], on DeadLetters;
+        /// Pauses the replay, or lets it go on.
+        PauseReplay = "pause-replay" ["P"], on DeadLetters;
+        /// Ends the replay; what was sent is settled first.
+        CancelReplay = "cancel-replay" ["X"], on DeadLetters;
+        /// Goes on with a replay that was left unfinished.
+        ResumeReplay = "resume-replay" ["u"], on DeadLetters;
+        /// Replays at a higher rate.
+        Faster = "faster" ["+", "="], on DeadLetters;
+        /// Replays at a lower rate.
+        Slower = "slower" ["-"], on DeadLetters;
     }
     Display {
         /// Lists the verdicts with their evidence; acknowledge and silence them there.

@@ -15,6 +15,7 @@ pub mod glyph;
 pub mod kept;
 pub mod keymap;
 pub mod layer;
+pub mod letters;
 pub mod palette;
 pub mod run;
 pub mod screen;

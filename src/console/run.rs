@@ -17,14 +17,17 @@ use super::app::{self, App, Drawn, Effect, Msg, Options, update};
 use super::glyph::Charset;
 use super::kept::Kept;
 use super::keymap::Keymap;
+use super::letters::Office;
 use super::screen::Badge;
 use super::terminal::{Terminal, TerminalError};
 use super::theme::colour::Depth;
 use super::theme::{Library, Theme, ThemeError};
+use crate::act::letters::Told;
 use crate::base::time::{Moment, SharedClock};
 use crate::model::{Settings, Severity};
 use crate::record::RecorderState;
 use crate::sample::{Envelope, Interest};
+use crate::session::clerk::Clerk;
 use crate::session::{Alarms, Tap, Ticker};
 
 /// What the console needs.
@@ -64,6 +67,10 @@ pub struct RunOptions {
     pub mouse: bool,
     /// Which keys do what.
     pub keymap: Keymap,
+    /// Who may change something; `None`: nobody, and no letters are read.
+    pub office: Option<Office>,
+    /// Who reads and replays letters, and where the answers come; `None`: nobody.
+    pub clerk: Option<(Clerk, mpsc::Receiver<Told>)>,
     /// What was kept of the run before.
     pub kept: Kept,
     /// Where that is kept; `None`: nowhere.
@@ -142,8 +149,10 @@ async fn drive(app: &mut App, themes: &[Theme], options: RunOptions, stop: Cance
         interest,
         mut alarms,
         mouse,
+        clerk,
         ..
     } = options;
+    let (mut clerk, mut answers) = clerk.unzip();
     let mut terminal = Terminal::enter(mouse)?;
     let mut signals = Signals::listen().map_err(Error::Signals)?;
     let mut input = EventStream::new();
@@ -154,7 +163,8 @@ async fn drive(app: &mut App, themes: &[Theme], options: RunOptions, stop: Cance
     loop {
         let now = clock.now();
         if ticker.is_due(now) {
-            update(app, Msg::Tick(now), &drawn.hits);
+            let effects = update(app, Msg::Tick(now), &drawn.hits);
+            hand_on(&mut clerk, effects);
             let raised = alarms.note(app.view());
             terminal.send(&raised.iter().map(|alert| alarms.terminal(alert)).collect::<String>())?;
             tell_tick(&mut tap, app);
@@ -188,6 +198,10 @@ async fn drive(app: &mut App, themes: &[Theme], options: RunOptions, stop: Cance
                 if app.has_news() { ticker.hurry(clock.now()); }
                 Vec::new()
             }
+            Some(told) = next(&mut answers) => {
+                dirty = true;
+                update(app, Msg::Told(told), &drawn.hits)
+            }
             () = tokio::time::sleep(wake.saturating_sub(clock.now().mono)) => Vec::new(),
         };
         for effect in effects {
@@ -197,7 +211,26 @@ async fn drive(app: &mut App, themes: &[Theme], options: RunOptions, stop: Cance
                 Effect::Redraw => terminal.forget(),
                 Effect::Mouse(on) => terminal.set_mouse(on)?,
                 Effect::Copy(text) => terminal.copy(&text)?,
+                Effect::Letters(_) => hand_on(&mut clerk, vec![effect]),
             }
+        }
+    }
+}
+
+/// The next answer; never, where there is nobody to answer.
+async fn next(answers: &mut Option<mpsc::Receiver<Told>>) -> Option<Told> {
+    match answers {
+        Some(answers) => answers.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Hands on what is for the clerk.
+fn hand_on(clerk: &mut Option<Clerk>, effects: Vec<Effect>) {
+    let Some(clerk) = clerk else { return };
+    for effect in effects {
+        if let Effect::Letters(request) = effect {
+            clerk.take(request);
         }
     }
 }
@@ -225,6 +258,7 @@ fn appearance(options: &RunOptions) -> Options {
         no_mouse: !options.mouse,
         keymap: options.keymap.clone(),
         kept: options.kept.clone(),
+        office: options.office.clone(),
     }
 }
 

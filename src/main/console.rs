@@ -9,11 +9,13 @@ use hookwatch::console::command::{Chapter, Command};
 use hookwatch::console::glyph::Charset;
 use hookwatch::console::kept::Kept;
 use hookwatch::console::keymap::Keymap;
+use hookwatch::console::letters::Office;
 use hookwatch::console::run::{self, Error, Exit, RunOptions};
 use hookwatch::console::screen::Badge;
 use hookwatch::console::theme::Library;
 use hookwatch::console::theme::colour::Depth;
 use hookwatch::record::Target;
+use hookwatch::session::clerk::{Clerk, Setting};
 use hookwatch::session::{Session, Tap};
 use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
@@ -69,7 +71,8 @@ impl Program<'_> {
         } = Session::live(profile, &self.clock);
         let badges = [
             (demo, Badge::Demo),
-            (profile.read_only, Badge::ReadOnly),
+            // Nothing is changed until somebody unlocks it.
+            (true, Badge::ReadOnly),
             (profile.protected, Badge::Prod),
         ];
         let tap = match record {
@@ -80,7 +83,15 @@ impl Program<'_> {
                 Some(tap)
             }
         };
+        let setting = Setting {
+            profile: profile.clone(),
+            who: self.operator(),
+            state: self.state().ok(),
+            clock: self.clock.clone(),
+        };
         let options = RunOptions {
+            office: Some(Office::new(profile)),
+            clerk: Some(Clerk::new(setting)),
             settings,
             started,
             tap,

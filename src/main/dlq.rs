@@ -109,13 +109,13 @@ impl Program<'_> {
     }
 
     /// Where journals and the audit log are kept.
-    fn state(&self) -> Result<PathBuf, Failure> {
+    pub(crate) fn state(&self) -> Result<PathBuf, Failure> {
         let folder = self.surroundings.state_folder().map(|folder| folder.join("hookwatch"));
         folder.ok_or_else(|| Failure::Refused(vec!["there is no home folder → set HOME or XDG_STATE_HOME".to_owned()]))
     }
 
     /// `user@host`, as other operators see us.
-    fn operator(&self) -> Arc<str> {
+    pub(crate) fn operator(&self) -> Arc<str> {
         let user = ["USER", "LOGNAME"]
             .into_iter()
             .find_map(|name| self.surroundings.variable(name));

@@ -6,6 +6,7 @@ use super::{App, Effect, Picture, Still};
 use crate::console::command::Command;
 use crate::console::layer::{Confirm, Consent, Detail, Dialog, Layer, Why};
 use crate::console::palette::{Argument, Palette, Request, range_name};
+use crate::console::screen::dead_letters::LIST;
 use crate::console::screen::popup::verdict_text;
 use crate::console::screen::{Hits, Opening, PanelHit, PanelId, Place, Screen, overview};
 use crate::console::theme::Role;
@@ -45,7 +46,15 @@ impl App {
             Command::Verdicts => self.ui.layers.push(Layer::Verdicts { at: 0 }),
             Command::Acknowledge => self.acknowledge(0),
             Command::Silence => self.silence(0),
-            Command::Back => self.back(),
+            Command::Back => {
+                if self.ui.screen == Screen::DeadLetters
+                    && self.ui.detail().is_none()
+                    && let Some(effects) = self.stop_scans()
+                {
+                    return effects;
+                }
+                self.back();
+            }
             Command::FocusNext => self.step_focus(hits, 1),
             Command::FocusPrevious => self.step_focus(hits, -1),
             Command::Zoom => self.zoom(hits),
@@ -65,8 +74,27 @@ impl App {
             Command::ScrollUp => self.scroll_focused(hits, Step::Rows(-1)),
             Command::HalfPageDown => self.scroll_focused(hits, Step::HalfPages(1)),
             Command::HalfPageUp => self.scroll_focused(hits, Step::HalfPages(-1)),
+            Command::ScrollTop | Command::ScrollBottom if self.ui.focus() == Some(LIST) => {
+                let bottom = command == Command::ScrollBottom;
+                self.go_to_end(bottom);
+                self.scroll_focused(hits, if bottom { Step::Bottom } else { Step::Top });
+            }
             Command::ScrollTop => self.scroll_focused(hits, Step::Top),
             Command::ScrollBottom => self.scroll_focused(hits, Step::Bottom),
+            Command::Replay
+            | Command::Archive
+            | Command::ExportLetters
+            | Command::MarkAll
+            | Command::GroupBy
+            | Command::Order
+            | Command::Reload
+            | Command::Look
+            | Command::Unlock
+            | Command::PauseReplay
+            | Command::CancelReplay
+            | Command::ResumeReplay
+            | Command::Faster
+            | Command::Slower => return self.run_on_letters(command, hits),
             Command::ShowOverview
             | Command::ShowQueues
             | Command::ShowWorkers
@@ -147,12 +175,12 @@ impl App {
             .filter(|panel| !self.ui.grid(*panel).marks.is_empty())
         {
             self.grid(panel).marks.clear();
-        } else {
+        } else if self.ui.screen != Screen::DeadLetters || !self.widen_letters() {
             self.ui.focus.remove(&self.ui.screen);
         }
     }
 
-    pub(super) fn focus(&mut self, panel: PanelId) {
+    pub(in crate::console) fn focus(&mut self, panel: PanelId) {
         self.ui.focus.insert(self.ui.screen, panel);
     }
 
@@ -193,6 +221,7 @@ impl App {
             Opening::Nothing => {}
             Opening::Run(command) => return self.run(command, hits),
             Opening::Go(place) => self.go(place),
+            Opening::Narrow(key) => self.narrow(key),
             Opening::Detail => {
                 let Some(key) = row else { return Vec::new() };
                 let back = self.ui.focus.remove(&self.ui.screen);
@@ -255,6 +284,11 @@ impl App {
     pub(super) fn sort_by(&mut self, panel: PanelId, title: &str) {
         let scene = self.scene();
         let Some(rows) = scene.rows(panel) else { return };
+        if rows.arranged().is_some() {
+            drop(rows);
+            self.run_on_letters(Command::Order, &Hits::default());
+            return;
+        }
         let Some(column) = rows.columns().iter().position(|column| column.title == title) else {
             return;
         };
@@ -288,6 +322,8 @@ impl App {
     fn mark(&mut self, hits: &Hits) {
         let Some(panel) = self.focused_table() else { return };
         let Some(row) = self.scene().row(panel) else { return };
+        // Single marks take the place of the mark on all.
+        self.ui.letters.list.all_marked = false;
         let grid = self.grid(panel);
         if !grid.marks.remove(&row) {
             grid.marks.insert(row);

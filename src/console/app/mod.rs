@@ -16,11 +16,13 @@ use ratatui::layout::{Position, Rect};
 use super::kept::{Kept, KeptTable, TYPED};
 use super::keymap::Keymap;
 use super::layer::{Dialog, Layer};
+use super::letters::{Letters, Office};
 use super::screen::{self, Badge, Hits, PanelId, Scene, Screen, Stage, popup, status};
 use super::theme::{Role, Theme};
 use super::ui::{FLASH, Flash, RANGES, Ui};
 use super::widget::grid::GridState;
 use super::widget::time::Zone;
+use crate::act::letters::{Request, Told};
 use crate::base::time::Moment;
 use crate::model::{Histories, Model, Settings, Severity, View};
 use crate::sample::{Envelope, Interest};
@@ -33,6 +35,8 @@ pub const SMALLEST: (u16, u16) = (60, 16);
 pub enum Msg {
     /// A sample arrived.
     Data(Envelope),
+    /// Something was told of dead letters.
+    Told(Told),
     /// Time passed: figures are worked out anew.
     Tick(Moment),
     /// Somebody pressed, clicked, pasted or resized, and when.
@@ -40,7 +44,7 @@ pub enum Msg {
 }
 
 /// What the console wants done outside of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// End.
     Quit,
@@ -52,6 +56,8 @@ pub enum Effect {
     Mouse(bool),
     /// Put text on the clipboard.
     Copy(String),
+    /// Read or replay letters.
+    Letters(Request),
 }
 
 /// A moment that is held still: a paused picture, a recording, a test.
@@ -102,6 +108,8 @@ pub struct Options {
     pub keymap: Keymap,
     /// What was kept of the run before.
     pub kept: Kept,
+    /// Who may change something; `None`: a picture of which nothing can be asked.
+    pub office: Option<Office>,
 }
 
 /// The console.
@@ -114,9 +122,10 @@ pub struct App {
     label: Option<Arc<str>>,
     themes: Vec<Arc<str>>,
     keymap: Keymap,
-    now: Moment,
-    ui: Ui,
+    pub(super) now: Moment,
+    pub(super) ui: Ui,
     kept: Kept,
+    pub(super) office: Option<Office>,
 }
 
 /// What was drawn.
@@ -166,6 +175,7 @@ impl App {
             theme: options.theme.min(options.themes.len().saturating_sub(1)),
             flashes: VecDeque::new(),
             typed: kept.typed.clone(),
+            letters: Letters::default(),
         };
         Self {
             picture,
@@ -178,6 +188,7 @@ impl App {
             now,
             ui,
             kept,
+            office: options.office,
         }
     }
 
@@ -263,7 +274,7 @@ impl App {
         });
     }
 
-    fn scene(&self) -> Scene<'_> {
+    pub(super) fn scene(&self) -> Scene<'_> {
         let (view, histories) = match &self.paused {
             Some(still) => (&still.view, &still.histories),
             None => self.picture.parts(),
@@ -283,7 +294,7 @@ impl App {
     }
 
     /// What a person did to a table, to be changed.
-    fn grid(&mut self, panel: PanelId) -> &mut GridState {
+    pub(super) fn grid(&mut self, panel: PanelId) -> &mut GridState {
         self.ui.grids.entry(panel).or_default()
     }
 }
@@ -307,12 +318,16 @@ fn kept_grids(kept: &Kept) -> BTreeMap<PanelId, GridState> {
 /// Takes a message in. The only function that changes an [`App`]. `hits` is what the last
 /// drawing said is where.
 pub fn update(app: &mut App, msg: Msg, hits: &Hits) -> Vec<Effect> {
-    match msg {
+    let mut effects = match msg {
+        Msg::Told(told) => {
+            app.told(told);
+            Vec::new()
+        }
         Msg::Data(envelope) => {
             if let Picture::Live(model) = &mut app.picture {
                 model.apply(&envelope);
             }
-            Vec::new()
+            return Vec::new();
         }
         Msg::Tick(now) => {
             app.now = now;
@@ -329,7 +344,9 @@ pub fn update(app: &mut App, msg: Msg, hits: &Hits) -> Vec<Effect> {
             app.now = now;
             app.input(&event, hits)
         }
-    }
+    };
+    effects.extend(app.follow_letters(hits));
+    effects
 }
 
 /// Draws the console. Changes nothing: what it found out is in its answer.

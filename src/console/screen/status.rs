@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use std::time::Duration;
+
 use ratatui::layout::Rect;
 
 use super::{Badge, Scene, Spot, Stage};
@@ -232,6 +234,16 @@ fn right<'a>(scene: &Scene<'a>, detail: Detail) -> Line<'a> {
         .iter()
         .map(|badge| match badge {
             Badge::Demo => ("DEMO".to_owned(), Role::Badge),
+            // Unlocked, and for how long: louder than the lock.
+            Badge::ReadOnly if let Some(left) = unlocked(scene) => {
+                let left = text::duration(Duration::from_secs(left.as_secs().max(1)));
+                let word = if detail.keeps(Part::Badges) {
+                    format!("WRITE {left}")
+                } else {
+                    "WRITE".to_owned()
+                };
+                (word, Role::BadgeDanger)
+            }
             Badge::ReadOnly if detail.keeps(Part::Badges) => ("READ-ONLY".to_owned(), Role::BadgeCaution),
             Badge::ReadOnly => ("RO".to_owned(), Role::BadgeCaution),
             Badge::Prod => ("PROD".to_owned(), Role::BadgeDanger),
@@ -421,6 +433,12 @@ pub fn key_line(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
             .push((Rect::new(at, y, used, 1), Spot::Command(hint.command)));
         at += used + 3;
     }
+}
+
+/// How long changes stay unlocked, while they are.
+fn unlocked(scene: &Scene<'_>) -> Option<Duration> {
+    let end = scene.ui.letters().unlocked?;
+    Some(end.saturating_sub(scene.now.mono)).filter(|left| !left.is_zero())
 }
 
 struct KeyHint {

@@ -10,6 +10,7 @@ use crate::base::text;
 use crate::base::time::{SharedClock, Timestamp};
 use crate::config::Profile;
 use crate::model::letters::json::{summary, whole};
+use crate::model::letters::payload::{self, Look};
 use crate::model::letters::{self, GroupBy, Groups, LetterFilter, died};
 use crate::observe::letters::{Direction, LetterError, Mailbox};
 use crate::sample::{LetterOrigin, Stored};
@@ -180,7 +181,7 @@ impl Browser {
             writeln!(out, "{}: {}", text::safe(name), text::safe(value))?;
         }
         writeln!(out)?;
-        for line in letters::payload(&letter.payload, LINES) {
+        for line in payload::lines(&letter.payload, Look::Tree, LINES) {
             writeln!(out, "{line}")?;
         }
         Ok(out.flush()?)

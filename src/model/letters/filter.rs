@@ -8,6 +8,7 @@ use crate::base::json_match::JsonMatch;
 use crate::base::text;
 use crate::base::time::Timestamp;
 use crate::base::words::Words;
+use crate::config::parse_duration;
 use crate::sample::{LetterOrigin, Stored};
 
 /// Which letters are meant. Every part must hold.
@@ -53,6 +54,43 @@ impl LetterFilter {
             }
         }
         Ok(ids)
+    }
+
+    /// Reads what is typed in a console: words, and parts as [`LetterFilter::shown`] writes them:
+    /// `timeout !retry provider=telnyx since=2h match=$.data.status=failed ids=17,20-25`. A value
+    /// with blanks stands in quotes.
+    ///
+    /// # Errors
+    /// The part that cannot be read, and how it is written.
+    pub fn parse(typed: &str, now: Timestamp) -> Result<Self, String> {
+        let mut filter = Self::default();
+        let mut words = Vec::new();
+        for part in parts(typed) {
+            let Some((name, value)) = part.split_once('=').filter(|(_, value)| !value.is_empty()) else {
+                words.push(part);
+                continue;
+            };
+            let value = value.to_owned();
+            match name {
+                "provider" => filter.provider = Some(value),
+                "event" => filter.event = Some(value),
+                "reason" | "reason-like" => filter.reason_like = Some(value),
+                "ids" => filter.ids = Some(Self::parse_ids(&value).map_err(|error| error.replace("--ids", "ids="))?),
+                "since" => filter.since = Some(when(name, &value, now)?),
+                "until" => filter.until = Some(when(name, &value, now)?),
+                "match" => {
+                    let wanted = JsonMatch::parse(&value).map_err(|error| format!("match={value}: {error}"))?;
+                    filter.matching.push((value, wanted));
+                }
+                "cause" => filter.group = Some((GroupBy::Cause, value.into())),
+                // Any other word with an equals sign in it.
+                _ => words.push(part),
+            }
+        }
+        if !Words::new(&words.join(" ")).is_empty() {
+            filter.text = Some(words.join(" "));
+        }
+        Ok(filter)
     }
 
     /// Whether every letter is meant.
@@ -146,6 +184,30 @@ impl LetterFilter {
             parts.join(" ")
         }
     }
+}
+
+/// A time, or how long ago it was: `2026-07-31T14:03:22Z`, `2h`.
+fn when(name: &str, text: &str, now: Timestamp) -> Result<Timestamp, String> {
+    if let Ok(at) = text.parse() {
+        return Ok(at);
+    }
+    let ago = parse_duration(text).map_err(|_| format!("{name}={text}: write it like 2h, or 2026-07-31T14:03:22Z"))?;
+    Ok(now.saturating_sub(ago).unwrap_or(now))
+}
+
+/// Words, with what stands in double quotes kept together and the quotes taken off.
+fn parts(typed: &str) -> Vec<String> {
+    let (mut parts, mut part, mut quoted) = (Vec::new(), String::new(), false);
+    for c in typed.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            c if c.is_whitespace() && !quoted => parts.push(std::mem::take(&mut part)),
+            c => part.push(c),
+        }
+    }
+    parts.push(part);
+    parts.retain(|part| !part.is_empty());
+    parts
 }
 
 /// Whether subject, headers and payload together hold the words.
@@ -281,6 +343,29 @@ mod tests {
         assert!(of(GroupBy::Cause, "Time out after ‹n› s").admit(&letter).is_none());
         assert!(of(GroupBy::Provider, "telnyx").admit(&letter).is_some());
         assert!(of(GroupBy::Hour, "1970-01-01 00:00Z").admit(&letter).is_some());
+    }
+
+    #[test]
+    fn what_is_typed_in_the_console_is_words_and_named_parts() {
+        let now = Timestamp::from_second(10_000).unwrap();
+        let typed = "Time !retry a=b provider=telnyx since=1h reason=\"not found\" match=$.a[?@.n==1] ids=7,9-10";
+        let filter = LetterFilter::parse(typed, now).unwrap();
+        assert_eq!(filter.text.as_deref(), Some("Time !retry a=b"));
+        assert_eq!(filter.provider.as_deref(), Some("telnyx"));
+        assert_eq!(filter.reason_like.as_deref(), Some("not found"));
+        assert_eq!(filter.since, Timestamp::from_second(6_400).ok());
+        assert_eq!(filter.ids, Some([7, 9, 10].into()));
+        assert_eq!(filter.matching.len(), 1);
+        assert!(LetterFilter::parse("  !  ", now).unwrap().is_all());
+        for wrong in ["since=yesterday", "match=a.b", "ids=x"] {
+            let error = LetterFilter::parse(wrong, now).unwrap_err();
+            assert!(error.starts_with(wrong.split('=').next().unwrap()), "{error}");
+        }
+        // While it is typed it is not there yet.
+        assert_eq!(
+            LetterFilter::parse("provider=", now).unwrap().text.as_deref(),
+            Some("provider=")
+        );
     }
 
     #[test]
