@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use std::time::Duration;
 
 use ratatui::layout::Rect;
 
