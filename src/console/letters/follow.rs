@@ -29,10 +29,13 @@ impl App {
         let dead = self.view().flow.dead.value;
         let (typed, at) = (self.ui.grid(LIST).filter.clone(), self.ui.grid(LIST).at);
         let visible = hits.panel(LIST).map_or(0, |panel| panel.visible);
+        // Rows move under nobody's hands: who has chosen one reads the others with `r`.
+        let grid = self.ui.grid(LIST);
+        let untouched = grid.row.is_none() && grid.marks.is_empty() && self.ui.layers.is_empty();
         let letters = &mut self.ui.letters;
         letters.list.wanted.typed = typed;
         let mut queries = Vec::new();
-        queries.extend(letters.follow_list(now, dead, at, visible));
+        queries.extend(letters.follow_list(now, dead, at, visible, untouched));
         queries.extend(letters.follow_groups(now, dead));
         queries.extend(letters.follow_standing(now));
         let mut effects: Vec<Effect> = queries;
@@ -102,7 +105,14 @@ pub(super) fn ask(number: u64, query: Query) -> Effect {
 
 impl Letters {
     /// The list as it should be.
-    fn follow_list(&mut self, now: Moment, dead: Option<f64>, at: usize, visible: usize) -> Option<Effect> {
+    fn follow_list(
+        &mut self,
+        now: Moment,
+        dead: Option<f64>,
+        at: usize,
+        visible: usize,
+        untouched: bool,
+    ) -> Option<Effect> {
         let wanted = self.list.wanted.clone();
         if self.list.shown.as_ref() != Some(&wanted) {
             return self.begin_list(wanted, now, dead);
@@ -119,10 +129,7 @@ impl Letters {
             Part::After
         } else if list.beyond.0 && at < 2 * visible.max(10) {
             Part::Before
-        } else if !list.beyond.0
-            && list.dead != dead
-            && at < PAGE / 2
-            && now.mono.saturating_sub(list.loaded_at) >= AFRESH
+        } else if !list.beyond.0 && list.dead != dead && untouched && now.mono.saturating_sub(list.loaded_at) >= AFRESH
         {
             Part::Again
         } else {

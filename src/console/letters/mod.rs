@@ -15,6 +15,7 @@ use crate::act::letters::{Opened, Scanned, Standing, Wish};
 use crate::act::permit::{Gate, Write};
 use crate::act::plan::Plan;
 use crate::act::replay::{Progress, Report};
+use crate::base::text;
 use crate::base::time::Timestamp;
 use crate::config::Profile;
 use crate::model::letters::payload::Look;
@@ -174,6 +175,14 @@ impl List {
     #[must_use]
     pub fn is_loading(&self) -> bool {
         self.loading.is_some()
+    }
+
+    /// How many letters came (`+12`) or went since the list was read, if the figures say so.
+    #[must_use]
+    pub fn newer(&self, dead: Option<f64>) -> Option<String> {
+        #[expect(clippy::cast_possible_truncation, reason = "messages of a stream are far below 2^53")]
+        let change = (dead? - self.dead?) as i64;
+        (change != 0 && !self.is_loading()).then(|| text::signed(change))
     }
 
     /// Whether a search goes on.

@@ -107,6 +107,9 @@ impl App {
             self.flash(Severity::Info, "There is no letter to choose");
             return Vec::new();
         };
+        // What is selected now is selected, whatever arrives in the meantime.
+        let row = self.scene().row(LIST);
+        self.grid(LIST).row = row;
         let Some(office) = &self.office else { return Vec::new() };
         if !office.gate(self.write()).is_open(self.now.mono) {
             self.toggle_lock(Some(command));
@@ -220,11 +223,23 @@ impl App {
             said,
         }));
         let mut dialog = Dialog::new(title, capital(verb(&plan)), confirm, consent);
+        if let Some(text) = self.only(&plan) {
+            dialog = dialog.row("letter", text, Role::Strong);
+        }
         for (label, text, role) in rows(&plan) {
             dialog = dialog.row(label, text, role);
         }
         self.ui.letters.deed = Deed::Planned(plan);
         self.ask(dialog);
+    }
+
+    /// The one letter of a plan in a sentence.
+    fn only(&self, plan: &Plan) -> Option<String> {
+        let [letter] = plan.letters.as_slice() else { return None };
+        let rows = &self.ui.letters.list.rows;
+        let row = rows.iter().find(|row| row.sequence == letter.sequence)?;
+        let reason = row.reason.as_deref().unwrap_or("no reason given");
+        Some(format!("{} · {reason}", row.sequence))
     }
 
     /// A question about an order was answered with yes.

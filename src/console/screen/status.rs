@@ -1,9 +1,7 @@
 //! The edges of every screen: the status line, what fails and why, the key line.
 
-use std::time::Duration;
-
-
 use ratatui::layout::Rect;
+use std::time::Duration;
 
 use super::{Badge, Scene, Spot, Stage};
 use crate::base::text;

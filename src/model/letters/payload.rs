@@ -8,6 +8,9 @@ const WIDTH: usize = 400;
 /// Bytes that are looked at: nobody reads more on a screen.
 const MOST: usize = 256 * 1_024;
 
+/// Columns of a folded line: what a small terminal shows.
+const FOLD: usize = 72;
+
 /// Bytes of a line in hexadecimal.
 const ROW: usize = 16;
 
@@ -72,7 +75,7 @@ pub fn lines(bytes: &[u8], look: Look, most: usize) -> Vec<String> {
         Look::Tree if kind == "JSON" => indented(bytes, most),
         Look::Tree if matches!(kind, "binary" | "gzip") => hex(head, most),
         Look::Tree => safe_lines(&String::from_utf8_lossy(head), most),
-        Look::Raw => safe_lines(&escaped(head), most),
+        Look::Raw => folded(&escaped(head), most),
         Look::Hex => hex(head, most),
     };
     if lines.len() > most || head.len() < bytes.len() {
@@ -98,6 +101,33 @@ fn safe_lines(shown: &str, most: usize) -> Vec<String> {
             text::cut(&text::safe(head), WIDTH).into_owned()
         })
         .collect()
+}
+
+/// Text as it stands, long lines folded: nothing of it is left out.
+fn folded(shown: &str, most: usize) -> Vec<String> {
+    let mut rows = Vec::new();
+    for line in shown.lines() {
+        let safe = text::safe(line);
+        let (mut row, mut columns) = (String::new(), 0);
+        for c in safe.chars() {
+            let mut buffer = [0; 4];
+            let width = text::width(c.encode_utf8(&mut buffer));
+            if columns + width > FOLD {
+                rows.push(std::mem::take(&mut row));
+                columns = 0;
+            }
+            row.push(c);
+            columns += width;
+            if rows.len() > most {
+                return rows;
+            }
+        }
+        rows.push(row);
+        if rows.len() > most {
+            return rows;
+        }
+    }
+    rows
 }
 
 /// Text as it is, and bytes that are none as `\xff`.
@@ -171,6 +201,11 @@ mod tests {
     fn a_payload_can_be_seen_as_it_stands_and_byte_by_byte() {
         assert_eq!(lines(br#"{"a": 1}"#, Look::Raw, 9), [r#"{"a": 1}"#]);
         assert_eq!(lines(b"a\xffb", Look::Raw, 9), ["a\\xffb"]);
+        let folded = lines("ä".repeat(100).as_bytes(), Look::Raw, 9);
+        assert_eq!(
+            folded.iter().map(|line| text::width(line)).collect::<Vec<_>>(),
+            [72, 28]
+        );
         assert!(lines(b"{}", Look::Hex, 9)[0].starts_with("00000000  7b 7d"));
         assert_eq!(lines(b"", Look::Tree, 9), Vec::<String>::new());
         assert_eq!(lines(&[b'\n'; 20], Look::Raw, 9).len(), 9);

@@ -39,6 +39,11 @@ impl Desk {
             }
         };
         let permit = self.permit(&work, &said, action)?;
+        // Where nothing would be left to go on with, a letter that died again is the end.
+        let attended = match &work {
+            Work::Replay(plan) => plan.count > plan.canary,
+            Work::Resume(..) => true,
+        };
         let (dlq, filter, planned) = match &work {
             Work::Replay(plan) => (plan.dlq.clone(), plan.filter.clone(), plan.count),
             Work::Resume(dlq, _) => (dlq.clone(), String::new(), 0),
@@ -67,7 +72,7 @@ impl Desk {
             steering,
             progress,
             timing: Timing::default(),
-            attended: true,
+            attended,
         };
         let end: Result<Result<Report, ReplayError>, Reason> = {
             let work = async {

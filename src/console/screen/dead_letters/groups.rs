@@ -6,7 +6,7 @@ use std::time::Duration;
 use ratatui::layout::Rect;
 
 use super::super::{Scene, Stage};
-use super::{GROUPS, ago, fitting, list, when};
+use super::{GROUPS, fitting, list};
 use crate::base::text;
 use crate::base::time::since;
 use crate::console::glyph::Glyphs;
@@ -22,7 +22,7 @@ use crate::model::letters::{Group, GroupBy};
 const NOW: Duration = Duration::from_secs(60);
 
 const fn columns(what: &'static str) -> [Column; 2] {
-    [Column::number("letters", 9, 0), Column::name(what, 16)]
+    [Column::number("letters", 7, 0), Column::name(what, 24)]
 }
 
 static COLUMNS: [[Column; 2]; 4] = [
@@ -94,13 +94,19 @@ impl Rows for Groups<'_> {
 pub(super) fn life(scene: &Scene<'_>, group: &Group) -> Line<'static> {
     let mut line = Line::new();
     if let Some(first) = group.first.filter(|first| group.last != Some(*first)) {
-        line.push(span(format!("first {} · ", when(scene, first)), Role::Dim));
+        line.push(span(
+            format!("first {} · ", scene.zone().minute(first, scene.now.at)),
+            Role::Dim,
+        ));
     }
     match group.last {
         Some(last) if since(last, scene.now.at) < NOW => {
-            line.push(span(format!("still dying, {}", ago(scene, last)), Role::Warning));
+            line.push(span("still dying", Role::Warning));
         }
-        Some(last) => line.push(span(format!("last {}", when(scene, last)), Role::Dim)),
+        Some(last) => line.push(span(
+            format!("last {}", scene.zone().minute(last, scene.now.at)),
+            Role::Dim,
+        )),
         None => line.push(span("nobody says when", Role::Unknown)),
     }
     line

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use ratatui::layout::Rect;
 
-use super::super::{Scene, Stage, status};
+use super::super::{Scene, Stage};
 use super::{LIST, fitting, key, when};
 use crate::base::text;
 use crate::console::glyph::Glyphs;
@@ -19,8 +19,8 @@ use crate::sample::{LetterForm, SourceKind};
 const COLUMNS: [Column; 10] = [
     Column::text("died", 11, 0),
     Column::text("provider", 9, 1),
-    Column::text("event", 18, 3),
-    Column::name("reason", 20),
+    Column::text("event", 16, 3),
+    Column::name("reason", 24),
     Column::number("tries", 5, 2),
     Column::number("size", 8, 4),
     Column::text("subject", 30, 8).hidden(),
@@ -197,8 +197,10 @@ fn notes<'a>(scene: &Scene<'a>) -> Vec<Line<'a>> {
     } else if let Some(problem) = list.problem.as_ref().filter(|_| !list.rows.is_empty()) {
         far.push(span(format!(" · {}", tidy(problem, 60)), Role::Warning));
     }
+    if let Some(newer) = list.newer(scene.view.flow.dead.value) {
+        far.push(span(format!(" · {} since · r reads", newer), Role::Info));
+    }
     let join = |parts: &[&Line<'a>]| parts.iter().flat_map(|part| part.iter().cloned()).collect::<Line<'a>>();
-    let _ = status::health;
     vec![
         join(&[&count, &marked, &about, &far]),
         join(&[&count, &marked, &far]),

@@ -37,7 +37,7 @@ impl Page for DeadLetters {
             _ => {}
         }
         let (groups, right) = if area.width >= WIDE {
-            let width = (area.width * 3 / 10).clamp(38, 64);
+            let width = (area.width * 7 / 20).clamp(42, 68);
             let [left, right] = Layout::horizontal([Constraint::Length(width), Constraint::Fill(1)]).areas(area);
             (left, right)
         } else {
