@@ -24,6 +24,7 @@ use super::widget::grid::GridState;
 use super::widget::time::Zone;
 use crate::act::letters::{Request, Told};
 use crate::base::time::Moment;
+use crate::model::letters::Group;
 use crate::model::{Histories, Model, Settings, Severity, View};
 use crate::sample::{Envelope, Interest};
 
@@ -252,6 +253,13 @@ impl App {
         match &self.picture {
             Picture::Live(model) => Some(model.view()),
             Picture::Still(_) => None,
+        }
+    }
+
+    /// Hands on how many letters of each cause there are.
+    pub(super) fn note_letters(&mut self, groups: Arc<[Group]>) {
+        if let Picture::Live(model) = &mut self.picture {
+            model.note_letters(groups);
         }
     }
 

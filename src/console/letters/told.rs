@@ -44,6 +44,8 @@ impl App {
                         let whole = list.shown.as_ref().is_some_and(|(_, typed)| typed.trim().is_empty());
                         if list.by == GroupBy::Cause && whole {
                             list.causes = Some(list.rows.clone());
+                            let known = list.rows.clone().into();
+                            self.note_letters(known);
                         }
                     }
                 }

@@ -187,6 +187,20 @@ impl Browser {
         Ok(out.flush()?)
     }
 
+    /// Counts letters by kind.
+    ///
+    /// # Errors
+    /// See [`Browser::each`].
+    pub async fn grouped(&self, filter: &LetterFilter, by: GroupBy) -> Result<Groups, BrowseError> {
+        let mut groups = Groups::new(by);
+        let add = |letter: &Stored, origin: &LetterOrigin| {
+            groups.add(letter.sequence, origin, letter.at);
+            Ok(())
+        };
+        self.each(filter, false, u64::MAX, add).await?;
+        Ok(groups)
+    }
+
     /// How many letters there are of each kind, the most first.
     ///
     /// # Errors
@@ -198,12 +212,7 @@ impl Browser {
         as_json: bool,
         out: &mut impl Write,
     ) -> Result<(), BrowseError> {
-        let mut groups = Groups::new(by);
-        self.each(filter, false, u64::MAX, |letter, origin| {
-            groups.add(letter.sequence, origin, letter.at);
-            Ok(())
-        })
-        .await?;
+        let groups = self.grouped(filter, by).await?;
         for group in groups.sorted() {
             if as_json {
                 let line = json!({
