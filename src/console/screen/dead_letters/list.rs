@@ -20,7 +20,7 @@ const COLUMNS: [Column; 10] = [
     Column::text("died", 11, 0),
     Column::text("provider", 9, 1),
     Column::text("event", 16, 3),
-    Column::name("reason", 24),
+    Column::name("reason", 22),
     Column::number("tries", 5, 2),
     Column::number("size", 8, 4),
     Column::text("subject", 30, 8).hidden(),
@@ -111,9 +111,9 @@ pub(super) fn form(form: LetterForm) -> &'static str {
 
 /// Draws it.
 pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
-    let note = fitting(stage, area, "Letters", notes(scene));
+    let note = fitting(stage, area, "Dead letters", notes(scene));
     let frame = Frame {
-        title: "Letters",
+        title: "Dead letters",
         note,
         ..Frame::default()
     };

@@ -99,10 +99,15 @@ impl Page for DeadLetters {
 
 /// The room above the replay, and that of the replay while there is one.
 fn beneath(scene: &Scene<'_>, area: Rect) -> (Rect, Option<Rect>) {
-    if matches!(scene.ui.letters().deed, Deed::None | Deed::Planned(_)) || scene.ui.zoomed().is_some() {
+    if scene.ui.zoomed().is_some() {
         return (area, None);
     }
-    let height = if area.height >= 24 { 9 } else { 7 };
+    let height = match scene.ui.letters().deed {
+        Deed::None if replay::is_pending(scene) => 3,
+        Deed::None | Deed::Planned(_) => return (area, None),
+        _ if area.height >= 24 => 9,
+        _ => 7,
+    };
     let [above, below] = Layout::vertical([Constraint::Fill(1), Constraint::Length(height)]).areas(area);
     (above, Some(below))
 }

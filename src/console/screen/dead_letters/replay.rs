@@ -26,7 +26,11 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
     let room = usize::from(area.width.saturating_sub(6)).max(20);
     let bar = |share: f64| bar(share, room.min(60), glyphs.heavy, glyphs.lines.0);
     let (title, note, tone, lines): (String, Line<'_>, Role, Vec<Line<'_>>) = match &scene.ui.letters().deed {
-        Deed::None | Deed::Planned(_) => return,
+        Deed::Planned(_) => return,
+        Deed::None => match pending(scene) {
+            Some(pending) => pending,
+            None => return,
+        },
         Deed::Planning { scan, .. } => {
             let far = if scan.span == 0 {
                 0.0
@@ -90,6 +94,51 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
     };
     let inner = stage.panel(scene, REPLAY, area, frame);
     stage.lines(scene, REPLAY, area, inner, &lines);
+}
+
+/// Whether somebody else replays, or a replay was left unfinished.
+pub(super) fn is_pending(scene: &Scene<'_>) -> bool {
+    let standing = &scene.ui.letters().standing;
+    standing.claim.is_some() || standing.unfinished.is_some()
+}
+
+/// Who replays, or what was left unfinished: a title, a note, a colour, lines.
+fn pending<'a>(scene: &Scene<'a>) -> Option<(String, Line<'a>, Role, Vec<Line<'a>>)> {
+    let standing = &scene.ui.letters().standing;
+    let far = |landed, selected| format!("{} of {} published", text::count(landed), text::count(selected));
+    let go_on = |does: &'static str| vec![span("u", Role::Key), span(does, Role::Note)];
+    match (&standing.claim, standing.unfinished) {
+        (Some(claim), _) if !standing.ours => {
+            let line = vec![
+                span(tidy(&claim.holder, 40).into_owned(), Role::Strong),
+                span(format!(" since {}, ", scene.zone().clock(claim.since)), Role::Text),
+                span(far(claim.progress.landed, claim.progress.selected), Role::Text),
+                span(" · one replay at a time", Role::Dim),
+            ];
+            let note = go_on(" takes it over");
+            Some(("Somebody else replays".to_owned(), note, Role::Warning, vec![line]))
+        }
+        (Some(claim), None) => {
+            let far = far(claim.progress.landed, claim.progress.selected);
+            let note = go_on(" goes on with it");
+            Some(unfinished(far, note))
+        }
+        (_, Some((landed, selected))) => Some(unfinished(far(landed, selected), go_on(" goes on with it"))),
+        (None, None) => None,
+    }
+}
+
+fn unfinished(far: String, note: Line<'_>) -> (String, Line<'_>, Role, Vec<Line<'_>>) {
+    let line = vec![
+        span(far, Role::Strong),
+        span(" · what was sent is looked for first, nothing is sent twice", Role::Dim),
+    ];
+    (
+        "A replay was left unfinished".to_owned(),
+        note,
+        Role::Warning,
+        vec![line],
+    )
 }
 
 fn bar(share: f64, width: usize, full: char, empty: char) -> Line<'static> {
