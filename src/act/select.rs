@@ -92,6 +92,9 @@ pub async fn targets(
 ) -> Result<(Takers, BTreeMap<Arc<str>, StreamReading>), ExchangeError> {
     let mut takers = Takers::new();
     let mut streams = BTreeMap::new();
+    if how.to_url.is_some() {
+        return Ok((takers, streams));
+    }
     for letter in &selection.letters {
         let Some(subject) = destination(how, &selection.dlq.name, letter.subject.as_ref()) else {
             continue;

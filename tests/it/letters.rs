@@ -268,29 +268,18 @@ async fn headers_are_kept_with_their_repeats_case_order_and_blanks() {
     }
 }
 
-/// The client ends its connection at a header that is no UTF-8: such a letter must not hide others.
-#[tokio::test]
-async fn a_letter_whose_headers_break_the_client_is_read_over_the_api() {
+/// Publishes what no client would: headers as they are given.
+async fn publish_raw(dlq: &Dlq, headers: &[u8], body: &str) {
     use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
-    let dlq = Dlq::new(|config| config.allow_direct = true).await;
-    dlq.fill(100).await;
     let address = dlq.link.servers[0].trim_start_matches("nats://").to_owned();
     let mut socket = BufReader::new(tokio::net::TcpStream::connect(address).await.unwrap());
-    let header = b"NATS/1.0\r\nX-Odd: \xff\xfe\r\n\r\n";
-    let body = b"odd";
+    let head = [b"NATS/1.0\r\n", headers, b"\r\n"].concat();
+    let (subject, length) = (format!("{}.odd", dlq.name), head.len() + body.len());
     let mut bytes = b"CONNECT {\"verbose\":false,\"headers\":true}\r\n".to_vec();
-    bytes.extend(
-        format!(
-            "HPUB {}.odd {} {}\r\n",
-            dlq.name,
-            header.len(),
-            header.len() + body.len()
-        )
-        .bytes(),
-    );
-    bytes.extend(header);
-    bytes.extend(body);
+    bytes.extend(format!("HPUB {subject} {} {length}\r\n", head.len()).bytes());
+    bytes.extend(head);
+    bytes.extend(body.bytes());
     bytes.extend(b"\r\nPING\r\n");
     socket.write_all(&bytes).await.unwrap();
     let mut line = String::new();
@@ -298,6 +287,33 @@ async fn a_letter_whose_headers_break_the_client_is_read_over_the_api() {
         line.clear();
         assert_ne!(socket.read_line(&mut line).await.unwrap(), 0);
     }
+}
+
+#[tokio::test]
+async fn chosen_letters_are_exact_to_the_byte_however_they_are_got() {
+    for allow_direct in [true, false] {
+        let dlq = Dlq::new(|config| config.allow_direct = allow_direct).await;
+        dlq.fill(600).await;
+        publish_raw(&dlq, b"X-Blank:   padded  \r\nX-Tight:v\r\n", "odd").await;
+        dlq.delete([3]).await;
+        let mailbox = dlq.mailbox().await;
+        let wanted: Vec<u64> = [601, 9_999, 3].into_iter().chain(1..=600).collect();
+        let found = mailbox.these(&wanted).await.unwrap();
+        let blanks = [("X-Blank", "  padded  "), ("X-Tight", "v")].map(|(name, value)| (name.into(), value.into()));
+        assert_eq!(found[0].as_ref().unwrap().headers, blanks, "direct: {allow_direct}");
+        assert_eq!((&found[1], &found[2]), (&None, &None));
+        let rest: Vec<u64> = found[3..].iter().flatten().map(|stored| stored.sequence).collect();
+        assert_eq!(rest, (1..=600).filter(|n| *n != 3).collect::<Vec<_>>());
+        assert_eq!(mailbox.these(&[]).await.unwrap(), []);
+    }
+}
+
+/// The client ends its connection at a header that is no UTF-8: such a letter must not hide others.
+#[tokio::test]
+async fn a_letter_whose_headers_break_the_client_is_read_over_the_api() {
+    let dlq = Dlq::new(|config| config.allow_direct = true).await;
+    dlq.fill(100).await;
+    publish_raw(&dlq, b"X-Odd: \xff\xfe\r\n", "odd").await;
     dlq.fill(100).await;
     let found = all(&dlq.mailbox().await, &Reading::default()).await;
     assert_eq!(found.len(), 201);

@@ -355,6 +355,8 @@ fn plan(
         estimate_s: rate.map(|rate| letters.len() as f64 / rate),
         filter: filter.shown(),
         hash: "plan".into(),
+        diff: Vec::new(),
+        to_url: None,
         letters,
         how: How {
             purpose,

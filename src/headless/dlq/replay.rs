@@ -5,20 +5,27 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::report;
 use crate::act::audit::{Account, AuditError, AuditLog, Deed};
 use crate::act::draft::{Draft, DraftError};
+use crate::act::fire::{self, GuardError};
 use crate::act::journal::{Folder, How, MOST_IN_A_WINDOW, Purpose};
 use crate::act::permit::{Asked, Confirmed, Gate, Permit, Refusal, Write as Writing};
 use crate::act::plan::Plan;
 use crate::act::replay::{self, Context, Ending, Progress, ReplayError, Report, Resume, Steering, Timing};
+use crate::base::secret::strip_url_credentials;
 use crate::base::text;
 use crate::base::time::SharedClock;
 use crate::config::Profile;
-use crate::model::letters::LetterFilter;
+use crate::model::letters::{self, LetterFilter};
+use crate::observe::letters::{LetterError, Mailbox};
+use crate::signature::Signer;
 
 /// Every letter published and deleted.
 const DONE: u8 = 0;
@@ -26,6 +33,9 @@ const DONE: u8 = 0;
 const FAILED: u8 = 1;
 /// Nothing was sent.
 const REFUSED: u8 = 2;
+/// Letters that are on their way to a gateway at the same time.
+const AT_A_GATEWAY: usize = 16;
+
 /// Interrupted.
 const INTERRUPTED: u8 = 130;
 
@@ -49,6 +59,12 @@ pub struct ReplayOptions {
     pub canary: u64,
     /// Another subject.
     pub to_subject: Option<String>,
+    /// A gateway instead of a stream.
+    pub to_url: Option<String>,
+    /// Another payload, for one letter.
+    pub payload: Option<Bytes>,
+    /// What signs letters anew.
+    pub signer: Option<Signer>,
     /// Letters at most.
     pub max: Option<u64>,
     /// Whether the order under a subject is kept.
@@ -86,7 +102,11 @@ enum CommandError {
     #[error(transparent)]
     Draft(#[from] DraftError),
     #[error(transparent)]
+    Letters(#[from] LetterError),
+    #[error(transparent)]
     Refusal(#[from] Refusal),
+    #[error(transparent)]
+    Gateway(#[from] GuardError),
     #[error(transparent)]
     Replay(#[from] ReplayError),
     #[error(transparent)]
@@ -207,7 +227,14 @@ async fn draw(
         to_subject: options.to_subject.as_deref().map(Arc::from),
         rate: options.rate,
         canary: if options.archive { 0 } else { options.canary },
-        window: if context.profile.protected { 1 } else { MOST_IN_A_WINDOW },
+        window: match (context.profile.protected, &options.to_url) {
+            (true, _) => 1,
+            (false, Some(_)) => AT_A_GATEWAY,
+            (false, None) => MOST_IN_A_WINDOW,
+        },
+        payload: options.payload.as_ref().map(|payload| STANDARD.encode(payload)),
+        to_url: options.to_url.as_deref().map(Arc::from),
+        sign: options.signer.as_ref().map(|signer| signer.scheme().name().into()),
         ordered: options.ordered,
         idempotent_workers: context.profile.idempotent_workers,
         ..How::default()
@@ -221,7 +248,25 @@ async fn draw(
         makes_archive: options.write && gate.is_open(context.clock.now().mono),
     };
     let journals = Folder::new(&context.state, context.clock.clone());
-    Ok(draft.draw(&journals, &context.clock, |_, _| {}).await?)
+    let mut plan = draft.draw(&journals, &context.clock, |_, _| {}).await?;
+    if let Some(url) = &options.to_url {
+        let is_confirmed = options.yes.is_some() || !options.write;
+        fire::guard(url, plan.count > 1, is_confirmed, &context.profile)?;
+        if strip_url_credentials(url) != *url {
+            return Err(CommandError::Missing(
+                "credentials in --to-url would be written into the journal → leave them out",
+            ));
+        }
+    }
+    if let (Some(payload), Some(letter)) = (&options.payload, plan.letters.first()) {
+        let before = Mailbox::open(link, dlq, &context.clock)
+            .await?
+            .get(letter.sequence)
+            .await?;
+        let before = before.map(|letter| letter.payload).unwrap_or_default();
+        plan.diff = letters::difference(&before, payload);
+    }
+    Ok(plan)
 }
 
 /// A replay that is run, watched and written down.
@@ -282,6 +327,7 @@ impl<'a> Task<'a> {
             progress,
             timing: self.options.timing,
             attended: false,
+            signer: self.options.signer.clone(),
         };
         let outcome = self.watch(work(setting), watched.clone(), steer, stop, err).await?;
         let last = watched.borrow().clone();

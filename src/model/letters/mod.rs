@@ -1,5 +1,6 @@
 //! Dead letters: where they came from, what killed them, groups of the same cause. Pure.
 
+mod difference;
 mod filter;
 mod group;
 pub mod json;
@@ -7,6 +8,7 @@ mod origin;
 pub mod payload;
 mod row;
 
+pub use difference::difference;
 pub use filter::LetterFilter;
 pub use group::{Group, GroupBy, Groups};
 pub use origin::origin;

@@ -17,6 +17,10 @@ use crate::sample::Stored;
 /// How long the server may say nothing.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Requests on their way at the same time.
+pub(super) const IN_FLIGHT: u64 = 256;
+const REQUESTS: usize = 256;
+
 /// Messages of one batch: walks times this stays below what a subscription holds.
 const BATCH: u64 = 128;
 
@@ -87,14 +91,12 @@ pub(super) enum Fetched {
 pub(super) struct Fetch<'a> {
     pub(super) api: &'a Api,
     pub(super) stream: &'a str,
-    /// The subjects that are wanted: `>` for all.
-    pub(super) filter: &'a str,
     pub(super) way: Way,
 }
 
 impl Fetch<'_> {
-    /// The messages of `span`.
-    pub(super) async fn span(&self, span: Span, limits: Limits) -> Result<Fetched, LetterError> {
+    /// The messages of `span` whose subject matches `filter`.
+    pub(super) async fn span(&self, span: Span, filter: &str, limits: Limits) -> Result<Fetched, LetterError> {
         let client = &self.api.link().client;
         let inbox = client.new_inbox();
         let lost = |error: &dyn std::fmt::Display| LetterError::Lost(error.to_string());
@@ -105,7 +107,7 @@ impl Fetch<'_> {
         let subject = self.subject();
         let mut walks = span.cut(limits.requests);
         for (number, walk) in walks.iter().enumerate() {
-            self.ask(&subject, &inbox, number, *walk).await?;
+            self.ask(&subject, &inbox, number, filter, *walk).await?;
         }
         let mut open = walks.len();
         let mut found: Vec<Stored> = Vec::new();
@@ -123,7 +125,9 @@ impl Fetch<'_> {
             // A walk that is through stays behind its end; a batch may go on for a while.
             let through = |walk: &Span| walk.from > walk.to;
             match self.decode(message)? {
-                Answer::Found { stored, batched: many } => {
+                Answer::Found {
+                    stored, batched: many, ..
+                } => {
                     batched |= many;
                     let next = stored.sequence.saturating_add(1);
                     let past = stored.sequence > walk.to || through(walk);
@@ -146,7 +150,7 @@ impl Fetch<'_> {
                 open -= 1;
             } else {
                 let walk = *walk;
-                self.ask(&subject, &inbox, number, walk).await?;
+                self.ask(&subject, &inbox, number, filter, walk).await?;
             }
         }
         found.sort_unstable_by_key(|stored| stored.sequence);
@@ -154,6 +158,30 @@ impl Fetch<'_> {
             messages: found,
             batched,
         })
+    }
+
+    /// The messages with these sequences that are there, and whether each is as it is stored.
+    pub(super) async fn these(&self, sequences: &[u64]) -> Result<Vec<(Stored, bool)>, LetterError> {
+        let client = &self.api.link().client;
+        let inbox = client.new_inbox();
+        let answers = client.subscribe(format!("{inbox}.*")).await;
+        let mut answers = answers.map_err(|error| LetterError::Lost(error.to_string()))?;
+        let subject = self.subject();
+        let mut unasked = sequences.iter().enumerate();
+        for (number, sequence) in unasked.by_ref().take(REQUESTS) {
+            self.send(&subject, &inbox, number, &json!({ "seq": sequence })).await?;
+        }
+        let mut found = Vec::with_capacity(sequences.len());
+        for _ in sequences {
+            let message = self.next(&mut answers, &subject).await?;
+            if let Answer::Found { stored, faithful, .. } = self.decode(message)? {
+                found.push((*stored, faithful));
+            }
+            if let Some((number, sequence)) = unasked.next() {
+                self.send(&subject, &inbox, number, &json!({ "seq": sequence })).await?;
+            }
+        }
+        Ok(found)
     }
 
     fn subject(&self) -> String {
@@ -164,14 +192,31 @@ impl Fetch<'_> {
         format!("{}.{verb}.{}", self.api.prefix(), self.stream)
     }
 
-    async fn ask(&self, subject: &str, inbox: &str, number: usize, walk: Span) -> Result<(), LetterError> {
+    async fn ask(
+        &self,
+        subject: &str,
+        inbox: &str,
+        number: usize,
+        filter: &str,
+        walk: Span,
+    ) -> Result<(), LetterError> {
         let request = match self.way {
             Way::Batch => json!({
-                "seq": walk.from, "next_by_subj": self.filter,
+                "seq": walk.from, "next_by_subj": filter,
                 "batch": walk.width().min(BATCH), "max_bytes": BATCH_BYTES,
             }),
-            Way::Direct | Way::Exact => json!({ "seq": walk.from, "next_by_subj": self.filter }),
+            Way::Direct | Way::Exact => json!({ "seq": walk.from, "next_by_subj": filter }),
         };
+        self.send(subject, inbox, number, &request).await
+    }
+
+    async fn send(
+        &self,
+        subject: &str,
+        inbox: &str,
+        number: usize,
+        request: &serde_json::Value,
+    ) -> Result<(), LetterError> {
         let client = &self.api.link().client;
         let reply = format!("{inbox}.{number}");
         let sent = client.publish_with_reply(subject.to_owned(), reply, Bytes::from(request.to_string()));
@@ -213,7 +258,7 @@ mod tests {
             (1, 100, 7),
             (5, 260, 256),
             (1, u64::MAX - 1, 256),
-            (0, u64::MAX, 3),
+            (1, u64::MAX, 3),
         ] {
             let cut = Span { from, to }.cut(parts);
             assert!(cut.len() as u64 <= parts);

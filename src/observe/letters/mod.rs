@@ -12,6 +12,7 @@ mod fetch;
 mod scan;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,7 +20,7 @@ use std::time::Duration;
 pub use self::scan::{Batch, Direction, Reading, Scan};
 pub(crate) use self::wire::raw_headers;
 
-use self::fetch::{Fetch, Fetched, Limits, Span, Way};
+use self::fetch::{Fetch, Way};
 use super::SourceError;
 use super::jetstream::api::{Api, ApiError, is_name};
 use super::jetstream::link;
@@ -137,13 +138,18 @@ impl Mailbox {
     /// When it cannot be read.
     pub async fn state(&self) -> Result<StreamReading, LetterError> {
         let api = self.inner.api().await?;
-        api.stream(&self.inner.stream).await.map_err(|error| {
+        let stream = api.stream(&self.inner.stream).await.map_err(|error| {
             if error.is_missing_stream() {
                 LetterError::NoStream(text::safe(&self.inner.stream).into_owned())
             } else {
                 error.into()
             }
-        })
+        })?;
+        // The server drops a direct get that the stream does not allow, without a word.
+        if !stream.config.allow_direct {
+            self.inner.learn(Way::Exact);
+        }
+        Ok(stream)
     }
 
     /// One message, exact to the byte; `None`: it is not there.
@@ -151,26 +157,28 @@ impl Mailbox {
     /// # Errors
     /// When it cannot be read.
     pub async fn get(&self, sequence: u64) -> Result<Option<Stored>, LetterError> {
-        let api = self.inner.api().await?;
-        let fetch = Fetch {
-            api: &api,
-            stream: &self.inner.stream,
-            filter: ">",
-            way: Way::Exact,
-        };
-        let limits = Limits {
-            requests: 1,
-            messages: usize::MAX,
-            bytes: u64::MAX,
-        };
-        let span = Span {
-            from: sequence,
-            to: sequence,
-        };
-        match fetch.span(span, limits).await? {
-            Fetched::All { messages, .. } => Ok(messages.into_iter().next()),
-            Fetched::TooMany => Ok(None),
+        let found = self.inner.these(&[sequence], Way::Exact).await?.pop();
+        Ok(found.map(|(stored, _)| stored))
+    }
+
+    /// The messages with these sequences, in their order, exact to the byte; `None` for those
+    /// that are not there.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub async fn these(&self, sequences: &[u64]) -> Result<Vec<Option<Stored>>, LetterError> {
+        let mut found: BTreeMap<u64, Stored> = BTreeMap::new();
+        let mut doubtful = Vec::new();
+        for (stored, faithful) in self.inner.these(sequences, self.inner.way()).await? {
+            if faithful {
+                found.insert(stored.sequence, stored);
+            } else {
+                doubtful.push(stored.sequence);
+            }
         }
+        let exact = self.inner.these(&doubtful, Way::Exact).await?.into_iter();
+        found.extend(exact.map(|(stored, _)| (stored.sequence, stored)));
+        Ok(sequences.iter().map(|sequence| found.remove(sequence)).collect())
     }
 
     /// At most `most` messages, beginning at `from` (or, without it, at the end that `direction`
@@ -207,12 +215,7 @@ impl Mailbox {
     /// # Errors
     /// When the stream's state cannot be read.
     pub async fn scan(&self, reading: &Reading) -> Result<Scan, LetterError> {
-        let stream = self.state().await?;
-        // The server drops a direct get that the stream does not allow, without a word.
-        if !stream.config.allow_direct {
-            self.inner.learn(Way::Exact);
-        }
-        let state = stream.state;
+        let state = self.state().await?.state;
         let average = state.bytes / state.messages.max(1);
         let stored = (state.first_seq, if state.messages == 0 { 0 } else { state.last_seq });
         Ok(Scan::start(self.inner.clone(), reading, stored, average))
@@ -229,6 +232,37 @@ impl Inner {
         let api = Arc::new(connect(&self.to, &self.clock).await?);
         *self.api.lock().unwrap_or_else(PoisonError::into_inner) = api.clone();
         Ok(api)
+    }
+
+    /// How to go on after `error`; `None`: not at all.
+    fn other_way(&self, way: Way, error: &LetterError) -> Option<Way> {
+        match error {
+            _ if way == Way::Exact => None,
+            // Direct gets were switched off, or are not for us: for good.
+            LetterError::NoResponders(_) | LetterError::Denied(_) | LetterError::TimedOut(_) => {
+                self.learn(Way::Exact);
+                Some(Way::Exact)
+            }
+            // A header that the client cannot read ends its connection. Over the API it is data.
+            LetterError::Lost(_) => Some(Way::Exact),
+            _ => None,
+        }
+    }
+
+    /// The messages with these sequences that are there, and whether each is as it is stored.
+    async fn these(&self, sequences: &[u64], mut way: Way) -> Result<Vec<(Stored, bool)>, LetterError> {
+        loop {
+            let api = self.api().await?;
+            let fetch = Fetch {
+                api: &api,
+                stream: &self.stream,
+                way,
+            };
+            match fetch.these(sequences).await {
+                Err(error) => way = self.other_way(way, &error).ok_or(error)?,
+                found => return found,
+            }
+        }
     }
 
     fn way(&self) -> Way {

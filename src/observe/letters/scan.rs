@@ -5,12 +5,9 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::fetch::{Fetch, Fetched, Limits, Span, Way};
+use super::fetch::{Fetch, Fetched, IN_FLIGHT, Limits, Span, Way};
 use super::{Inner, LetterError};
 use crate::sample::Stored;
-
-/// Requests on their way at the same time.
-pub(super) const IN_FLIGHT: u64 = 256;
 
 /// Messages and bytes of one window at most, and what makes the next one wider.
 const WINDOW: usize = 8_192;
@@ -199,10 +196,9 @@ impl Windows {
             let fetch = Fetch {
                 api: &api,
                 stream: &self.inner.stream,
-                filter,
                 way,
             };
-            match fetch.span(window, limits).await {
+            match fetch.span(window, filter, limits).await {
                 Ok(Fetched::All { messages, batched }) => {
                     if way == Way::Batch && !messages.is_empty() && !batched {
                         self.inner.learn(Way::Direct);
@@ -210,16 +206,7 @@ impl Windows {
                     return Ok(Some(messages));
                 }
                 Ok(Fetched::TooMany) => return Ok(None),
-                // Direct gets were switched off, or are not for us: for good.
-                Err(LetterError::NoResponders(_) | LetterError::Denied(_) | LetterError::TimedOut(_))
-                    if way != Way::Exact =>
-                {
-                    self.inner.learn(Way::Exact);
-                    way = Way::Exact;
-                }
-                // A header that the client cannot read ends its connection. Over the API it is data.
-                Err(LetterError::Lost(_)) if way != Way::Exact => way = Way::Exact,
-                Err(error) => return Err(error),
+                Err(error) => way = self.inner.other_way(way, &error).ok_or(error)?,
             }
         }
     }

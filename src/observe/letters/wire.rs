@@ -37,6 +37,8 @@ pub(super) enum Answer {
         stored: Box<Stored>,
         /// Whether the server answers in batches.
         batched: bool,
+        /// Whether its headers are as they are stored, as far as a reader can tell.
+        faithful: bool,
     },
     /// There is none.
     Missing,
@@ -111,6 +113,7 @@ pub(super) fn exact(payload: &[u8], stream: &str) -> Result<Answer, LetterError>
             at: raw.time,
         }),
         batched: false,
+        faithful: true,
     })
 }
 
@@ -133,7 +136,11 @@ pub(super) fn direct(message: Message) -> Result<Answer, LetterError> {
             };
         }
     }
+    let outside = message.subject.len() + message.reply.as_ref().map_or(0, |reply| reply.len());
+    let stored = message.length.saturating_sub(outside + message.payload.len());
     let headers = message.headers.unwrap_or_default();
+    // Blanks that the client cut off, or lines that it joined, are missing.
+    let faithful = written(&headers) == stored;
     // A message that was republished has headers of these names itself: the server's come last.
     let added = |name: &str| headers.get_all(name).last().map(|value| value.as_str().to_owned());
     let missing = |name: &str| LetterError::Unreadable(format!("a direct get without {name}"));
@@ -166,7 +173,17 @@ pub(super) fn direct(message: Message) -> Result<Answer, LetterError> {
             at: added(TIME).and_then(|text| text.parse().ok()),
         }),
         batched,
+        faithful,
     })
+}
+
+/// The bytes of headers as the client would write them.
+fn written(headers: &async_nats::HeaderMap) -> usize {
+    let line = |name: &str, value: &str| name.len() + ": ".len() + value.len() + "\r\n".len();
+    let lines = headers
+        .iter()
+        .flat_map(|(name, values)| values.iter().map(move |value| line(name.as_ref(), value.as_str())));
+    "NATS/1.0\r\n".len() + lines.sum::<usize>() + "\r\n".len()
 }
 
 #[cfg(test)]
@@ -234,7 +251,7 @@ mod tests {
                 ("Nats-Time-Stamp", "2026-11-21T04:00:00Z"),
             ],
         );
-        let Ok(Answer::Found { stored, batched }) = direct(message) else {
+        let Ok(Answer::Found { stored, batched, .. }) = direct(message) else {
             panic!("no message");
         };
         assert!(!batched);

@@ -73,6 +73,7 @@ impl Desk {
             progress,
             timing: Timing::default(),
             attended,
+            signer: None,
         };
         let end: Result<Result<Report, ReplayError>, Reason> = {
             let work = async {
