@@ -3,5 +3,6 @@
 mod crash;
 mod gateway;
 mod happy;
+mod screen;
 mod traps;
 mod world;
