@@ -42,10 +42,13 @@ impl JsonMatch {
         let nodes = self.path.query(document);
         match &self.value {
             None => !nodes.is_empty(),
-            // What was typed as `17` may be the text "17" there.
-            Some(wanted) => nodes
-                .iter()
-                .any(|found| *found == wanted || found.as_str().is_some_and(|text| *text == wanted.to_string())),
+            Some(wanted) => {
+                // What was typed as `17` may be the text "17" there.
+                let typed = wanted.to_string();
+                nodes
+                    .iter()
+                    .any(|found| *found == wanted || found.as_str() == Some(typed.as_str()))
+            }
         }
     }
 }

@@ -230,7 +230,7 @@ fn hand_on(clerk: &mut Option<Clerk>, effects: Vec<Effect>) {
     let Some(clerk) = clerk else { return };
     for effect in effects {
         if let Effect::Letters(request) = effect {
-            clerk.take(request);
+            clerk.take(*request);
         }
     }
 }

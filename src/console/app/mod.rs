@@ -58,7 +58,7 @@ pub enum Effect {
     /// Put text on the clipboard.
     Copy(String),
     /// Read or replay letters.
-    Letters(Request),
+    Letters(Box<Request>),
 }
 
 /// A moment that is held still: a paused picture, a recording, a test.

@@ -100,7 +100,7 @@ impl App {
 }
 
 pub(super) fn ask(number: u64, query: Query) -> Effect {
-    Effect::Letters(Request::Ask(number, query))
+    Effect::Letters(Box::new(Request::Ask(number, query)))
 }
 
 impl Letters {
@@ -115,7 +115,7 @@ impl Letters {
     ) -> Option<Effect> {
         let wanted = self.list.wanted.clone();
         if self.list.shown.as_ref() != Some(&wanted) {
-            return self.begin_list(wanted, now, dead);
+            return Some(self.begin_list(wanted, now, dead));
         }
         let list = &mut self.list;
         let part = if list.scan.is_some() || list.problem.is_some() {
@@ -138,7 +138,7 @@ impl Letters {
         Some(self.page(part, now, dead))
     }
 
-    fn begin_list(&mut self, wanted: Shown, now: Moment, dead: Option<f64>) -> Option<Effect> {
+    fn begin_list(&mut self, wanted: Shown, now: Moment, dead: Option<f64>) -> Effect {
         let oldest_first = wanted.oldest_first;
         let filter = match wanted.filter(now.at) {
             Ok(filter) => filter,
@@ -147,7 +147,7 @@ impl Letters {
                 self.list.problem = Some(problem);
                 self.list.shown = Some(wanted);
                 self.list.loading = None;
-                return Some(Effect::Letters(Request::Drop(Slot::List)));
+                return Effect::Letters(Box::new(Request::Drop(Slot::List)));
             }
         };
         let list = &mut self.list;
@@ -156,7 +156,7 @@ impl Letters {
         list.filter = filter.clone();
         if filter.is_all() {
             list.scan = None;
-            return Some(self.page(Part::First, now, dead));
+            return self.page(Part::First, now, dead);
         }
         let number = self.number();
         let list = &mut self.list;
@@ -168,7 +168,7 @@ impl Letters {
             oldest_first,
             most: FOUND,
         };
-        Some(ask(number, query))
+        ask(number, query)
     }
 
     fn page(&mut self, part: Part, now: Moment, dead: Option<f64>) -> Effect {

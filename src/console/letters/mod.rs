@@ -107,6 +107,17 @@ impl Letters {
         PACES[self.pace]
     }
 
+    /// Letters in the stream, as the figures say.
+    #[must_use]
+    pub fn dead(&self, figure: Option<f64>) -> Option<u64> {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a count of messages"
+        )]
+        figure.filter(|dead| *dead >= 0.0).map(|dead| dead as u64)
+    }
+
     fn number(&mut self) -> u64 {
         self.asked += 1;
         self.asked

@@ -254,7 +254,7 @@ impl App {
             paused: false,
             cancelled: false,
         };
-        vec![Effect::Letters(Request::Perform(order))]
+        vec![Effect::Letters(Box::new(Request::Perform(order)))]
     }
 
     /// A question about an order was answered with no.
@@ -293,7 +293,7 @@ impl App {
         // One that paused by itself goes on, too.
         *paused = !(*paused || progress.phase == crate::act::replay::Phase::Paused);
         let steering = if *paused { Steering::Pause } else { Steering::Run };
-        vec![Effect::Letters(Request::Steer(steering))]
+        vec![Effect::Letters(Box::new(Request::Steer(steering)))]
     }
 
     fn ask_to_cancel(&mut self) {
@@ -318,7 +318,7 @@ impl App {
     pub(in crate::console) fn cancel_replay(&mut self) -> Vec<Effect> {
         if let Deed::Running { cancelled, .. } = &mut self.ui.letters.deed {
             *cancelled = true;
-            return vec![Effect::Letters(Request::Steer(Steering::Cancel))];
+            return vec![Effect::Letters(Box::new(Request::Steer(Steering::Cancel)))];
         }
         Vec::new()
     }
@@ -426,7 +426,7 @@ impl App {
             return None;
         };
         self.flash(Severity::Info, "Stopped looking: what was found stays");
-        Some(vec![Effect::Letters(Request::Drop(slot))])
+        Some(vec![Effect::Letters(Box::new(Request::Drop(slot)))])
     }
 
     /// Esc, where nothing else is left: the report is put away, or the list is no longer narrowed.

@@ -115,13 +115,13 @@ impl App {
                 list.beyond = (false, more);
             }
         }
-        let last = list.rows.last().map(key);
+        let lowest = list.rows.last().map(key);
         let end = list.rows.len().saturating_sub(1);
         let grid = self.grid(LIST);
         grid.at = (grid.at + added).saturating_sub(dropped);
         grid.offset = (grid.offset + added).saturating_sub(dropped);
         match part {
-            Part::Last => (grid.row, grid.at, grid.offset) = (last, end, end),
+            Part::Last => (grid.row, grid.at, grid.offset) = (lowest, end, end),
             Part::First => (grid.row, grid.at, grid.offset) = (None, 0, 0),
             _ => {}
         }

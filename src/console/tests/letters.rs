@@ -170,6 +170,7 @@ impl Desk {
         self.draw();
         while let Some(effect) = (!effects.is_empty()).then(|| effects.remove(0)) {
             let Effect::Letters(request) = effect else { continue };
+            let request = *request;
             self.requests.push(request.clone());
             if let Request::Ask(number, query) = request
                 && !self.slow
@@ -242,8 +243,8 @@ impl Desk {
                     (Some(from), true) => row.sequence >= from,
                     (Some(from), false) => row.sequence <= from,
                 });
-                let more = rows.len() > page.most as usize;
-                rows.truncate(page.most as usize);
+                let more = rows.len() > usize::try_from(page.most).unwrap();
+                rows.truncate(usize::try_from(page.most).unwrap());
                 let total = self.letters.len() as u64;
                 vec![Answer::Page { rows, more, total }]
             }
@@ -286,11 +287,13 @@ impl Desk {
     }
 
     fn orders(&self) -> Vec<&Order> {
-        let order = |request| match request {
-            &Request::Perform(ref order) => Some(order),
-            _ => None,
-        };
-        self.requests.iter().filter_map(order).collect()
+        let mut orders = Vec::new();
+        for request in &self.requests {
+            if let Request::Perform(order) = request {
+                orders.push(order);
+            }
+        }
+        orders
     }
 
     /// The sequences of the plan that is asked about.

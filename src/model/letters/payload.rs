@@ -1,5 +1,7 @@
 //! A payload as lines that can be shown: a stranger's bytes, of any size, never a command.
 
+use std::fmt::Write as _;
+
 use crate::base::text;
 
 /// Columns of a line at most.
@@ -136,7 +138,7 @@ fn escaped(bytes: &[u8]) -> String {
     for chunk in bytes.utf8_chunks() {
         out.push_str(chunk.valid());
         for byte in chunk.invalid() {
-            out.push_str(&format!("\\x{byte:02x}"));
+            let _ = write!(out, "\\x{byte:02x}");
         }
     }
     out

@@ -117,7 +117,7 @@ impl Clerk {
         self.steer = Some(steer);
         let desk = self.desk.clone();
         tokio::spawn(async move {
-            let end = desk.perform(order, steering).await;
+            let end = Box::pin(desk.perform(order, steering)).await;
             let end = end.map(Box::new).map_err(|reason| desk.clean(&reason));
             // A screen that is gone needs no telling.
             let _ = desk.told.send(Told::Ended(end)).await;

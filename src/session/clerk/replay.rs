@@ -85,7 +85,7 @@ impl Desk {
                     Work::Resume(dlq, resume) => Ok(replay::resume(&dlq, &resume, permit, context).await),
                 }
             };
-            self.watch(work, watched.clone()).await
+            Box::pin(self.watch(work, watched.clone())).await
         };
         let last = watched.borrow().clone();
         let end = end?;

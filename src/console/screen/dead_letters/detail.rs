@@ -1,5 +1,7 @@
 //! One letter: why it died, what is known of it, its headers, its payload.
 
+use std::fmt::Write as _;
+
 use ratatui::layout::{Constraint, Layout, Rect};
 
 use super::super::{PanelId, Scene, Stage};
@@ -85,7 +87,7 @@ fn facts(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, title: &str, open
 }
 
 /// What is known of a letter, by name.
-fn known<'a>(scene: &Scene<'a>, opened: &Opened) -> Vec<(&'static str, Line<'static>)> {
+fn known(scene: &Scene<'_>, opened: &Opened) -> Vec<(&'static str, Line<'static>)> {
     let (letter, origin) = (&opened.letter, &opened.origin);
     let unknown = || vec![span(text::UNKNOWN, Role::Unknown)];
     let text =
@@ -218,10 +220,10 @@ pub(super) fn summary(scene: &Scene<'_>) -> Option<String> {
     let mut out = format!("letter {}\n", tidy(&open.key, 40));
     for (what, line) in known(scene, opened) {
         let text: String = line.iter().map(|piece| piece.text.as_ref()).collect();
-        out.push_str(&format!("{what}: {text}\n"));
+        let _ = writeln!(out, "{what}: {text}");
     }
     for (name, value) in &opened.letter.headers {
-        out.push_str(&format!("{}: {}\n", tidy(name, 200), tidy(value, 2_000)));
+        let _ = writeln!(out, "{}: {}", tidy(name, 200), tidy(value, 2_000));
     }
     out.push('\n');
     for line in open.lines.iter().take(200) {

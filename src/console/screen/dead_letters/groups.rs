@@ -19,7 +19,7 @@ use crate::model::field::Unit;
 use crate::model::letters::{Group, GroupBy};
 
 /// A group that got a letter within this time still gets them.
-const NOW: Duration = Duration::from_secs(60);
+const NOW: Duration = Duration::from_mins(1);
 
 const fn columns(what: &'static str) -> [Column; 2] {
     [Column::number("letters", 7, 0), Column::name(what, 24)]
@@ -171,11 +171,7 @@ fn hint(scene: &Scene<'_>) -> String {
             format!("Counting: {}.", list::looked(scan.looked_at, scan.span))
         }
         Some(_) => "No letters, no groups.".to_owned(),
-        None => match letters
-            .list
-            .total
-            .or(scene.view.flow.dead.value.map(|dead| dead as u64))
-        {
+        None => match letters.list.total.or(letters.dead(scene.view.flow.dead.value)) {
             Some(total) if total > 0 => format!("{} letters: b groups them.", text::count(total)),
             _ => String::new(),
         },

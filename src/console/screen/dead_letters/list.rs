@@ -79,8 +79,7 @@ impl Rows for List<'_> {
         let value = self.value(row, column);
         let (shown, role) = match (&value, column) {
             (Value::At(at), _) => (when(&self.scene, *at), Role::Dim),
-            (Value::Text(text), 3) => (text.clone().into_owned(), Role::Text),
-            (Value::Text(text), 1) => (text.clone().into_owned(), Role::Text),
+            (Value::Text(text), 1 | 3) => (text.clone().into_owned(), Role::Text),
             (Value::Text(text), _) => (text.clone().into_owned(), Role::Dim),
             (Value::Number(number, unit), _) => (unit.format(*number), Role::Dim),
             _ => return plain(value),
@@ -198,7 +197,7 @@ fn notes<'a>(scene: &Scene<'a>) -> Vec<Line<'a>> {
         far.push(span(format!(" · {}", tidy(problem, 60)), Role::Warning));
     }
     if let Some(newer) = list.newer(scene.view.flow.dead.value) {
-        far.push(span(format!(" · {} since · r reads", newer), Role::Info));
+        far.push(span(format!(" · {newer} since · r reads"), Role::Info));
     }
     let join = |parts: &[&Line<'a>]| parts.iter().flat_map(|part| part.iter().cloned()).collect::<Line<'a>>();
     vec![

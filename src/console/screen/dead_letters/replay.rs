@@ -211,7 +211,7 @@ fn going(progress: &Progress, paused: bool, cancelled: bool) -> Vec<Line<'static
     let mut line = vec![span(text::duration(progress.elapsed), Role::Text)];
     if !cancelled {
         let stands = paused || progress.phase == Phase::Paused;
-        line.push(span(if stands { "   P" } else { "   P" }, Role::Key));
+        line.push(span("   P", Role::Key));
         line.push(span(if stands { " goes on" } else { " pauses" }, Role::Dim));
         line.push(span("   X", Role::Key));
         line.push(span(" ends it", Role::Dim));
