@@ -10,7 +10,7 @@ use super::plan::Plan;
 use super::replay::{Progress, Report, Steering};
 use crate::base::time::Timestamp;
 use crate::model::letters::{Group, GroupBy, LetterFilter, LetterRow};
-use crate::sample::{LetterOrigin, Stored};
+use crate::sample::{LetterForm, LetterOrigin, Stored};
 
 /// Which part of the screen a question is of: of each part, the latest question is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,6 +43,8 @@ pub enum Query {
         /// Letters that are wanted; the others are counted.
         most: usize,
     },
+    /// Letters of another form than copies.
+    Others(LetterForm),
     /// How many there are of each kind.
     Groups {
         /// By what.
@@ -70,7 +72,7 @@ impl Query {
     #[must_use]
     pub fn slot(&self) -> Slot {
         match self {
-            Self::Page(_) | Self::Search { .. } => Slot::List,
+            Self::Page(_) | Self::Search { .. } | Self::Others(_) => Slot::List,
             Self::Groups { .. } => Slot::Groups,
             Self::Letter(_) => Slot::Letter,
             Self::Standing => Slot::Standing,

@@ -168,6 +168,8 @@ commands! {
         GroupBy = "group-by" ["b"], hint "group by" / 3, on DeadLetters;
         /// Shows the newest or the oldest first.
         Order = "order" ["o"], on DeadLetters;
+        /// Shows copies, messages parked in the source stream, or failed rows in Postgres.
+        Forms = "forms" ["f"], on DeadLetters;
         /// Reads everything afresh.
         Reload = "reload" ["r"], on DeadLetters;
         /// Shows the payload as a tree, as text or in hexadecimal.

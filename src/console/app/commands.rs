@@ -88,6 +88,7 @@ impl App {
             | Command::GroupBy
             | Command::Order
             | Command::Reload
+            | Command::Forms
             | Command::Look
             | Command::Unlock
             | Command::PauseReplay

@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_wrong_line_is_refused_by_name_and_the_others_hold() {
-        let text = "zooom = \"x\"\nhelp = \"entre\"\ncopy = 1\nquit = [\"X\", 2]\npause = \"P\"\n";
+        let text = "zooom = \"x\"\nhelp = \"entre\"\ncopy = 1\nquit = [\"X\", 2]\npause = \"Z\"\n";
         let (keymap, errors) = Keymap::with_file("keys.toml", text);
         let said: Vec<String> = errors.iter().map(ToString::to_string).collect();
         assert_eq!(said.len(), 4, "{said:?}");
@@ -157,7 +157,7 @@ mod tests {
                 "{place}{what}: {said:?}"
             );
         }
-        assert_eq!(run(&keymap, "P"), Some(Command::Pause));
+        assert_eq!(run(&keymap, "Z"), Some(Command::Pause));
         assert_eq!(run(&keymap, "q"), Some(Command::Quit));
     }
 

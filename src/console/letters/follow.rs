@@ -118,7 +118,7 @@ impl Letters {
             return Some(self.begin_list(wanted, now, dead));
         }
         let list = &mut self.list;
-        let part = if list.scan.is_some() || list.problem.is_some() {
+        let part = if list.scan.is_some() || list.problem.is_some() || wanted.other.is_some() {
             // A search has all that it found; letters that come later are looked for by hand.
             return None;
         } else if let Some(part) = list.jump.take() {
@@ -139,7 +139,7 @@ impl Letters {
     }
 
     fn begin_list(&mut self, wanted: Shown, now: Moment, dead: Option<f64>) -> Effect {
-        let oldest_first = wanted.oldest_first;
+        let (oldest_first, other) = (wanted.oldest_first, wanted.other);
         let filter = match wanted.filter(now.at) {
             Ok(filter) => filter,
             Err(problem) => {
@@ -154,6 +154,14 @@ impl Letters {
         list.shown = Some(wanted);
         (list.problem, list.all_marked, list.stale) = (None, false, true);
         list.filter = filter.clone();
+        if let Some(form) = other {
+            let number = self.number();
+            let list = &mut self.list;
+            (list.scan, list.beyond) = (None, (false, false));
+            (list.loading, list.loaded_at, list.dead) = (Some((number, Part::First)), now.mono, None);
+            list.rows.clear();
+            return ask(number, Query::Others(form));
+        }
         if filter.is_all() {
             list.scan = None;
             return self.page(Part::First, now, dead);

@@ -20,6 +20,7 @@ use crate::base::time::Timestamp;
 use crate::config::Profile;
 use crate::model::letters::payload::Look;
 use crate::model::letters::{Group, GroupBy, LetterFilter, LetterRow};
+use crate::sample::LetterForm;
 
 /// Letters of a page.
 pub(super) const PAGE: usize = 256;
@@ -133,6 +134,8 @@ pub struct Shown {
     pub group: Option<(GroupBy, Arc<str>)>,
     /// Whether the oldest come first.
     pub oldest_first: bool,
+    /// Another form than copies.
+    pub other: Option<LetterForm>,
 }
 
 impl Shown {

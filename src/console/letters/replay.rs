@@ -20,6 +20,7 @@ use crate::console::theme::Role;
 use crate::console::widget::tidy;
 use crate::model::Severity;
 use crate::model::letters::{GroupBy, LetterFilter};
+use crate::sample::LetterForm;
 
 /// Subjects that a question names.
 const NAMED: usize = 3;
@@ -41,6 +42,7 @@ impl App {
                 let wanted = &mut self.ui.letters.list.wanted;
                 wanted.oldest_first = !wanted.oldest_first;
             }
+            Command::Forms => self.next_form(),
             Command::Reload => self.ui.letters.forget(),
             Command::Look => self.ui.letters.turn(),
             Command::Unlock => self.toggle_lock(None),
@@ -101,6 +103,11 @@ impl App {
     fn want(&mut self, purpose: Purpose, command: Command) -> Vec<Effect> {
         if matches!(self.ui.letters.deed, Deed::Running { .. }) {
             self.flash(Severity::Warning, "A replay runs: P pauses it, X ends it");
+            return Vec::new();
+        }
+        if self.ui.letters.list.wanted.other.is_some() {
+            let text = "These are shown only: f goes back to the copies, which can be replayed";
+            self.flash(Severity::Info, text);
             return Vec::new();
         }
         let Some(filter) = self.selected() else {
@@ -392,7 +399,17 @@ impl App {
         let marked = self.ui.letters.list.all_marked || !self.ui.grid(LIST).marks.is_empty();
         self.grid(LIST).marks.clear();
         let list = &mut self.letters_mut().list;
-        list.all_marked = !marked && !list.rows.is_empty();
+        list.all_marked = !marked && !list.rows.is_empty() && list.wanted.other.is_none();
+    }
+
+    fn next_form(&mut self) {
+        self.grid(LIST).marks.clear();
+        let wanted = &mut self.letters_mut().list.wanted;
+        wanted.other = match wanted.other {
+            None => Some(LetterForm::Parked),
+            Some(LetterForm::Parked) => Some(LetterForm::Row),
+            Some(_) => None,
+        };
     }
 
     fn next_grouping(&mut self) {
@@ -440,7 +457,8 @@ impl App {
             letters.list.all_marked = false;
             return true;
         }
-        letters.list.wanted.group.take().is_some()
+        let wanted = &mut letters.list.wanted;
+        wanted.other.take().is_some() || wanted.group.take().is_some()
     }
 
     fn export(&mut self) -> Vec<Effect> {

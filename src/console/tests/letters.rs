@@ -253,6 +253,7 @@ impl Desk {
                 let scan = whole(rows.len());
                 vec![Answer::Found { rows, scan }]
             }
+            Query::Others(form) => vec![self.others(*form)],
             Query::Groups { by, filter } => {
                 let mut groups = Groups::new(*by);
                 let found = self.found(filter);
@@ -283,6 +284,22 @@ impl Desk {
                 file: file.clone(),
                 scan: whole(self.found(filter).len()),
             }],
+        }
+    }
+
+    fn others(&self, form: LetterForm) -> Answer {
+        if form == LetterForm::Row {
+            let reason = "failed calls: no right to read rule_webhook_calls → GRANT SELECT ON rule_webhook_calls";
+            return Answer::Failed(reason.to_owned());
+        }
+        let rows: Vec<LetterRow> = self.letters[..3]
+            .iter()
+            .map(|letter| LetterRow::new(letter, &origin(&letter.headers), LetterForm::Parked))
+            .collect();
+        Answer::Page {
+            rows,
+            more: false,
+            total: 3,
         }
     }
 
@@ -824,8 +841,34 @@ fn no_stranger_steers_the_letters_and_every_size_draws() {
     }
 }
 
+#[test]
+fn other_forms_are_shown_and_not_offered() {
+    let mut desk = Desk::new();
+    desk.press("space f");
+    let list = &desk.app.ui().letters().list;
+    assert!(
+        list.rows.iter().all(|row| row.form == LetterForm::Parked),
+        "{:?}",
+        list.rows
+    );
+    assert!(desk.text.contains("3 parked · shown only"), "{}", desk.text);
+    let asked = desk.requests.len();
+    desk.press("R");
+    desk.press("enter");
+    desk.press("a R");
+    assert_eq!(desk.requests.len(), asked, "{:?}", desk.requests.last());
+    desk.press("f");
+    assert!(
+        desk.text.contains("no right to read rule_webhook_calls"),
+        "{}",
+        desk.text
+    );
+    desk.press("f");
+    assert_eq!(desk.app.ui().letters().list.rows.len(), 37);
+}
+
 /// What there is to see, by name: the keys that lead there.
-const PLACES: [(&str, &str); 7] = [
+const PLACES: [(&str, &str); 8] = [
     ("list", "j j"),
     ("marked", "space j space"),
     ("filtered", "/ 'timeout enter"),
@@ -833,6 +876,7 @@ const PLACES: [(&str, &str); 7] = [
     ("detail", "j j enter"),
     ("plan", "a R y"),
     ("unlock", "R"),
+    ("parked", "f"),
 ];
 
 #[test]

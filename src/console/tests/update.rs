@@ -280,11 +280,11 @@ fn the_mouse_can_be_left_to_the_terminal() {
 #[test]
 fn a_screen_that_is_not_there_says_so() {
     let mut desk = Desk::rich();
-    desk.press("5");
+    desk.press("6");
     assert_eq!(desk.app.ui().screen(), Screen::Overview);
     assert!(
         desk.last_row()
-            .contains("Dead letters: this version has no such screen yet"),
+            .contains("Test webhooks: this version has no such screen yet"),
         "{}",
         desk.last_row()
     );

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::base::text;
 use crate::base::time::Timestamp;
-use crate::sample::{LetterForm, LetterOrigin, Stored};
+use crate::sample::{FailedCall, LetterForm, LetterOrigin, Stored};
 
 /// Columns of a text at most.
 const COLUMNS: usize = 200;
@@ -27,7 +27,7 @@ pub struct LetterRow {
     /// How often it was tried.
     pub tries: Option<u64>,
     /// Bytes of its payload and headers.
-    pub size: u64,
+    pub size: Option<u64>,
     /// The subject that it came from.
     pub subject: Option<Arc<str>>,
     /// The id that its webhook is known by.
@@ -47,9 +47,32 @@ impl LetterRow {
             event: event.map(short),
             reason: origin.reason.as_deref().map(short),
             tries: origin.deliveries,
-            size: letter.size(),
+            size: Some(letter.size()),
             subject: origin.subject.as_deref().map(short),
             id: super::webhook_id(&letter.headers).map(short),
+        }
+    }
+
+    /// The line of a failed call.
+    #[must_use]
+    pub fn of_call(call: &FailedCall) -> Self {
+        let status = call.status.map(|status| format!("HTTP {status}"));
+        let reason = match (status, &call.error) {
+            (Some(status), Some(error)) => Some(format!("{status}: {error}")),
+            (Some(status), None) => Some(status),
+            (None, error) => error.as_deref().map(ToOwned::to_owned),
+        };
+        Self {
+            sequence: 0,
+            form: LetterForm::Row,
+            died: call.at,
+            provider: None,
+            event: call.webhook.as_deref().map(short),
+            reason: reason.as_deref().map(short),
+            tries: call.retries,
+            size: None,
+            subject: None,
+            id: Some(short(&call.call)),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Who answers a console's questions about dead letters and does what it orders. Every question
 //! is a task of its own: of each slot the latest is answered, and the screen waits for none.
 
+mod others;
 mod read;
 mod replay;
 

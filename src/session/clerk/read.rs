@@ -40,6 +40,8 @@ impl Desk {
                 most,
             } => self.search(number, filter, oldest_first, most).await,
             Query::Groups { by, filter } => self.groups(number, by, filter).await,
+            Query::Others(LetterForm::Row) => self.failed_rows(number).await,
+            Query::Others(_) => self.parked(number).await,
             Query::Letter(sequence) => self.letter(number, sequence).await,
             Query::Standing => {
                 let standing = self.standing().await?;

@@ -29,6 +29,14 @@ const COLUMNS: [Column; 10] = [
     Column::text("form", 8, 5).hidden(),
 ];
 
+/// The same columns where the form is what matters.
+static OTHERS: [Column; 10] = {
+    let mut columns = COLUMNS;
+    columns[9].shown = true;
+    columns[8].shown = true;
+    columns
+};
+
 /// The rows.
 pub(super) struct List<'a> {
     pub(super) scene: Scene<'a>,
@@ -42,7 +50,11 @@ impl List<'_> {
 
 impl Rows for List<'_> {
     fn columns(&self) -> &'static [Column] {
-        &COLUMNS
+        if self.letters().list.wanted.other.is_some() {
+            &OTHERS
+        } else {
+            &COLUMNS
+        }
     }
 
     fn count(&self) -> usize {
@@ -67,7 +79,9 @@ impl Rows for List<'_> {
             4 => row
                 .tries
                 .map_or(Value::Unknown, |tries| Value::Number(tries as f64, Unit::Count)),
-            5 => Value::Number(row.size as f64, Unit::Bytes),
+            5 => row
+                .size
+                .map_or(Value::Unknown, |size| Value::Number(size as f64, Unit::Bytes)),
             6 => text(&row.subject),
             7 => text(&row.id),
             8 => Value::text(row.sequence.to_string()),
@@ -80,6 +94,10 @@ impl Rows for List<'_> {
         let (shown, role) = match (&value, column) {
             (Value::At(at), _) => (when(&self.scene, *at), Role::Dim),
             (Value::Text(text), 1 | 3) => (text.clone().into_owned(), Role::Text),
+            (Value::Text(text), 9) => {
+                let role = if text == "orphan" { Role::Warning } else { Role::Dim };
+                (text.clone().into_owned(), role)
+            }
             (Value::Text(text), _) => (text.clone().into_owned(), Role::Dim),
             (Value::Number(number, unit), _) => (unit.format(*number), Role::Dim),
             _ => return plain(value),
@@ -132,7 +150,12 @@ fn hint(scene: &Scene<'_>) -> String {
         None => {}
     }
     if list.total.is_some() && !list.is_loading() {
-        return "No dead letters.".to_owned();
+        return match list.wanted.other {
+            None => "No dead letters.",
+            Some(LetterForm::Row) => "No failed rows in rule_webhook_calls.",
+            Some(_) => "No message is parked in the source stream.",
+        }
+        .to_owned();
     }
     if !scene.badges.is_empty() && scene.badges.contains(&super::super::Badge::Playback) {
         return "A recording holds no letters: they are read live.".to_owned();
@@ -166,6 +189,17 @@ fn notes<'a>(scene: &Scene<'a>) -> Vec<Line<'a>> {
             if scan.found > shown && shown > 0 {
                 count.push(span(format!(", {} shown", text::count(shown)), Role::Note));
             }
+        }
+        (None, Some(total)) if list.wanted.other.is_some() => {
+            let parked = list.rows.iter().all(|row| row.form == LetterForm::Parked);
+            let what = match list.wanted.other {
+                Some(LetterForm::Row) => " failed rows",
+                _ if parked => " parked",
+                _ => " parked or orphaned",
+            };
+            count.push(span(text::count(total), Role::Strong));
+            count.push(span(what, Role::Note));
+            count.push(span(" · shown only · f turns", Role::Note));
         }
         (None, Some(total)) => {
             count.push(span(text::count(total), Role::Strong));

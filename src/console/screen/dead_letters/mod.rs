@@ -15,6 +15,7 @@ use crate::console::theme::Role;
 use crate::console::widget::grid::Rows;
 use crate::console::widget::{Frame, Line, figure, span, tidy};
 use crate::model::letters::LetterRow;
+use crate::sample::LetterForm;
 
 /// The letters.
 pub const LIST: PanelId = PanelId("letters.list");
@@ -73,7 +74,8 @@ impl Page for DeadLetters {
 
     fn open(&self, _: &Scene<'_>, panel: PanelId, row: Option<&str>) -> Opening {
         match row {
-            Some(_) if panel == LIST => Opening::Detail,
+            // Of the other forms the list says all that is known.
+            Some(key) if panel == LIST && sequence(key).is_some() => Opening::Detail,
             Some(key) if panel == GROUPS => Opening::Narrow(key.to_owned()),
             _ => Opening::Nothing,
         }
@@ -115,10 +117,14 @@ fn beneath(scene: &Scene<'_>, area: Rect) -> (Rect, Option<Rect>) {
 /// A row's key.
 #[must_use]
 pub fn key(row: &LetterRow) -> String {
-    row.sequence.to_string()
+    match row.form {
+        LetterForm::Copy => row.sequence.to_string(),
+        LetterForm::Parked | LetterForm::Orphaned => format!("source {}", row.sequence),
+        LetterForm::Row => format!("row {}", row.id.as_deref().unwrap_or_default()),
+    }
 }
 
-/// The sequence of a row's key.
+/// The sequence of a copy's key; `None`: it is of another form.
 #[must_use]
 pub fn sequence(key: &str) -> Option<u64> {
     key.parse().ok()
