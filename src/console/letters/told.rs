@@ -144,7 +144,11 @@ impl App {
     fn failed(&mut self, number: u64, reason: String) {
         let letters = &mut self.ui.letters;
         if letters.list.loading.is_some_and(|(asked, _)| asked == number) {
-            (letters.list.loading, letters.list.problem) = (None, Some(reason));
+            let list = &mut letters.list;
+            (list.loading, list.problem) = (None, Some(reason));
+            if list.rows.is_empty() {
+                list.total = None;
+            }
         } else if letters.groups.loading == Some(number) {
             (letters.groups.loading, letters.groups.problem) = (None, Some(reason));
         } else if let Some(open) = letters.opened.as_mut().filter(|open| open.asked == number) {

@@ -133,7 +133,10 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
 
 fn notes(groups: &GroupList) -> Vec<Line<'static>> {
     let Some(scan) = groups.scan else { return Vec::new() };
-    if groups.is_loading() && scan.span > 0 {
+    if groups.is_loading() && scan.span == 0 {
+        return Vec::new();
+    }
+    if groups.is_loading() {
         let far = scan.looked_at.saturating_mul(100) / scan.span.max(1);
         return vec![
             vec![span(
