@@ -16,7 +16,7 @@
 //! | [`act`] | everything that changes something | sample, config, signature, model, observe |
 //! | [`session`] | one profile live, or one recording | config, observe, record, act, model |
 //! | [`console`] | update and draw; `run` is the loop | sample, config, model, act (`run`: session, record, export) |
-//! | [`headless`] | the same abilities without a screen | session, model, export, act, record |
+//! | [`headless`] | the same abilities without a screen | observe (letters), session, model, export, act, record, signature |
 //! | [`export`] | screens and series as files | model, record, console |
 //! | [`signature`] | webhook signatures, both directions | base |
 //! | [`pipeline`] | the reference pipeline | config, signature |

@@ -201,18 +201,28 @@ impl Program<'_> {
     fn snapshot(&self, cli: &Cli, args: &SnapshotArgs) -> Result<u8, Failure> {
         let resolved = self.resolve(cli)?;
         resolved.require_something_to_watch()?;
-        let snapshot = block_on(until_interrupted(Snapshot::take(
-            &resolved.profile,
-            &self.clock,
-            args.wait,
-        )))??;
+        let profile = &resolved.profile;
+        let taking = Box::pin(async {
+            let mut snapshot = Snapshot::take(profile, &self.clock, args.wait).await;
+            let grouped = if args.groups {
+                snapshot.group_letters(profile, &self.clock).await
+            } else {
+                Ok(())
+            };
+            (snapshot, grouped)
+        });
+        let (snapshot, grouped) = block_on(until_interrupted(taking))??;
+        // What could not be read stays unknown, and is said.
+        if let Err(error) = &grouped {
+            complain(&profile.redactor.clean(&error.to_string()));
+        }
         let text = if args.json {
             snapshot.json()? + "\n"
         } else {
             snapshot.text()
         };
         print(text.as_bytes())?;
-        Ok(snapshot.exit_code())
+        Ok(snapshot.exit_code().max(u8::from(grouped.is_err())))
     }
 
     /// Whatever is wrong, a monitoring system reads it off one line and an exit code of its own.

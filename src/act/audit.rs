@@ -10,6 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use super::journal::{Counts, line};
+use super::replay::{Ending, Progress, ReplayError, Report};
 use crate::base::secret::Redactor;
 use crate::base::text;
 use crate::base::time::Timestamp;
@@ -131,6 +132,60 @@ impl AuditLog {
             path: self.path.clone(),
             source,
         }
+    }
+}
+
+/// An action that is written down: that it begins, and how it ended.
+#[derive(Debug)]
+pub struct Account {
+    log: AuditLog,
+    deed: Deed,
+}
+
+impl Account {
+    /// Writes down that it begins: what cannot be written down is not done.
+    ///
+    /// # Errors
+    /// When it was not written.
+    pub fn open(log: AuditLog, deed: Deed) -> Result<Self, AuditError> {
+        log.append(&deed)?;
+        Ok(Self { log, deed })
+    }
+
+    /// Writes down how it ended. `last` is how it went until then.
+    ///
+    /// # Errors
+    /// When it was not written.
+    pub fn close(
+        mut self,
+        at: Timestamp,
+        last: &Progress,
+        end: &Result<Report, ReplayError>,
+    ) -> Result<(), AuditError> {
+        self.deed.at = at;
+        self.deed.replay = (!last.replay.is_empty()).then(|| last.replay.clone());
+        let (counts, outcome) = match end {
+            Ok(report) => (report.counts, ending(report)),
+            Err(error) => (last.counts, format!("failed: {error}")),
+        };
+        if self.deed.planned == 0 {
+            self.deed.planned = counts.selected;
+        }
+        (self.deed.counts, self.deed.outcome) = (Some(counts), outcome);
+        self.log.append(&self.deed)
+    }
+}
+
+fn ending(report: &Report) -> String {
+    let ending = match report.ending {
+        Ending::Done => "done",
+        Ending::Partial => "partial",
+        Ending::Stopped => "stopped",
+        Ending::Cancelled => "cancelled",
+    };
+    match &report.why {
+        Some(why) => format!("{ending}: {why}"),
+        None => ending.to_owned(),
     }
 }
 

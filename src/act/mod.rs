@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod bucket;
+pub mod draft;
 pub mod exchange;
 pub mod fire;
 pub mod firing;
@@ -9,9 +10,11 @@ pub mod hash;
 pub mod import;
 pub mod journal;
 pub mod lease;
+pub mod letters;
 pub mod pace;
 pub mod permit;
 pub mod plan;
 pub mod replay;
+pub mod search;
 pub mod select;
 pub mod trace;

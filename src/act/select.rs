@@ -7,11 +7,11 @@ use super::exchange::{Exchange, ExchangeError};
 use super::hash;
 use super::journal::{Folder, How, JournalError, Stand};
 use super::plan::{Candidate, Selection, Takers, destination};
+use super::search::Search;
 use crate::base::time::SharedClock;
-use crate::sample::StreamReading;
-
-/// Letters that are read in one go.
-const AT_ONCE: usize = 4_096;
+use crate::model::letters::LetterFilter;
+use crate::observe::letters::{Direction, LetterError, Mailbox};
+use crate::sample::{LetterOrigin, Stored, StreamReading};
 
 /// Letters of `dlq` that came back although a journal says that they landed.
 ///
@@ -32,36 +32,40 @@ pub fn replayed_before(journals: &Folder, dlq: &StreamReading) -> Result<BTreeMa
     Ok(known)
 }
 
-/// Reads every letter of `dlq` that is there now, and keeps what `wanted` makes a candidate of.
+/// Freezes what a filter means of the letters that are in a DLQ now. `progress` is told how many
+/// sequences have been looked at, and of how many.
 ///
 /// # Errors
 /// When the stream or the journals cannot be read.
 pub async fn select(
-    exchange: &Exchange,
-    dlq: StreamReading,
-    filter: String,
+    mailbox: &Mailbox,
+    filter: &LetterFilter,
     journals: &Folder,
     clock: &SharedClock,
-    wanted: impl Fn(&super::exchange::Stored) -> Option<Candidate>,
+    mut progress: impl FnMut(u64, u64),
 ) -> Result<Selection, SelectError> {
+    let dlq = mailbox.state().await?;
     let before = replayed_before(journals, &dlq)?;
     let mut letters = Vec::new();
     let mut replayed = BTreeSet::new();
-    let sequences: Vec<u64> = (dlq.state.first_seq.max(1)..=dlq.state.last_seq).collect();
-    for some in sequences.chunks(AT_ONCE) {
-        for letter in exchange.messages(&dlq.name, some).await?.into_iter().flatten() {
-            let Some(candidate) = wanted(&letter) else { continue };
+    let mut search = Search::begin(mailbox, filter.clone(), Direction::Oldest, false).await?;
+    while let Some(found) = search.next().await? {
+        // What arrived after its state was read is none of it.
+        let frozen = |letter: &&(Stored, LetterOrigin)| letter.0.sequence <= dlq.state.last_seq;
+        for (letter, origin) in found.letters.iter().filter(frozen) {
+            let candidate = candidate(letter, origin.subject.clone());
             if before.get(&candidate.sequence) == Some(&candidate.hash) {
                 replayed.insert(candidate.sequence);
             }
             letters.push(candidate);
         }
+        progress(found.looked_at, found.span);
     }
     Ok(Selection {
         dlq,
         letters,
         replayed_before: replayed,
-        filter,
+        filter: filter.shown(),
         now: clock.now().at,
     })
 }
@@ -70,8 +74,8 @@ pub async fn select(
 #[derive(Debug, thiserror::Error)]
 pub enum SelectError {
     /// The server did not answer as it should.
-    #[error("read the dead letters: {0} → check the connection and the rights")]
-    Exchange(#[from] ExchangeError),
+    #[error(transparent)]
+    Letters(#[from] LetterError),
     /// The journals cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -111,7 +115,7 @@ pub async fn targets(
 
 /// A message of a DLQ as a candidate, whose subject is known.
 #[must_use]
-pub fn candidate(letter: &super::exchange::Stored, subject: Option<Arc<str>>) -> Candidate {
+pub fn candidate(letter: &Stored, subject: Option<Arc<str>>) -> Candidate {
     Candidate {
         sequence: letter.sequence,
         form: crate::sample::LetterForm::Copy,

@@ -256,6 +256,9 @@ pub struct SnapshotArgs {
     /// Print JSON: numbers in SI units, null for what is not known
     #[arg(long)]
     pub json: bool,
+    /// Read every dead letter, too, and group them by cause: with --json
+    #[arg(long, requires = "json")]
+    pub groups: bool,
     /// What to connect to.
     #[command(flatten)]
     pub connection: ConnectionArgs,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::args::ConnectionArgs;
+use crate::base::time::Timestamp;
 use crate::config::parse_duration;
 
 /// What can be done with dead letters.
@@ -45,6 +46,53 @@ pub struct FilterArgs {
     /// Sequences in the DLQ: 17,20-25
     #[arg(long, value_name = "LIST")]
     pub ids: Option<String>,
+    /// Died then or later: 2026-07-31T14:03:22Z, or 2h (ago)
+    #[arg(long, value_name = "TIME", value_parser = When::parse)]
+    pub since: Option<When>,
+    /// Died then or earlier
+    #[arg(long, value_name = "TIME", value_parser = When::parse)]
+    pub until: Option<When>,
+    /// What the payload holds: $.data.status=failed, or a path alone; may be repeated
+    #[arg(long = "match", value_name = "JSONPATH=VALUE")]
+    pub matching: Vec<String>,
+    /// Words that subject, headers or payload hold, in any case; !word: that they do not
+    #[arg(long, value_name = "WORDS")]
+    pub text: Option<String>,
+    /// The cause, as `dlq groups` names it
+    #[arg(long, value_name = "SIGNATURE")]
+    pub cause: Option<String>,
+}
+
+/// A time, or how long ago it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// A time.
+    At(Timestamp),
+    /// So long before now.
+    Ago(Duration),
+}
+
+impl When {
+    /// Reads `2026-07-31T14:03:22Z` or `2h`.
+    ///
+    /// # Errors
+    /// How it is written.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if let Ok(at) = text.trim().parse() {
+            return Ok(Self::At(at));
+        }
+        let ago = parse_duration(text).map(Self::Ago);
+        ago.map_err(|_| "write it like 2026-07-31T14:03:22Z, or 2h for two hours ago".to_owned())
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn at(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At(at) => at,
+            Self::Ago(ago) => now.saturating_sub(ago).unwrap_or(now),
+        }
+    }
 }
 
 /// `hookwatch dlq list`
@@ -206,7 +254,7 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
     /// Go on with the replay that was left unfinished
-    #[arg(long, conflicts_with_all = ["yes", "dry_run", "provider", "event", "reason_like", "ids"])]
+    #[arg(long, conflicts_with_all = ["yes", "dry_run", "FilterArgs"])]
     pub resume: bool,
     /// With --resume, what becomes of letters in doubt
     #[arg(long, value_name = "WHAT", requires = "resume")]

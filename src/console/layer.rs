@@ -9,6 +9,7 @@ use super::palette::Palette;
 use super::screen::PanelId;
 use super::theme::Role;
 use super::widget::input::Input;
+use crate::act::letters::Order;
 
 /// One layer.
 #[derive(Clone, Debug)]
@@ -137,6 +138,10 @@ pub enum Consent {
     Effects(Vec<Effect>),
     /// A command, as if it had been run.
     Command(Command),
+    /// Something is done to letters, as it was planned.
+    Order(Box<Order>),
+    /// Changes are unlocked, and the command that wanted it is run.
+    Unlock(Option<Command>),
 }
 
 /// A question that must be answered before something is done.

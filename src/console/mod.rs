@@ -17,6 +17,7 @@ pub mod glyph;
 pub mod kept;
 pub mod keymap;
 pub mod layer;
+pub mod letters;
 mod outside;
 pub mod palette;
 pub mod player;

@@ -30,15 +30,18 @@ use super::command::Mode;
 use super::glyph::Charset;
 use super::kept::Kept;
 use super::keymap::Keymap;
+use super::letters::Office;
 use super::outside::{Happening, Outside};
 use super::screen::Badge;
 use super::terminal::{Terminal, TerminalError};
 use super::theme::colour::Depth;
 use super::theme::{Library, Theme, ThemeError};
 use crate::act::firing::Firing;
+use crate::act::letters::Told;
 use crate::base::time::{Moment, SharedClock};
 use crate::model::{History, Settings, Severity};
 use crate::sample::{Envelope, Interest};
+use crate::session::clerk::Clerk;
 use crate::session::{Alarms, Tap, Ticker};
 
 /// A live session.
@@ -98,6 +101,10 @@ pub struct RunOptions {
     pub mouse: bool,
     /// Which keys do what.
     pub keymap: Keymap,
+    /// Who may change something; `None`: nobody, and no letters are read.
+    pub office: Option<Office>,
+    /// Who reads and replays letters, and where the answers come; `None`: nobody.
+    pub clerk: Option<(Clerk, mpsc::Receiver<Told>)>,
     /// What was kept of the run before.
     pub kept: Kept,
     /// Where that is kept; `None`: nowhere.
@@ -183,6 +190,9 @@ pub async fn run(mut options: RunOptions, stop: CancellationToken) -> Result<Exi
 struct Works {
     live: Option<Box<Live>>,
     outside: Outside,
+    /// Who reads and replays letters, and what is told of them.
+    clerk: Option<Clerk>,
+    answers: Option<mpsc::Receiver<Told>>,
     deck: Deck,
     jobs: Jobs,
     shelf: Shelf,
@@ -199,6 +209,7 @@ async fn drive(
 ) -> Result<Exit, Error> {
     let mut terminal = Terminal::enter(options.mouse)?;
     let mut works = Works::new(app, options.subject, outside, options.shelf, options.clock);
+    (works.clerk, works.answers) = options.clerk.unzip();
     let ended = works.drive(app, themes, &mut terminal, &stop).await;
     // The terminal is given back first: a slow disk keeps nobody from it.
     drop(terminal);
@@ -218,6 +229,8 @@ impl Works {
         Self {
             live,
             outside,
+            clerk: None,
+            answers: None,
             deck,
             jobs,
             shelf,
@@ -242,7 +255,8 @@ impl Works {
         loop {
             let now = self.clock.now();
             if ticker.is_due(now) {
-                update(app, Msg::Tick(now), &drawn.hits);
+                let effects = update(app, Msg::Tick(now), &drawn.hits);
+                self.hand_on(effects);
                 terminal.send(&self.tick(app))?;
                 dirty = true;
             }
@@ -298,6 +312,10 @@ impl Works {
                         }
                     }
                 }
+                Some(told) = next_answer(&mut self.answers) => {
+                    dirty = true;
+                    update(app, Msg::Told(told), &drawn.hits)
+                }
                 () = tokio::time::sleep(pause) => Vec::new(),
             };
             for effect in effects {
@@ -327,8 +345,19 @@ impl Works {
                             update(app, Msg::Edited(self.clock.now(), template, Err(reason)), &drawn.hits);
                         }
                     }
+                    Effect::Letters(_) => self.hand_on(vec![effect]),
                     other => self.outside.perform(other),
                 }
+            }
+        }
+    }
+
+    /// Hands on what is for the clerk.
+    fn hand_on(&mut self, effects: Vec<Effect>) {
+        let Some(clerk) = &mut self.clerk else { return };
+        for effect in effects {
+            if let Effect::Letters(request) = effect {
+                clerk.take(*request);
             }
         }
     }
@@ -396,6 +425,14 @@ async fn arrival(history: &mut Option<oneshot::Receiver<Result<History, String>>
     arrived.unwrap_or_else(|_| Err("--history: reading it came to no end".to_owned()))
 }
 
+/// The next answer; never, where there is nobody to answer.
+async fn next_answer(answers: &mut Option<mpsc::Receiver<Told>>) -> Option<Told> {
+    match answers {
+        Some(answers) => answers.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// The next key, click, paste or resize; none while somebody else has the terminal.
 async fn next_event(input: &mut Option<EventStream>) -> io::Result<Event> {
     match input {
@@ -440,6 +477,7 @@ fn appearance(options: &RunOptions) -> Options {
         keymap: options.keymap.clone(),
         kept: options.kept.clone(),
         supply: None,
+        office: options.office.clone(),
     }
 }
 

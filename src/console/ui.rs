@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::layer::{Detail, Layer};
+use super::letters::Letters;
 use super::screen::{PanelId, Screen};
 use super::widget::grid::GridState;
 use super::widget::time::Zone;
@@ -67,6 +68,7 @@ pub struct Ui {
     pub(super) theme: usize,
     pub(super) flashes: VecDeque<Flash>,
     pub(super) typed: Vec<String>,
+    pub(super) letters: Letters,
 }
 
 /// What a table that nobody has touched looks like.

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::json::Number;
 use crate::base::time::Timestamp;
+use crate::model::letters::Group;
 use crate::model::{
     Flow, Health, LedgerLine, Provider, Queue, QueueState, Reading, ReadingState, Severity, SourceView, Verdict, View,
     Worker, WorkerState,
@@ -143,7 +144,15 @@ struct WorkerOut {
 struct DeadLettersOut {
     total: Number,
     /// `null` until the letters have been read, which no source does.
-    groups: Option<()>,
+    groups: Option<Vec<GroupOut>>,
+}
+
+#[derive(Debug, Serialize)]
+struct GroupOut {
+    signature: Arc<str>,
+    count: u64,
+    first_at: Option<Timestamp>,
+    last_at: Option<Timestamp>,
 }
 
 #[derive(Debug, Serialize)]
@@ -200,7 +209,10 @@ pub fn contract(view: &View, read_only: bool) -> Contract {
         failures: [],
         dead_letters: DeadLettersOut {
             total: Number(view.flow.dead.value),
-            groups: None,
+            groups: view
+                .letter_groups
+                .as_ref()
+                .map(|groups| groups.iter().map(group).collect()),
         },
         ledger: view.ledger.lines.iter().map(line).collect(),
         verdicts: view.verdicts.iter().map(verdict).collect(),
@@ -216,6 +228,15 @@ pub fn contract(view: &View, read_only: bool) -> Contract {
             .collect(),
         left_out: view.left_out,
         marked: marks.0,
+    }
+}
+
+fn group(group: &Group) -> GroupOut {
+    GroupOut {
+        signature: group.key.clone(),
+        count: group.count,
+        first_at: group.first.map(millis),
+        last_at: group.last.map(millis),
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::contract::contract;
+use super::dlq::browse::{BrowseError, Browser};
 use super::json;
 use super::observe::{observe, unanswered};
 use super::record::record;
@@ -11,6 +12,7 @@ use super::summary::summary;
 use crate::base::time::SharedClock;
 use crate::config::Profile;
 use crate::model::View;
+use crate::model::letters::{GroupBy, LetterFilter};
 use crate::record::{Progress, Recording};
 use crate::sample::SourceId;
 use crate::session::{PlaybackError, Session, Tap, source_ids, state_at};
@@ -33,6 +35,17 @@ impl Snapshot {
             unanswered: unanswered(&view, &source_ids(profile)),
             view,
         }
+    }
+
+    /// Reads every dead letter besides, and groups them by cause.
+    ///
+    /// # Errors
+    /// When there is no dead letter stream, or it cannot be read.
+    pub async fn group_letters(&mut self, profile: &Profile, clock: &SharedClock) -> Result<(), BrowseError> {
+        let browser = Browser::open(profile, clock).await?;
+        let groups = browser.grouped(&LetterFilter::default(), GroupBy::Cause).await?;
+        self.view.letter_groups = Some(groups.sorted().into());
+        Ok(())
     }
 
     /// The same, and what the sources see is recorded by `tap` meanwhile.

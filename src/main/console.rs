@@ -15,12 +15,14 @@ use hookwatch::console::command::{Chapter, Command};
 use hookwatch::console::glyph::Charset;
 use hookwatch::console::kept::Kept;
 use hookwatch::console::keymap::Keymap;
+use hookwatch::console::letters::Office;
 use hookwatch::console::run::{self, Error, Exit, Live, Recorded, RunOptions, Shelf, Subject};
 use hookwatch::console::screen::Badge;
 use hookwatch::console::theme::Library;
 use hookwatch::console::theme::colour::Depth;
 use hookwatch::model::{History, Settings};
 use hookwatch::record::{RecordError, Target};
+use hookwatch::session::clerk::{Clerk, Setting};
 use hookwatch::session::{self, Session, Tap};
 use jiff::tz::TimeZone;
 use tokio::sync::oneshot;
@@ -62,7 +64,8 @@ impl Program<'_> {
         } = Session::live(profile, &self.clock);
         let badges = [
             (demo.is_some(), Badge::Demo),
-            (profile.read_only, Badge::ReadOnly),
+            // Nothing is changed until somebody unlocks it.
+            (true, Badge::ReadOnly),
             (profile.protected, Badge::Prod),
         ];
         let history = history.map(|source| before(source, &settings, started)).transpose()?;
@@ -81,6 +84,13 @@ impl Program<'_> {
         let mut options = self.screen(settings, subject, looks, notices)?;
         let (firing, untaken) = self.firing(profile, demo);
         options.firing = Some(firing);
+        options.office = Some(Office::new(profile));
+        options.clerk = Some(Clerk::new(Setting {
+            profile: profile.clone(),
+            who: self.operator(),
+            state: self.state().ok(),
+            clock: self.clock.clone(),
+        }));
         options.notices.extend(untaken);
         options.label.clone_from(&profile.label);
         options.badges = badges
@@ -150,6 +160,8 @@ impl Program<'_> {
             kept,
             kept_file,
             firing: None,
+            office: None,
+            clerk: None,
             editor: self.editor(),
             notices: notices
                 .into_iter()

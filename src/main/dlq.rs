@@ -10,14 +10,16 @@ use hookwatch::act::audit::AuditLog;
 use hookwatch::act::fire::SecretSource;
 use hookwatch::act::journal::Settlement;
 use hookwatch::act::replay::{Resume, Timing};
+use hookwatch::base::json_match::JsonMatch;
 use hookwatch::base::secret::Redactor;
 use hookwatch::base::text;
+use hookwatch::base::time::Timestamp;
 use hookwatch::cli::{Cli, DlqCommand, FilterArgs, GroupKey, ImportArgs, InDoubt, ReplayArgs};
-use hookwatch::headless::dlq::browse::{BrowseError, Mailbox};
+use hookwatch::headless::dlq::browse::{BrowseError, Browser};
 use hookwatch::headless::dlq::import::ImportOptions;
 use hookwatch::headless::dlq::replay::{ReplayContext, ReplayOptions};
-use hookwatch::headless::dlq::{LetterFilter, audit, import, replay};
-use hookwatch::model::letters::GroupBy;
+use hookwatch::headless::dlq::{audit, import, replay};
+use hookwatch::model::letters::{GroupBy, LetterFilter};
 use hookwatch::signature::{Scheme, Signer, UnknownScheme};
 use secrecy::ExposeSecret as _;
 use tokio::signal::unix::{SignalKind, signal};
@@ -30,7 +32,7 @@ impl Program<'_> {
     pub(crate) fn dlq(&self, cli: &Cli, command: &DlqCommand) -> Result<u8, Failure> {
         match command {
             DlqCommand::List(args) => {
-                let filter = filter(&args.filter)?;
+                let filter = filter(&args.filter, self.clock.now().at)?;
                 let (max, json) = (args.max, args.json);
                 self.browse(cli, async |mailbox| {
                     mailbox.list(&filter, max, json, &mut lines()).await
@@ -41,14 +43,14 @@ impl Program<'_> {
                 self.browse(cli, async |mailbox| mailbox.show(sequence, json, &mut lines()).await)
             }
             DlqCommand::Groups(args) => {
-                let filter = filter(&args.filter)?;
+                let filter = filter(&args.filter, self.clock.now().at)?;
                 let (by, json) = (group_by(args.by), args.json);
                 self.browse(cli, async |mailbox| {
                     mailbox.groups(&filter, by, json, &mut lines()).await
                 })
             }
             DlqCommand::Export(args) => {
-                let filter = filter(&args.filter)?;
+                let filter = filter(&args.filter, self.clock.now().at)?;
                 let most = args.max.unwrap_or(u64::MAX);
                 self.browse(cli, async |mailbox| {
                     let mut file = BufWriter::new(create(&args.file, args.force)?);
@@ -69,10 +71,10 @@ impl Program<'_> {
     }
 
     /// Reads letters. ^C ends it; a reader that has gone away (`| head`) has seen enough.
-    fn browse(&self, cli: &Cli, read: impl AsyncFnOnce(&Mailbox) -> Result<(), BrowseError>) -> Result<u8, Failure> {
+    fn browse(&self, cli: &Cli, read: impl AsyncFnOnce(&Browser) -> Result<(), BrowseError>) -> Result<u8, Failure> {
         let resolved = self.resolve(cli)?;
         let reading = async {
-            let mailbox = Mailbox::open(&resolved.profile, &self.clock).await?;
+            let mailbox = Browser::open(&resolved.profile, &self.clock).await?;
             read(&mailbox).await
         };
         match block_on(until_interrupted(Box::pin(reading)))?? {
@@ -127,7 +129,7 @@ impl Program<'_> {
         let mut context = self.surroundings_of_an_action(cli)?;
         let options = ReplayOptions {
             signer: self.signer(args, &mut context.profile.redactor)?,
-            ..options(args, archive)?
+            ..options(args, archive, self.clock.now().at)?
         };
         block_on(async {
             let stop = CancellationToken::new();
@@ -176,13 +178,13 @@ impl Program<'_> {
     }
 
     /// Where journals and the audit log are kept.
-    fn state(&self) -> Result<PathBuf, Failure> {
+    pub(crate) fn state(&self) -> Result<PathBuf, Failure> {
         let folder = self.surroundings.state_folder().map(|folder| folder.join("hookwatch"));
         folder.ok_or_else(|| Failure::Refused(vec!["there is no home folder → set HOME or XDG_STATE_HOME".to_owned()]))
     }
 
     /// `user@host`, as other operators see us.
-    fn operator(&self) -> Arc<str> {
+    pub(crate) fn operator(&self) -> Arc<str> {
         let user = ["USER", "LOGNAME"]
             .into_iter()
             .find_map(|name| self.surroundings.variable(name));
@@ -223,14 +225,14 @@ fn group_by(key: GroupKey) -> GroupBy {
     }
 }
 
-fn options(args: &ReplayArgs, archive: bool) -> Result<ReplayOptions, Failure> {
+fn options(args: &ReplayArgs, archive: bool, now: Timestamp) -> Result<ReplayOptions, Failure> {
     let settlement = args.in_doubt.map(|what| match what {
         InDoubt::Resend => Settlement::Resend,
         InDoubt::Keep => Settlement::Keep,
         InDoubt::Drop => Settlement::Drop,
     });
     Ok(ReplayOptions {
-        filter: filter(&args.filter)?,
+        filter: filter(&args.filter, now)?,
         archive,
         write: args.write,
         yes: args.yes,
@@ -274,12 +276,29 @@ fn payload(path: &Path) -> Result<Bytes, Failure> {
     })
 }
 
-fn filter(args: &FilterArgs) -> Result<LetterFilter, Failure> {
+fn filter(args: &FilterArgs, now: Timestamp) -> Result<LetterFilter, Failure> {
+    let refused = |reason| Failure::Refused(vec![reason]);
     let ids = args.ids.as_deref().map(LetterFilter::parse_ids).transpose();
+    let matching = args.matching.iter().map(|typed| match JsonMatch::parse(typed) {
+        Ok(wanted) => Ok((typed.clone(), wanted)),
+        Err(reason) => Err(format!(
+            "--match {}: {reason} → write it like $.data.status=failed",
+            text::safe(typed)
+        )),
+    });
+    let (since, until) = (args.since.map(|when| when.at(now)), args.until.map(|when| when.at(now)));
+    if since.is_some() && until.is_some() && since > until {
+        return Err(refused("--since lies after --until → exchange them".to_owned()));
+    }
     Ok(LetterFilter {
         provider: args.provider.clone(),
         event: args.event.clone(),
         reason_like: args.reason_like.clone(),
-        ids: ids.map_err(|reason| Failure::Refused(vec![reason]))?,
+        ids: ids.map_err(refused)?,
+        since,
+        until,
+        matching: matching.collect::<Result<_, _>>().map_err(refused)?,
+        text: args.text.clone(),
+        group: args.cause.as_deref().map(|cause| (GroupBy::Cause, cause.into())),
     })
 }

@@ -45,6 +45,7 @@ use self::events::{Happening, Merger};
 use self::failures::ProviderFigures;
 use self::field::Field;
 use self::ledger::{Books, Context, Ledger as Accounts};
+use self::letters::Group;
 use self::metrics::{Metrics, Tally};
 use self::queues::{Queues, seconds};
 use self::sources::{Sources, Stamp};
@@ -373,6 +374,11 @@ impl Model {
         for verdict in &mut self.view.verdicts {
             verdict.runbook = self.settings.runbooks.get(&verdict.id).cloned();
         }
+    }
+
+    /// Notes how many dead letters of each cause there are: somebody has read them.
+    pub fn note_letters(&mut self, groups: Arc<[Group]>) {
+        self.view.letter_groups = Some(groups);
     }
 
     /// Notes that somebody has seen a verdict: it stays on the list and is quiet until it clears;

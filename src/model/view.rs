@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::letters::Group;
 use super::reading::Reading;
 use crate::base::time::{Moment, Timestamp};
 use crate::sample::{ConsumerConfig, DatabaseReading, Panel, ServerReading, SourceId, StreamConfig, SubjectsReading};
@@ -49,6 +50,10 @@ pub struct View {
     pub panels_off: Vec<(Panel, String)>,
     /// Providers, workers and other labels left out because there are too many.
     pub left_out: u64,
+    /// Dead letters by cause, largest first; `None`: nobody has read them yet. No recording
+    /// keeps them: they are strangers' words.
+    #[serde(skip)]
+    pub letter_groups: Option<Arc<[Group]>>,
 }
 
 impl View {
@@ -73,6 +78,7 @@ impl View {
             database: None,
             panels_off: Vec::new(),
             left_out: 0,
+            letter_groups: None,
         }
     }
 }

@@ -111,3 +111,20 @@ pub struct LetterOrigin {
     /// When it died, where a header says so.
     pub failed_at: Option<Timestamp>,
 }
+
+/// A failed call of a queue in Postgres: a row of `rule_webhook_calls`. Strangers' texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedCall {
+    /// Its `call_id`.
+    pub call: Arc<str>,
+    /// The webhook that was to be called.
+    pub webhook: Option<Arc<str>>,
+    /// How often it was tried again.
+    pub retries: Option<u64>,
+    /// The HTTP status of the last answer.
+    pub status: Option<i64>,
+    /// The last error.
+    pub error: Option<Arc<str>>,
+    /// When it was due.
+    pub at: Option<Timestamp>,
+}

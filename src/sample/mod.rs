@@ -19,7 +19,7 @@ pub use jetstream::{
     OldestReading, PeerReading, QueueReading, Retention, SequencePair, ServerReading, StreamConfig, StreamReading,
     StreamState, SubjectsReading,
 };
-pub use letter::{Letter, LetterForm, LetterKey, LetterOrigin, Stored};
+pub use letter::{FailedCall, Letter, LetterForm, LetterKey, LetterOrigin, Stored};
 pub use scrape::{Layout, Scrape, SeriesId, SeriesKind};
 pub use source::{SourceId, SourceKind, SourceReport, SourceState};
 

@@ -1,6 +1,7 @@
 //! One profile live, or one recording: what the console and the headless commands share.
 
 mod alert;
+pub mod clerk;
 mod history;
 mod playback;
 #[cfg(test)]

@@ -22,8 +22,9 @@ use hookwatch::act::replay::{self, Context, Progress, Steering, Timing};
 use hookwatch::act::select;
 use hookwatch::base::time::SystemClock;
 use hookwatch::config::Profile;
-use hookwatch::headless::dlq::LetterFilter;
 use hookwatch::lab::{Lab, Options};
+use hookwatch::model::letters::LetterFilter;
+use hookwatch::observe::letters::Mailbox;
 use tokio::sync::watch;
 
 const LETTERS: usize = 100_000;
@@ -80,10 +81,8 @@ async fn main() {
         canary: 0,
         ..How::default()
     };
-    let dlq = exchange.stream("dlq").await.unwrap();
-    let selection = select::select(&exchange, dlq, "all".into(), &journals, &clock, |letter| {
-        filter.admit(letter)
-    });
+    let mailbox = Mailbox::open(&link, "dlq", &clock).await.unwrap();
+    let selection = select::select(&mailbox, &filter, &journals, &clock, |_, _| {});
     let selection = selection.await.unwrap();
     let (takers, streams) = select::targets(&exchange, &selection, &how).await.unwrap();
     let plan = Plan::draw(&selection, how, None, &takers, &streams).unwrap();

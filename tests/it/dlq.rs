@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::lab::{folder, options};
 use crate::support::PROGRAM;
+use crate::terminal::Terminal;
 
 /// Runs `hookwatch dlq …` on a lab.
 async fn dlq(lab: &Lab, args: &[&str]) -> (i32, String, String) {
@@ -114,6 +115,9 @@ async fn letters_are_grouped_listed_shown_and_exported_as_they_are() {
         "{shown}"
     );
 
+    filters_mean_what_they_say(&lab, &letters).await;
+    the_console_shows_the_same_groups(&lab, &causes);
+
     let file = folder.path().join("letters.jsonl");
     let name = file.to_str().unwrap();
     let (code, _, err) = dlq(&lab, &["export", name]).await;
@@ -144,6 +148,78 @@ async fn letters_are_grouped_listed_shown_and_exported_as_they_are() {
     );
     assert_eq!(stream.cached_info().state.messages, all, "reading consumes nothing");
     lab.down().await.unwrap();
+}
+
+/// Every filter of the command line against what the list says.
+async fn filters_mean_what_they_say(lab: &Lab, letters: &[Value]) {
+    let count = async |args: &[&str]| {
+        let (code, out, err) = dlq(lab, &[&["list", "--json", "--max", "10000"], args].concat()).await;
+        assert_eq!(code, 0, "{args:?}: {err}");
+        out.lines().count()
+    };
+    let meant = |meant: &dyn Fn(&Value) -> bool| letters.iter().filter(|letter| meant(letter)).count();
+    let text = |letter: &Value, key: &str| letter[key].as_str().unwrap().to_owned();
+    let middle = text(&letters[letters.len() / 2], "died_at");
+    let at: hookwatch::base::time::Timestamp = middle.parse().unwrap();
+    let died = |letter: &Value| {
+        text(letter, "died_at")
+            .parse::<hookwatch::base::time::Timestamp>()
+            .unwrap()
+    };
+    assert_eq!(count(&["--since", &middle]).await, meant(&|letter| died(letter) >= at));
+    assert_eq!(count(&["--until", &middle]).await, meant(&|letter| died(letter) <= at));
+    assert_eq!(count(&["--since", "1h"]).await, letters.len());
+    assert_eq!(count(&["--until", "1h"]).await, 0);
+    let timeouts = meant(&|letter| text(letter, "reason").contains("timed out"));
+    assert!(timeouts > 0);
+    assert_eq!(count(&["--match", "$.hookwatch.poison=timeout"]).await, timeouts);
+    assert_eq!(count(&["--match", "$.hookwatch.poison"]).await, letters.len());
+    assert_eq!(
+        count(&["--match", "$.hookwatch.poison=timeout", "--provider", "resend"]).await,
+        meant(&|letter| text(letter, "reason").contains("timed out") && letter["provider"] == "resend")
+    );
+    // What only the payload or only a header holds.
+    assert_eq!(
+        count(&["--text", "UPSTREAM_500 !resend.com"]).await,
+        count(&["--text", "upstream_500"]).await
+    );
+    let id = text(&letters[3], "id");
+    assert_eq!(count(&["--text", &id]).await, 1);
+    let (_, out, _) = dlq(lab, &["groups", "--json"]).await;
+    let group = &objects(&out)[0];
+    let grouped = count(&["--cause", group["signature"].as_str().unwrap()]).await;
+    assert_eq!(grouped as u64, group["count"].as_u64().unwrap());
+
+    for (args, said) in [
+        (["--since", "yesterday"], "2h for two hours ago"),
+        (["--match", "data.x=1"], "no JSONPath"),
+    ] {
+        let (code, _, err) = dlq(lab, &[&["list"], &args[..]].concat()).await;
+        assert!(code == 2 && err.contains(said), "{code} {err}");
+    }
+    let (code, _, err) = dlq(lab, &["list", "--since", "1h", "--until", "2h"]).await;
+    assert!(code == 2 && err.contains("--since lies after --until"), "{err}");
+}
+
+/// The console's groups, at the size of a small terminal.
+fn the_console_shows_the_same_groups(lab: &Lab, causes: &BTreeMap<String, u64>) {
+    let topology = lab.topology().unwrap();
+    let url = lab.nats_url().unwrap();
+    let args = ["--nats", &url, "--dlq", &topology.dlq];
+    let mut terminal = Terminal::start(&args, &[("HOME", "/nonexistent")], 120, 40);
+    terminal.see("hookwatch");
+    terminal.press("5");
+    let limit = Duration::from_secs(20);
+    terminal.wait("five groups", limit, |screen| {
+        let counted = |count: &u64| {
+            screen
+                .lines()
+                .any(|line| line.split_whitespace().any(|word| *word == count.to_string()))
+        };
+        screen.contains("5 by cause") && causes.values().all(counted)
+    });
+    terminal.press("q");
+    assert_eq!(terminal.end(limit), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -31,7 +31,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "headless",
         &[
-            "base", "config", "sample", "session", "model", "export", "act", "record",
+            "base",
+            "config",
+            "sample",
+            "observe",
+            "session",
+            "model",
+            "export",
+            "act",
+            "record",
+            "signature",
         ],
     ),
     ("pipeline", &["base", "config", "signature"]),

@@ -11,6 +11,7 @@ use serde_json::Value;
 use serde_json_path::JsonPath;
 
 use super::tally::Summary;
+use crate::base::json_match::JsonMatch;
 use crate::base::text;
 
 /// Something that must hold of a run.
@@ -150,24 +151,9 @@ fn parse_header(text: &str) -> Result<What, String> {
     })
 }
 
-/// `$.path` or `$.path=value`: the value is JSON, or else a text. A filter holds `==` itself, so
-/// the first `=` after which a value and before which a path stands is the one.
 fn parse_body(text: &str) -> Result<What, String> {
-    let whole = match JsonPath::parse(text) {
-        Ok(path) => return Ok(What::Body { path, value: None }),
-        Err(error) => error,
-    };
-    for (at, _) in text.match_indices('=') {
-        if let Ok(path) = JsonPath::parse(text[..at].trim_end()) {
-            let value = text[at + 1..].trim();
-            let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
-            return Ok(What::Body {
-                path,
-                value: Some(value),
-            });
-        }
-    }
-    Err(format!("that is no JSONPath: {whole}"))
+    let JsonMatch { path, value } = JsonMatch::parse(text)?;
+    Ok(What::Body { path, value })
 }
 
 fn split_value(text: &str) -> (&str, Option<&str>) {

@@ -57,7 +57,7 @@ pub enum JournalError {
 }
 
 /// Where the journal's bytes go. Tests put something between that fails.
-pub trait Medium: Send + 'static {
+pub trait Medium: Send + Sync + 'static {
     /// Appends all of `bytes`.
     ///
     /// # Errors

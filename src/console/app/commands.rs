@@ -7,6 +7,7 @@ use crate::console::command::{Command, Mode};
 use crate::console::layer::{Confirm, Consent, Detail, Dialog, Layer, Why};
 use crate::console::palette::{Argument, Palette, Request, range_name};
 use crate::console::player::Control;
+use crate::console::screen::dead_letters::LIST;
 use crate::console::screen::popup::verdict_text;
 use crate::console::screen::{Hits, Opening, PanelHit, PanelId, Place, Screen, overview};
 use crate::console::theme::Role;
@@ -52,7 +53,15 @@ impl App {
             Command::Verdicts => self.ui.layers.push(Layer::Verdicts { at: 0 }),
             Command::Acknowledge => self.acknowledge(0),
             Command::Silence => self.silence(0),
-            Command::Back => return self.back(),
+            Command::Back => {
+                if self.ui.screen == Screen::DeadLetters
+                    && self.ui.detail().is_none()
+                    && let Some(effects) = self.stop_scans()
+                {
+                    return effects;
+                }
+                return self.back();
+            }
             Command::FocusNext => self.step_focus(hits, 1),
             Command::FocusPrevious => self.step_focus(hits, -1),
             Command::Zoom => self.zoom(hits),
@@ -78,8 +87,28 @@ impl App {
             Command::ScrollUp => self.scroll_focused(hits, Step::Rows(-1)),
             Command::HalfPageDown => self.scroll_focused(hits, Step::HalfPages(1)),
             Command::HalfPageUp => self.scroll_focused(hits, Step::HalfPages(-1)),
+            Command::ScrollTop | Command::ScrollBottom if self.ui.focus() == Some(LIST) => {
+                let bottom = command == Command::ScrollBottom;
+                self.go_to_end(bottom);
+                self.scroll_focused(hits, if bottom { Step::Bottom } else { Step::Top });
+            }
             Command::ScrollTop => self.scroll_focused(hits, Step::Top),
             Command::ScrollBottom => self.scroll_focused(hits, Step::Bottom),
+            Command::Replay
+            | Command::Archive
+            | Command::ExportLetters
+            | Command::MarkAll
+            | Command::GroupBy
+            | Command::Order
+            | Command::Reload
+            | Command::Forms
+            | Command::Look
+            | Command::Unlock
+            | Command::PauseReplay
+            | Command::CancelReplay
+            | Command::ResumeReplay
+            | Command::RateUp
+            | Command::RateDown => return self.run_on_letters(command, hits),
             // Screens and the past were dealt with above.
             _ => debug_assert!(false, "{} has no arm", command.id()),
         }
@@ -120,16 +149,9 @@ impl App {
 
     /// Goes to a screen.
     pub fn show(&mut self, screen: Screen) {
-        if screen.exists() {
-            self.ui.screen = screen;
-            self.ui.zoomed = false;
-            self.close_all();
-        } else {
-            self.flash(
-                Severity::Info,
-                format!("{}: this version has no such screen yet", screen.title()),
-            );
-        }
+        self.ui.screen = screen;
+        self.ui.zoomed = false;
+        self.close_all();
     }
 
     /// Goes to a row of a screen.
@@ -158,13 +180,15 @@ impl App {
             .filter(|panel| !self.ui.grid(*panel).marks.is_empty())
         {
             self.grid(panel).marks.clear();
+        } else if self.ui.screen == Screen::DeadLetters && self.widen_letters() {
+            // The list means more letters again.
         } else if self.ui.focus.remove(&self.ui.screen).is_none() && self.mode() == Mode::Rewind {
             return vec![Effect::Play(Control::Live)];
         }
         Vec::new()
     }
 
-    pub(super) fn focus(&mut self, panel: PanelId) {
+    pub(in crate::console) fn focus(&mut self, panel: PanelId) {
         self.ui.focus.insert(self.ui.screen, panel);
     }
 
@@ -206,6 +230,7 @@ impl App {
             Opening::Run(command) => return self.run(command, hits),
             Opening::Go(place) => self.go(place),
             Opening::Own => self.open_on_bench(panel, row.as_deref()),
+            Opening::Narrow(key) => self.narrow(key),
             Opening::Detail => {
                 let Some(key) = row else { return Vec::new() };
                 let back = self.ui.focus.remove(&self.ui.screen);
@@ -268,6 +293,11 @@ impl App {
     pub(super) fn sort_by(&mut self, panel: PanelId, title: &str) {
         let scene = self.scene();
         let Some(rows) = scene.rows(panel) else { return };
+        if rows.arranged().is_some() {
+            drop(rows);
+            self.run_on_letters(Command::Order, &Hits::default());
+            return;
+        }
         let Some(column) = rows.columns().iter().position(|column| column.title == title) else {
             return;
         };
@@ -301,6 +331,8 @@ impl App {
     fn mark(&mut self, hits: &Hits) {
         let Some(panel) = self.focused_table() else { return };
         let Some(row) = self.scene().row(panel) else { return };
+        // Single marks take the place of the mark on all.
+        self.ui.letters.list.all_marked = false;
         let grid = self.grid(panel);
         if !grid.marks.remove(&row) {
             grid.marks.insert(row);

@@ -14,13 +14,15 @@ use crate::model::Severity;
 impl App {
     /// Takes the topmost layer away.
     pub(super) fn close(&mut self) {
-        if let Some(Layer::Detail(detail)) = self.ui.layers.pop() {
-            match detail.back {
+        match self.ui.layers.pop() {
+            Some(Layer::Detail(detail)) => match detail.back {
                 Some(panel) => self.focus(panel),
                 None => {
                     self.ui.focus.remove(&self.ui.screen);
                 }
-            }
+            },
+            Some(Layer::Dialog(dialog)) if matches!(dialog.consent, Consent::Order(_)) => self.order_declined(),
+            _ => {}
         }
     }
 
@@ -321,9 +323,12 @@ impl App {
             return Vec::new();
         }
         let consent = dialog.consent.clone();
-        self.close();
+        self.ui.layers.pop();
         match consent {
             Consent::Effects(effects) => effects,
+            Consent::Order(order) => self.order(*order),
+            Consent::Unlock(then) => self.unlock(then, hits),
+            Consent::Command(Command::CancelReplay) => self.cancel_replay(),
             // The one command that asks about itself.
             Consent::Command(Command::Silence) => {
                 let at = match self.ui.layers.last() {

@@ -20,15 +20,18 @@ use super::command::{Command, Mode};
 use super::kept::{Kept, KeptTable, TYPED};
 use super::keymap::Keymap;
 use super::layer::{Dialog, Layer};
+use super::letters::{Letters, Office};
 use super::player::{Control, Keep, Player, Tape};
 use super::screen::{self, Badge, Hits, PanelId, Scene, Screen, Stage, popup, status, strip};
 use super::theme::{Role, Theme};
 use super::ui::{FLASH, Flash, RANGES, Ui};
 use super::widget::grid::GridState;
 use super::widget::time::Zone;
-use crate::act::fire::Request;
+use crate::act::fire::Request as FireRequest;
 use crate::act::firing::Report;
+use crate::act::letters::{Request, Told};
 use crate::base::time::Moment;
+use crate::model::letters::Group;
 use crate::model::{Histories, History, Model, SeriesKey, Settings, Severity, View};
 use crate::sample::{Envelope, Interest};
 
@@ -40,6 +43,8 @@ pub const SMALLEST: (u16, u16) = (60, 16);
 pub enum Msg {
     /// A sample arrived.
     Data(Envelope),
+    /// Something was told of dead letters.
+    Told(Told),
     /// Time passed: figures are worked out anew.
     Tick(Moment),
     /// Somebody pressed, clicked, pasted or resized, and when.
@@ -87,7 +92,7 @@ pub enum Effect {
     /// Fire a test webhook, or start a canary where it is to be fired again and again.
     Fire {
         /// What.
-        request: Box<Request>,
+        request: Box<FireRequest>,
         /// The host that somebody has confirmed.
         confirmed: Option<String>,
     },
@@ -102,6 +107,8 @@ pub enum Effect {
         /// Its body.
         text: String,
     },
+    /// Read or replay letters.
+    Letters(Box<Request>),
 }
 
 /// A moment that is held still: a paused picture, a recording, a test.
@@ -154,6 +161,8 @@ pub struct Options {
     pub kept: Kept,
     /// What test webhooks are made of; `None`: none can be fired.
     pub supply: Option<Supply>,
+    /// Who may change something; `None`: a picture of which nothing can be asked.
+    pub office: Option<Office>,
 }
 
 /// The console.
@@ -171,10 +180,11 @@ pub struct App {
     label: Option<Arc<str>>,
     themes: Vec<Arc<str>>,
     keymap: Keymap,
-    now: Moment,
-    ui: Ui,
+    pub(super) now: Moment,
+    pub(super) ui: Ui,
     kept: Kept,
     bench: Bench,
+    pub(super) office: Option<Office>,
 }
 
 /// What was drawn.
@@ -240,6 +250,7 @@ impl App {
             theme: options.theme.min(options.themes.len().saturating_sub(1)),
             flashes: VecDeque::new(),
             typed: kept.typed.clone(),
+            letters: Letters::default(),
         };
         Self {
             picture,
@@ -257,6 +268,7 @@ impl App {
             ui,
             kept,
             bench: Bench::new(options.supply, begun),
+            office: options.office,
         }
     }
 
@@ -342,6 +354,13 @@ impl App {
         }
     }
 
+    /// Hands on how many letters of each cause there are.
+    pub(super) fn note_letters(&mut self, groups: Arc<[Group]>) {
+        if let Picture::Live(model) = &mut self.picture {
+            model.note_letters(groups);
+        }
+    }
+
     /// Whether something happened that should be shown before the next full second.
     #[must_use]
     pub fn has_news(&self) -> bool {
@@ -361,7 +380,7 @@ impl App {
         });
     }
 
-    fn scene(&self) -> Scene<'_> {
+    pub(super) fn scene(&self) -> Scene<'_> {
         let (view, histories) = match (&self.past, &self.paused) {
             (Some(past), _) => (past.view(), past.histories()),
             (None, Some(still)) => (&still.view, &still.histories),
@@ -408,7 +427,7 @@ impl App {
     }
 
     /// What a person did to a table, to be changed.
-    fn grid(&mut self, panel: PanelId) -> &mut GridState {
+    pub(super) fn grid(&mut self, panel: PanelId) -> &mut GridState {
         self.ui.grids.entry(panel).or_default()
     }
 }
@@ -432,12 +451,16 @@ fn kept_grids(kept: &Kept) -> BTreeMap<PanelId, GridState> {
 /// Takes a message in. The only function that changes an [`App`]. `hits` is what the last
 /// drawing said is where.
 pub fn update(app: &mut App, msg: Msg, hits: &Hits) -> Vec<Effect> {
-    match msg {
+    let mut effects = match msg {
+        Msg::Told(told) => {
+            app.told(told);
+            Vec::new()
+        }
         Msg::Data(envelope) => {
             if let Picture::Live(model) = &mut app.picture {
                 model.apply(&envelope);
             }
-            Vec::new()
+            return Vec::new();
         }
         Msg::Tick(now) => {
             app.now = now;
@@ -480,7 +503,9 @@ pub fn update(app: &mut App, msg: Msg, hits: &Hits) -> Vec<Effect> {
             app.edited(&template, edited);
             Vec::new()
         }
-    }
+    };
+    effects.extend(app.follow_letters(hits));
+    effects
 }
 
 /// Draws the console. Changes nothing: what it found out is in its answer.

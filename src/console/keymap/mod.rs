@@ -131,6 +131,7 @@ impl Keymap {
         fitting()
             .find(|command| command.when() == Some(When::Past))
             .or_else(|| fitting().next())
+            .or_else(|| of_key().find(|command| command.applies(screen)))
             .or_else(|| of_key().find(|command| command.fits(mode)))
             .or_else(|| of_key().next())
     }

@@ -3,6 +3,7 @@
 //! A screen is added by a folder with a type that is a [`Page`], and a line in [`Screen::page`].
 //! Its tables are [`Rows`]: sorting, filter, columns, marks, copying and `i` come with them.
 
+pub mod dead_letters;
 pub mod events;
 pub mod failures;
 pub mod fire;
@@ -84,12 +85,6 @@ impl Screen {
         }
     }
 
-    /// Whether this version has it.
-    #[must_use]
-    pub fn exists(self) -> bool {
-        !matches!(self, Self::DeadLetters)
-    }
-
     /// What draws it.
     #[must_use]
     pub fn page(self) -> &'static dyn Page {
@@ -97,10 +92,11 @@ impl Screen {
             Self::Queues => &queues::Queues,
             Self::Workers => &workers::Workers,
             Self::Failures => &failures::Failures,
+            Self::DeadLetters => &dead_letters::DeadLetters,
             Self::Events => &events::Events,
             Self::TestWebhooks => &fire::TestWebhooks,
             // The others are not there yet, and update goes to none of them.
-            Self::Overview | Self::DeadLetters => &overview::Overview,
+            Self::Overview => &overview::Overview,
         }
     }
 }
@@ -180,6 +176,8 @@ pub enum Opening {
     Go(Place),
     /// What the screen itself does with a row.
     Own,
+    /// Narrows the list of letters to a group.
+    Narrow(String),
 }
 
 /// A row of a screen's table.
@@ -481,7 +479,8 @@ impl<'a> Stage<'a> {
     pub fn grid(&mut self, scene: &Scene<'_>, id: PanelId, area: Rect, frame: Frame<'_>, rows: &dyn Rows, hint: &str) {
         let state = scene.ui.grid(id);
         let order = order(rows, state);
-        let frame = if state.filter.is_empty() {
+        let arranged = rows.arranged().is_some();
+        let frame = if state.filter.is_empty() || arranged {
             frame
         } else {
             let count = format!("{} of {}", order.len(), rows.count());
@@ -501,12 +500,14 @@ impl<'a> Stage<'a> {
         }
         if order.is_empty() {
             let filtered = format!("No row holds {}. esc shows all.", state.filter);
-            self.hint(inner, if rows.count() == 0 { hint } else { &filtered });
+            let known = rows.count() == 0 || arranged;
+            self.hint(inner, if known { hint } else { &filtered });
             return;
         }
         let places = state.places(rows, inner.width);
         self.headings(scene, id, inner, rows, &places);
-        let visible = usize::from(inner.height - 1);
+        let tall = rows.height().max(1);
+        let visible = usize::from(((inner.height - 1) / tall).max(1));
         let cursor = state.cursor(rows, &order).unwrap_or(0);
         let first = state.first(cursor, order.len(), visible);
         let focused = scene.ui.focus() == Some(id);
@@ -526,16 +527,25 @@ impl<'a> Stage<'a> {
             .iter()
             .enumerate()
             .skip(first)
-            .zip(inner.top() + 1..inner.bottom())
+            .zip((inner.top() + 1..inner.bottom()).step_by(usize::from(tall)))
         {
-            let whole = Rect::new(area.left() + 1, y, area.width.saturating_sub(2), 1);
+            let lines = tall.min(2).min(inner.bottom() - y);
+            let whole = Rect::new(area.left() + 1, y, area.width.saturating_sub(2), lines);
             self.hits.spots.push((whole, Spot::Row(id, at)));
             if at == cursor {
                 self.canvas.fill(whole, Role::Selection);
                 let role = if focused { Role::Marker } else { Role::Dim };
-                self.canvas.glyph(area.left() + 1, y, glyphs.marker.0, role);
+                for y in whole.top()..whole.bottom() {
+                    self.canvas.glyph(area.left() + 1, y, glyphs.marker.0, role);
+                }
             }
-            if !state.marks.is_empty() && state.marks.contains(&*rows.key(*row)) {
+            if lines > 1 {
+                let x = inner.left() + places.get(1).map_or(0, |place| place.1);
+                let below = rows.below(*row, glyphs);
+                self.canvas.line(x, y + 1, inner.right().saturating_sub(x), &below);
+            }
+            let marked = !state.marks.is_empty() && state.marks.contains(&*rows.key(*row));
+            if marked || rows.marked(*row) {
                 self.canvas.glyph(area.left() + 2, y, glyphs.check, Role::Accent);
             }
             for (column, x, width) in &places {

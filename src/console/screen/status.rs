@@ -1,8 +1,7 @@
 //! The edges of every screen: the status line, what fails and why, the key line.
 
-use std::time::Duration;
-
 use ratatui::layout::Rect;
+use std::time::Duration;
 
 use super::{Badge, Scene, Spot, Stage};
 use crate::base::text;
@@ -245,6 +244,16 @@ fn right<'a>(scene: &Scene<'a>, detail: Detail) -> Line<'a> {
         .into_iter()
         .chain(scene.badges.iter().map(|badge| match badge {
             Badge::Demo => ("DEMO".to_owned(), Role::Badge),
+            // Unlocked, and for how long: louder than the lock.
+            Badge::ReadOnly if let Some(left) = unlocked(scene) => {
+                let left = text::duration(Duration::from_secs(left.as_secs().max(1)));
+                let word = if detail.keeps(Part::Badges) {
+                    format!("WRITE {left}")
+                } else {
+                    "WRITE".to_owned()
+                };
+                (word, Role::BadgeDanger)
+            }
             Badge::ReadOnly if detail.keeps(Part::Badges) => ("READ-ONLY".to_owned(), Role::BadgeCaution),
             Badge::ReadOnly => ("RO".to_owned(), Role::BadgeCaution),
             Badge::Prod => ("PROD".to_owned(), Role::BadgeDanger),
@@ -444,6 +453,12 @@ pub fn key_line(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
             .push((Rect::new(at, y, used, 1), Spot::Command(hint.command)));
         at += used + 3;
     }
+}
+
+/// How long changes stay unlocked, while they are.
+fn unlocked(scene: &Scene<'_>) -> Option<Duration> {
+    let end = scene.ui.letters().unlocked?;
+    Some(end.saturating_sub(scene.now.mono)).filter(|left| !left.is_zero())
 }
 
 struct KeyHint {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::canvas::{Line, Span, span};
 use super::table::{Cell, Column, Place, arrange_chosen};
 use crate::base::time::Timestamp;
+pub use crate::base::words::Words as Filter;
 use crate::console::glyph::Glyphs;
 use crate::console::theme::Role;
 use crate::model::Reading;
@@ -105,6 +106,30 @@ pub trait Rows {
         None
     }
 
+    /// Whether the rows come filtered and in their order, because not all of them are here: then
+    /// they are neither filtered nor sorted, and this is the column that they come by and whether
+    /// downwards.
+    fn arranged(&self) -> Option<(&'static str, bool)> {
+        None
+    }
+
+    /// Whether a row is marked without its key being among the marks.
+    fn marked(&self, row: usize) -> bool {
+        let _ = row;
+        false
+    }
+
+    /// How many lines a row has; those below the first are [`Rows::below`] and blank ones.
+    fn height(&self) -> u16 {
+        1
+    }
+
+    /// The second line of a row, where it has one.
+    fn below(&self, row: usize, glyphs: &Glyphs) -> Line<'_> {
+        let _ = (row, glyphs);
+        Line::new()
+    }
+
     /// Where many rows have the same figures: what a filter looks at in place of all cells.
     fn search(&self, row: usize, out: &mut String) {
         for column in 0..self.columns().len() {
@@ -162,12 +187,14 @@ impl GridState {
     /// The sort that holds.
     #[must_use]
     pub fn sort(&self, rows: &dyn Rows) -> Option<Sort> {
-        self.sort.clone().or_else(|| {
-            rows.sorted().map(|(column, down)| Sort {
-                column: column.to_owned(),
-                down,
-            })
-        })
+        let own = |(column, down): (&str, bool)| Sort {
+            column: column.to_owned(),
+            down,
+        };
+        let arranged = rows.arranged().map(own);
+        arranged
+            .or_else(|| self.sort.clone())
+            .or_else(|| rows.sorted().map(own))
     }
 
     /// The columns that are wanted, whether or not there is room for them.
@@ -232,6 +259,9 @@ impl GridState {
 /// The rows that pass the filter, sorted.
 #[must_use]
 pub fn order(rows: &dyn Rows, state: &GridState) -> Vec<usize> {
+    if rows.arranged().is_some() {
+        return (0..rows.count()).collect();
+    }
     let filter = Filter::new(&state.filter);
     let mut text = String::new();
     let mut order: Vec<usize> = (0..rows.count())
@@ -266,41 +296,7 @@ fn compare(a: &Value<'_>, b: &Value<'_>, down: bool) -> Ordering {
     }
 }
 
-/// What rows must hold: every word, and none of those after a `!`. Capitals do not matter.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    with: Vec<String>,
-    without: Vec<String>,
-}
-
 impl Filter {
-    /// Reads what was typed.
-    #[must_use]
-    pub fn new(text: &str) -> Self {
-        let mut filter = Self::default();
-        for word in text.split_whitespace() {
-            match word.strip_prefix('!') {
-                Some("") => {}
-                Some(word) => filter.without.push(word.to_lowercase()),
-                None => filter.with.push(word.to_lowercase()),
-            }
-        }
-        filter
-    }
-
-    /// Whether everything passes.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.with.is_empty() && self.without.is_empty()
-    }
-
-    /// Whether a text, in small letters, passes.
-    #[must_use]
-    pub fn passes(&self, text: &str) -> bool {
-        self.with.iter().all(|word| text.contains(word.as_str()))
-            && !self.without.iter().any(|word| text.contains(word.as_str()))
-    }
-
     /// The same pieces with what was looked for made visible.
     #[must_use]
     pub fn highlight<'a>(&self, line: Line<'a>) -> Line<'a> {

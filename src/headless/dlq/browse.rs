@@ -3,20 +3,17 @@
 
 use std::io::{self, Write};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
-use super::LetterFilter;
-use crate::act::exchange::{ConnectError, Exchange, ExchangeError, NO_STREAM, Stored};
+use crate::act::search::Search;
 use crate::base::text;
 use crate::base::time::{SharedClock, Timestamp};
 use crate::config::Profile;
-use crate::model::letters::{self, GroupBy, Groups};
-use crate::sample::{LetterOrigin, StreamReading};
-
-/// Letters asked for in one go.
-const AT_ONCE: usize = 1_024;
+use crate::model::letters::json::{summary, whole};
+use crate::model::letters::payload::{self, Look};
+use crate::model::letters::{self, GroupBy, Groups, LetterFilter, died};
+use crate::observe::letters::{Direction, LetterError, Mailbox};
+use crate::sample::{LetterOrigin, Stored};
 
 /// Lines of a payload in `show`.
 const LINES: usize = 500;
@@ -27,9 +24,6 @@ pub enum BrowseError {
     /// Nothing says where the letters are.
     #[error("{0}")]
     Missing(&'static str),
-    /// There is no such stream.
-    #[error("there is no stream {0} → check --dlq")]
-    NoDlq(String),
     /// There is no such letter.
     #[error("there is no letter {sequence} in {dlq}: it was replayed or deleted, or never was → hookwatch dlq list")]
     NoLetter {
@@ -38,12 +32,9 @@ pub enum BrowseError {
         /// The stream.
         dlq: String,
     },
-    /// The server cannot be reached.
+    /// They cannot be read.
     #[error(transparent)]
-    Connect(#[from] ConnectError),
-    /// The server did not answer as it should.
-    #[error("read the dead letters: {0} → check the connection and the rights")]
-    Exchange(#[from] ExchangeError),
+    Letters(#[from] LetterError),
     /// The output cannot be written.
     #[error("write the letters: {0}")]
     Write(#[from] io::Error),
@@ -51,12 +42,11 @@ pub enum BrowseError {
 
 /// A dead letter stream that is read.
 #[derive(Debug)]
-pub struct Mailbox {
-    exchange: Exchange,
-    dlq: StreamReading,
+pub struct Browser {
+    mailbox: Mailbox,
 }
 
-impl Mailbox {
+impl Browser {
     /// Connects to the dead letter stream of a profile.
     ///
     /// # Errors
@@ -66,48 +56,38 @@ impl Mailbox {
         let link = link.ok_or(BrowseError::Missing("no NATS server is configured → give --nats"))?;
         let dlq = profile.pipeline.dlq.as_deref();
         let dlq = dlq.ok_or(BrowseError::Missing("no dead letter stream is configured → give --dlq"))?;
-        let exchange = Exchange::connect(link, clock).await?;
-        let dlq = match exchange.stream(dlq).await {
-            Err(error) if error.code() == Some(NO_STREAM) => {
-                return Err(BrowseError::NoDlq(text::safe(dlq).into_owned()));
-            }
-            stream => stream?,
-        };
-        Ok(Self { exchange, dlq })
+        Ok(Self {
+            mailbox: Mailbox::open(link, dlq, clock).await?,
+        })
+    }
+
+    fn dlq(&self) -> String {
+        text::safe(self.mailbox.stream()).into_owned()
     }
 
     /// Gives every letter that is meant to `each`, newest first, until it has had `most` of them.
+    /// `exact`: with headers to the byte.
     ///
     /// # Errors
     /// When the stream cannot be read, or `each` fails.
     pub async fn each(
         &self,
         filter: &LetterFilter,
+        exact: bool,
         most: u64,
         mut each: impl FnMut(&Stored, &LetterOrigin) -> io::Result<()>,
     ) -> Result<u64, BrowseError> {
-        let state = &self.dlq.state;
-        let all = || (state.first_seq.max(1)..=state.last_seq).rev();
-        let sequences: Vec<u64> = match &filter.ids {
-            Some(ids) => all().filter(|sequence| ids.contains(sequence)).collect(),
-            None => all().collect(),
-        };
+        let mut search = Search::begin(&self.mailbox, filter.clone(), Direction::Newest, exact).await?;
         let mut seen = 0;
-        for some in sequences.chunks(AT_ONCE) {
-            for letter in self
-                .exchange
-                .messages(&self.dlq.name, some)
-                .await?
-                .into_iter()
-                .flatten()
-            {
+        while seen < most
+            && let Some(found) = search.next().await?
+        {
+            for (letter, origin) in &found.letters {
                 if seen == most {
-                    return Ok(seen);
+                    break;
                 }
-                if filter.admit(&letter).is_some() {
-                    each(&letter, &letters::origin(&letter.headers))?;
-                    seen += 1;
-                }
+                each(letter, origin)?;
+                seen += 1;
             }
         }
         Ok(seen)
@@ -116,7 +96,7 @@ impl Mailbox {
     /// The letters, a line each.
     ///
     /// # Errors
-    /// See [`Mailbox::each`].
+    /// See [`Browser::each`].
     pub async fn list(
         &self,
         filter: &LetterFilter,
@@ -132,7 +112,7 @@ impl Mailbox {
             )?;
         }
         let seen = self
-            .each(filter, most, |letter, origin| {
+            .each(filter, false, most, |letter, origin| {
                 if as_json {
                     return writeln!(out, "{}", summary(letter, origin));
                 }
@@ -143,7 +123,7 @@ impl Mailbox {
                     out,
                     "{:>10}  {:<20}  {:<10}  {:<24}  {:>5}  {}",
                     letter.sequence,
-                    died(letter, origin).map_or_else(|| "–".to_owned(), shown),
+                    died(origin, letter.at).map_or_else(|| "–".to_owned(), shown),
                     cell(provider, 10),
                     cell(event, 24),
                     origin
@@ -154,13 +134,8 @@ impl Mailbox {
             })
             .await?;
         if !as_json {
-            let dlq = text::safe(&self.dlq.name);
-            writeln!(
-                out,
-                "{} of {} in {dlq}",
-                text::count(seen),
-                text::count(self.dlq.state.messages)
-            )?;
+            let all = text::count(self.mailbox.state().await?.state.messages);
+            writeln!(out, "{} of {all} in {}", text::count(seen), self.dlq())?;
         }
         Ok(out.flush()?)
     }
@@ -170,10 +145,10 @@ impl Mailbox {
     /// # Errors
     /// When it is not there, or cannot be read.
     pub async fn show(&self, sequence: u64, as_json: bool, out: &mut impl Write) -> Result<(), BrowseError> {
-        let letter = self.exchange.message(&self.dlq.name, sequence).await?;
+        let letter = self.mailbox.get(sequence).await?;
         let letter = letter.ok_or_else(|| BrowseError::NoLetter {
             sequence,
-            dlq: text::safe(&self.dlq.name).into_owned(),
+            dlq: self.dlq(),
         })?;
         let origin = letters::origin(&letter.headers);
         if as_json {
@@ -184,9 +159,12 @@ impl Mailbox {
             Some(value) => writeln!(out, "{name:<10}  {}", text::safe(&value)),
             None => writeln!(out, "{name:<10}  –"),
         };
-        row("letter", Some(format!("{} in {}", letter.sequence, self.dlq.name)))?;
+        row(
+            "letter",
+            Some(format!("{} in {}", letter.sequence, self.mailbox.stream())),
+        )?;
         row("subject", origin.subject.as_deref().map(str::to_owned))?;
-        row("died", died(&letter, &origin).map(shown))?;
+        row("died", died(&origin, letter.at).map(shown))?;
         row("why", origin.reason.as_deref().map(str::to_owned))?;
         row("tries", origin.deliveries.map(|tries| tries.to_string()))?;
         let from = (origin.stream.as_deref(), origin.sequence, origin.consumer.as_deref());
@@ -203,16 +181,30 @@ impl Mailbox {
             writeln!(out, "{}: {}", text::safe(name), text::safe(value))?;
         }
         writeln!(out)?;
-        for line in letters::payload(&letter.payload, LINES) {
+        for line in payload::lines(&letter.payload, Look::Tree, LINES) {
             writeln!(out, "{line}")?;
         }
         Ok(out.flush()?)
     }
 
+    /// Counts letters by kind.
+    ///
+    /// # Errors
+    /// See [`Browser::each`].
+    pub async fn grouped(&self, filter: &LetterFilter, by: GroupBy) -> Result<Groups, BrowseError> {
+        let mut groups = Groups::new(by);
+        let add = |letter: &Stored, origin: &LetterOrigin| {
+            groups.add(letter.sequence, origin, letter.at);
+            Ok(())
+        };
+        self.each(filter, false, u64::MAX, add).await?;
+        Ok(groups)
+    }
+
     /// How many letters there are of each kind, the most first.
     ///
     /// # Errors
-    /// See [`Mailbox::each`].
+    /// See [`Browser::each`].
     pub async fn groups(
         &self,
         filter: &LetterFilter,
@@ -220,12 +212,7 @@ impl Mailbox {
         as_json: bool,
         out: &mut impl Write,
     ) -> Result<(), BrowseError> {
-        let mut groups = Groups::new(by);
-        self.each(filter, u64::MAX, |letter, origin| {
-            groups.add(letter.sequence, origin, letter.at);
-            Ok(())
-        })
-        .await?;
+        let groups = self.grouped(filter, by).await?;
         for group in groups.sorted() {
             if as_json {
                 let line = json!({
@@ -259,10 +246,10 @@ impl Mailbox {
     /// The letters with headers and payloads, a JSON object a line, byte for byte.
     ///
     /// # Errors
-    /// See [`Mailbox::each`].
+    /// See [`Browser::each`].
     pub async fn export(&self, filter: &LetterFilter, most: u64, out: &mut impl Write) -> Result<u64, BrowseError> {
         let seen = self
-            .each(filter, most, |letter, origin| {
+            .each(filter, true, most, |letter, origin| {
                 writeln!(out, "{}", whole(letter, origin))
             })
             .await?;
@@ -273,43 +260,4 @@ impl Mailbox {
 
 fn shown(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
-}
-
-/// When a letter died: as a header says, else when it was stored.
-fn died(letter: &Stored, origin: &LetterOrigin) -> Option<Timestamp> {
-    origin.failed_at.or(letter.at)
-}
-
-/// What a list says of a letter. `null` is what nobody said.
-fn summary(letter: &Stored, origin: &LetterOrigin) -> Value {
-    let (provider, event) = letters::label(origin);
-    json!({
-        "sequence": letter.sequence,
-        "died_at": died(letter, origin),
-        "original_subject": origin.subject,
-        "provider": provider,
-        "event": event,
-        "id": letters::webhook_id(&letter.headers),
-        "deliveries": origin.deliveries,
-        "reason": origin.reason,
-        "bytes": letter.payload.len(),
-    })
-}
-
-/// All of a letter: text as `payload`, anything else as `payload_base64`.
-fn whole(letter: &Stored, origin: &LetterOrigin) -> Value {
-    let mut value = summary(letter, origin);
-    let empty = &mut Map::new();
-    let object = value.as_object_mut().unwrap_or(empty);
-    object.insert("subject".to_owned(), json!(letter.subject));
-    object.insert("stored_at".to_owned(), json!(letter.at));
-    object.insert("stream".to_owned(), json!(origin.stream));
-    object.insert("stream_sequence".to_owned(), json!(origin.sequence));
-    object.insert("consumer".to_owned(), json!(origin.consumer));
-    object.insert("headers".to_owned(), json!(letter.headers));
-    match std::str::from_utf8(&letter.payload) {
-        Ok(text) => object.insert("payload".to_owned(), json!(text)),
-        Err(_) => object.insert("payload_base64".to_owned(), json!(STANDARD.encode(&letter.payload))),
-    };
-    value
 }

@@ -11,20 +11,20 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{LetterFilter, report};
-use crate::act::audit::{AuditError, AuditLog, Deed};
-use crate::act::exchange::{ConnectError, Exchange, ExchangeError, NO_STREAM};
+use super::report;
+use crate::act::audit::{Account, AuditError, AuditLog, Deed};
+use crate::act::draft::{Draft, DraftError};
 use crate::act::fire::{self, GuardError};
-use crate::act::journal::{Counts, Folder, How, MOST_IN_A_WINDOW, Purpose};
+use crate::act::journal::{Folder, How, MOST_IN_A_WINDOW, Purpose};
 use crate::act::permit::{Asked, Confirmed, Gate, Permit, Refusal, Write as Writing};
-use crate::act::plan::{Plan, PlanError, archive_of};
+use crate::act::plan::Plan;
 use crate::act::replay::{self, Context, Ending, Progress, ReplayError, Report, Resume, Steering, Timing};
-use crate::act::select::{self, SelectError};
 use crate::base::secret::strip_url_credentials;
 use crate::base::text;
 use crate::base::time::SharedClock;
 use crate::config::Profile;
-use crate::model::letters;
+use crate::model::letters::{self, LetterFilter};
+use crate::observe::letters::{LetterError, Mailbox};
 use crate::signature::Signer;
 
 /// Every letter published and deleted.
@@ -99,16 +99,10 @@ pub struct ReplayContext {
 enum CommandError {
     #[error("{0}")]
     Missing(&'static str),
-    #[error("no stream is called {0} → give --dlq")]
-    NoDlq(String),
     #[error(transparent)]
-    Connect(#[from] ConnectError),
-    #[error("ask the server: {0} → check the connection and the rights")]
-    Exchange(#[from] ExchangeError),
+    Draft(#[from] DraftError),
     #[error(transparent)]
-    Select(#[from] SelectError),
-    #[error(transparent)]
-    Plan(#[from] PlanError),
+    Letters(#[from] LetterError),
     #[error(transparent)]
     Refusal(#[from] Refusal),
     #[error(transparent)]
@@ -224,13 +218,6 @@ async fn draw(
 ) -> Result<Plan, CommandError> {
     let link = context.profile.nats.as_ref();
     let link = link.ok_or(CommandError::Missing("NATS is not configured → give --nats"))?;
-    let exchange = Exchange::connect(link, &context.clock).await?;
-    let stream = match exchange.stream(dlq).await {
-        Err(error) if error.code() == Some(NO_STREAM) => {
-            return Err(CommandError::NoDlq(text::safe(dlq).into_owned()));
-        }
-        stream => stream?,
-    };
     let how = How {
         purpose: if options.archive {
             Purpose::Archive
@@ -251,31 +238,30 @@ async fn draw(
         ordered: options.ordered,
         idempotent_workers: context.profile.idempotent_workers,
     };
+    let draft = Draft {
+        link,
+        dlq,
+        filter: &options.filter,
+        how,
+        max: options.max,
+        makes_archive: options.write && gate.is_open(context.clock.now().mono),
+    };
     let journals = Folder::new(&context.state, context.clock.clone());
-    let filter = options.filter.shown();
-    let selection = select::select(&exchange, stream, filter, &journals, &context.clock, |letter| {
-        options.filter.admit(letter)
-    })
-    .await?;
-    if options.archive && options.write && gate.is_open(context.clock.now().mono) {
-        select::ensure_archive(&exchange, &selection.dlq, &archive_of(dlq)).await?;
-    }
+    let mut plan = draft.draw(&journals, &context.clock, |_, _| {}).await?;
     if let Some(url) = &options.to_url {
         let is_confirmed = options.yes.is_some() || !options.write;
-        fire::guard(url, selection.letters.len() > 1, is_confirmed, &context.profile)?;
+        fire::guard(url, plan.count > 1, is_confirmed, &context.profile)?;
         if strip_url_credentials(url) != *url {
             return Err(CommandError::Missing(
                 "credentials in --to-url would be written into the journal → leave them out",
             ));
         }
     }
-    let (mut takers, mut streams) = select::targets(&exchange, &selection, &how).await?;
-    if options.archive {
-        select::assume_archive(&selection, &how, &mut takers, &mut streams);
-    }
-    let mut plan = Plan::draw(&selection, how, options.max, &takers, &streams)?;
     if let (Some(payload), Some(letter)) = (&options.payload, plan.letters.first()) {
-        let before = exchange.message(dlq, letter.sequence).await?;
+        let before = Mailbox::open(link, dlq, &context.clock)
+            .await?
+            .get(letter.sequence)
+            .await?;
         let before = before.map(|letter| letter.payload).unwrap_or_default();
         plan.diff = letters::difference(&before, payload);
     }
@@ -286,8 +272,7 @@ async fn draw(
 struct Task<'a> {
     options: &'a ReplayOptions,
     context: &'a ReplayContext,
-    log: AuditLog,
-    deed: Deed,
+    account: Account,
 }
 
 impl<'a> Task<'a> {
@@ -313,18 +298,15 @@ impl<'a> Task<'a> {
             counts: None,
             outcome: "begun".to_owned(),
         };
-        // What cannot be written down is not done.
-        log.append(&deed)?;
         Ok(Self {
             options,
             context,
-            log,
-            deed,
+            account: Account::open(log, deed)?,
         })
     }
 
     async fn run<F: Future<Output = Result<Report, ReplayError>>>(
-        mut self,
+        self,
         work: impl FnOnce(Context) -> F,
         stop: CancellationToken,
         out: &mut (impl Write + Send),
@@ -348,13 +330,7 @@ impl<'a> Task<'a> {
         };
         let outcome = self.watch(work(setting), watched.clone(), steer, stop, err).await?;
         let last = watched.borrow().clone();
-        self.deed.at = self.context.clock.now().at;
-        self.deed.replay = (!last.replay.is_empty()).then_some(last.replay);
-        match &outcome {
-            Ok(report) => self.note(report.counts, ending(report)),
-            Err(error) => self.note(last.counts, format!("failed: {error}")),
-        }
-        self.log.append(&self.deed)?;
+        self.account.close(self.context.clock.now().at, &last, &outcome)?;
         let report = outcome?;
         if self.options.json {
             writeln!(out, "{}", serde_json::json!({ "report": report }))?;
@@ -367,14 +343,6 @@ impl<'a> Task<'a> {
             Ending::Partial | Ending::Stopped => FAILED,
             Ending::Cancelled => INTERRUPTED,
         })
-    }
-
-    fn note(&mut self, counts: Counts, outcome: String) {
-        if self.deed.planned == 0 {
-            self.deed.planned = counts.selected;
-        }
-        self.deed.counts = Some(counts);
-        self.deed.outcome = outcome;
     }
 
     /// Waits for the replay, tells once a second how it stands, and hands on the interrupt.
@@ -411,18 +379,5 @@ impl<'a> Task<'a> {
                 }
             }
         }
-    }
-}
-
-fn ending(report: &Report) -> String {
-    let ending = match report.ending {
-        Ending::Done => "done",
-        Ending::Partial => "partial",
-        Ending::Stopped => "stopped",
-        Ending::Cancelled => "cancelled",
-    };
-    match &report.why {
-        Some(why) => format!("{ending}: {why}"),
-        None => ending.to_owned(),
     }
 }

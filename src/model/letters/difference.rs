@@ -2,7 +2,7 @@
 
 use similar::{ChangeTag, TextDiff};
 
-use super::payload;
+use super::payload::{self, Look};
 use crate::base::text;
 
 /// Lines of a payload that are compared.
@@ -18,7 +18,7 @@ const AROUND: usize = 2;
 /// JSON is compared by its indented form. Empty: nothing that can be seen.
 #[must_use]
 pub fn difference(before: &[u8], after: &[u8]) -> Vec<String> {
-    let join = |bytes| payload(bytes, LINES).join("\n");
+    let join = |bytes| payload::lines(bytes, Look::Tree, LINES).join("\n");
     let (before, after) = (join(before), join(after));
     let diff = TextDiff::from_lines(&before, &after);
     let mut told = Vec::new();

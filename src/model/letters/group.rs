@@ -11,7 +11,7 @@ use crate::sample::LetterOrigin;
 const MOST: usize = 10_000;
 
 /// By what letters are grouped.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum GroupBy {
     /// The error without its numbers, ids and times.
     #[default]
@@ -22,6 +22,40 @@ pub enum GroupBy {
     Subject,
     /// The hour in which they died.
     Hour,
+}
+
+impl GroupBy {
+    /// Every way, in the order in which a key goes through them.
+    pub const ALL: [Self; 4] = [Self::Cause, Self::Provider, Self::Subject, Self::Hour];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cause => "cause",
+            Self::Provider => "provider",
+            Self::Subject => "subject",
+            Self::Hour => "hour",
+        }
+    }
+
+    /// What a letter has in common with the others of its group: safe text for a cause, else a
+    /// stranger's.
+    #[must_use]
+    pub fn key(self, origin: &LetterOrigin, stored_at: Option<Timestamp>) -> Arc<str> {
+        match self {
+            Self::Cause => origin
+                .reason
+                .as_deref()
+                .map_or_else(|| "no reason given".into(), |reason| cause(reason).into()),
+            Self::Provider => super::label(origin).0.unwrap_or("unknown").into(),
+            Self::Subject => origin.subject.clone().unwrap_or_else(|| "unknown".into()),
+            Self::Hour => super::died(origin, stored_at).map_or_else(
+                || "unknown".into(),
+                |at| at.strftime("%Y-%m-%d %H:00Z").to_string().into(),
+            ),
+        }
+    }
 }
 
 /// Letters that are alike.
@@ -57,19 +91,8 @@ impl Groups {
     /// Takes a letter in. `stored_at` is when it was stored in the DLQ, where no header says when
     /// it died.
     pub fn add(&mut self, sequence: u64, origin: &LetterOrigin, stored_at: Option<Timestamp>) {
-        let died = origin.failed_at.or(stored_at);
-        let key: Arc<str> = match self.by {
-            GroupBy::Cause => origin
-                .reason
-                .as_deref()
-                .map_or_else(|| "no reason given".into(), |reason| cause(reason).into()),
-            GroupBy::Provider => super::label(origin).0.unwrap_or("unknown").into(),
-            GroupBy::Subject => origin.subject.clone().unwrap_or_else(|| "unknown".into()),
-            GroupBy::Hour => died.map_or_else(
-                || "unknown".into(),
-                |at| at.strftime("%Y-%m-%d %H:00Z").to_string().into(),
-            ),
-        };
+        let died = super::died(origin, stored_at);
+        let key = self.by.key(origin, stored_at);
         if !self.known.contains_key(&key) && self.known.len() >= MOST {
             self.left_out += 1;
             return;

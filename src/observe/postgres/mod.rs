@@ -5,11 +5,14 @@
 //! statement for everything. A panel that fails is switched off alone, says why, and is tried
 //! again now and then. The size of the database, which can be slow to find, is asked for rarely.
 
+mod failed;
 mod fault;
 mod reading;
 mod session;
 
 use std::time::Duration;
+
+pub use self::failed::failed_calls;
 
 use self::reading::PANELS;
 use self::reading::Panel;

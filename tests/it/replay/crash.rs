@@ -15,8 +15,9 @@ use hookwatch::act::replay::{self, Context, Ending, Progress, ReplayError, Repor
 use hookwatch::act::select;
 use hookwatch::base::time::SystemClock;
 use hookwatch::config::Profile;
-use hookwatch::headless::dlq::LetterFilter;
 use hookwatch::lab::{Lab, Options};
+use hookwatch::model::letters::LetterFilter;
+use hookwatch::observe::letters::Mailbox;
 use rand::{RngExt as _, SeedableRng as _};
 use tokio::sync::watch;
 
@@ -190,14 +191,12 @@ fn link(url: &str) -> hookwatch::config::NatsLink {
 async fn start(world: &World, bench: Bench, how: How) -> Result<Report, ReplayError> {
     let clock = bench.context.clock.clone();
     let exchange = Exchange::connect(&bench.context.link, &clock).await.unwrap();
-    let dlq = exchange.stream(&world.dlq).await.unwrap();
+    let mailbox = Mailbox::open(&bench.context.link, &world.dlq, &clock).await.unwrap();
     let filter = LetterFilter::default();
     let journals = bench.context.journals.clone();
-    let selection = select::select(&exchange, dlq, "all".into(), &journals, &clock, |letter| {
-        filter.admit(letter)
-    })
-    .await
-    .unwrap();
+    let selection = select::select(&mailbox, &filter, &journals, &clock, |_, _| {})
+        .await
+        .unwrap();
     let (takers, streams) = select::targets(&exchange, &selection, &how).await.unwrap();
     let plan = Plan::draw(&selection, how, None, &takers, &streams).unwrap();
     let permit = permit(&bench.gate, &plan.hash, plan.count);

@@ -4,5 +4,6 @@ mod crash;
 mod gateway;
 mod happy;
 mod import;
+mod screen;
 mod traps;
 mod world;

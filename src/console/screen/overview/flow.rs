@@ -2,10 +2,11 @@
 
 use ratatui::layout::Rect;
 
-use super::super::{PanelId, Scene, Stage, status};
+use super::super::{PanelId, Scene, Spot, Stage, status};
 use super::staleness;
 use crate::base::text;
 use crate::base::time::since;
+use crate::console::command::Command;
 use crate::console::glyph::Glyphs;
 use crate::console::theme::Role;
 use crate::console::widget::{Frame, Line, figure, span};
@@ -288,6 +289,10 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: Pan
             inner.left() + edge[0],
             (edge[1] - edge[0]).saturating_sub(if last { 0 } else { gap }),
         );
+        if last {
+            let place = Rect::new(x, top, width, inner.bottom().saturating_sub(top));
+            stage.hits.spots.push((place, Spot::Command(Command::ShowDeadLetters)));
+        }
         let [long, short] = hop.labels();
         let label = stage.canvas.put(
             x,

@@ -102,7 +102,11 @@ impl Page for Overview {
         draw(scene, stage, area);
     }
 
-    fn open(&self, _: &Scene<'_>, panel: PanelId, _: Option<&str>) -> Opening {
+    fn open(&self, scene: &Scene<'_>, panel: PanelId, _: Option<&str>) -> Opening {
+        // From the whole flow it goes on to what fell out of it.
+        if panel == Panel::Flow.id() && scene.ui.zoomed() == Some(panel) {
+            return Opening::Run(Command::ShowDeadLetters);
+        }
         let panel = Panel::ALL.into_iter().find(|known| known.id() == panel);
         panel.map_or(Opening::Nothing, |panel| Opening::Run(panel.leads_to()))
     }

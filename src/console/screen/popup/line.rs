@@ -18,6 +18,9 @@ pub(super) const OFFERED: usize = 12;
 /// Draws a filter while it is typed.
 pub(super) fn filter(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, panel: PanelId, input: &Input) {
     let count = scene.rows(panel).map_or_else(String::new, |rows| {
+        if rows.arranged().is_some() {
+            return "also provider=  reason=  since=2h  match=$.a=1".to_owned();
+        }
         let shown = order(&*rows, scene.ui.grid(panel)).len();
         format!("{shown} of {}", rows.count())
     });

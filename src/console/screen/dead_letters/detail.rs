@@ -1,0 +1,234 @@
+//! One letter: why it died, what is known of it, its headers, its payload.
+
+use std::fmt::Write as _;
+
+use ratatui::layout::{Constraint, Layout, Rect};
+
+use super::super::{PanelId, Scene, Stage};
+use super::{WIDE, ago, groups, label, sentence, when};
+use crate::act::letters::Opened;
+use crate::act::plan::is_kept;
+use crate::base::cause::cause;
+use crate::base::text;
+use crate::console::letters::{Answered, Open};
+use crate::console::theme::Role;
+use crate::console::widget::{Frame, Line, span, tidy, wrap};
+use crate::model::letters;
+
+const FACTS: PanelId = PanelId("letter.facts");
+/// The payload.
+pub(super) const PAYLOAD: PanelId = PanelId("letter.payload");
+
+/// Rows of a long text.
+const ROWS: usize = 4;
+
+/// Draws it in place of the screen.
+pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, key: &str) {
+    let title = format!("Letter {key}");
+    let open = scene.ui.letters().opened.as_ref().filter(|open| open.key == key);
+    let opened = match open.map(|open| (open, &open.letter)) {
+        Some((open, Answered::Here(opened))) => (open, opened),
+        Some((_, Answered::Gone)) => {
+            let gone = "It is not there any more: it was replayed or deleted.";
+            return sentence(scene, stage, PAYLOAD, area, &title, gone);
+        }
+        Some((_, Answered::Failed(reason))) => return sentence(scene, stage, PAYLOAD, area, &title, reason),
+        Some((_, Answered::Waiting)) | None => return sentence(scene, stage, PAYLOAD, area, &title, "Reading."),
+    };
+    match scene.ui.zoomed() {
+        Some(panel) if panel == FACTS => return facts(scene, stage, area, &title, opened.1),
+        Some(panel) if panel == PAYLOAD => return shown(scene, stage, area, opened.0, opened.1),
+        _ => {}
+    }
+    let [first, second] = if area.width >= WIDE {
+        let width = (area.width * 9 / 20).min(90);
+        Layout::horizontal([Constraint::Length(width), Constraint::Fill(1)]).areas(area)
+    } else {
+        Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(area)
+    };
+    facts(scene, stage, first, &title, opened.1);
+    shown(scene, stage, second, opened.0, opened.1);
+}
+
+fn facts(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, title: &str, opened: &Opened) {
+    let subject = opened.origin.subject.as_deref().unwrap_or_default();
+    let title = tidy(title, 40).into_owned();
+    let note = super::fitting(
+        stage,
+        area,
+        &title,
+        vec![vec![span(tidy(subject, 80).into_owned(), Role::Note)]],
+    );
+    let frame = Frame {
+        title: &title,
+        note,
+        ..Frame::default()
+    };
+    let inner = stage.panel(scene, FACTS, area, frame);
+    let room = inner.width.saturating_sub(10).max(10);
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    for (what, line) in known(scene, opened) {
+        let text: String = line.iter().map(|piece| piece.text.as_ref()).collect();
+        let role = line.first().map_or(Role::Text, |piece| piece.role);
+        // One that fits keeps its roles.
+        if text::width(&text) <= usize::from(room) {
+            let mut whole = vec![label(what)];
+            whole.extend(line);
+            lines.push(whole);
+            continue;
+        }
+        for (number, row) in wrap(&text, room, ROWS).into_iter().enumerate() {
+            lines.push(vec![label(if number == 0 { what } else { "" }), span(row, role)]);
+        }
+    }
+    lines.push(Line::new());
+    lines.extend(headers(opened, inner.width));
+    stage.lines(scene, FACTS, area, inner, &lines);
+}
+
+/// What is known of a letter, by name.
+fn known(scene: &Scene<'_>, opened: &Opened) -> Vec<(&'static str, Line<'static>)> {
+    let (letter, origin) = (&opened.letter, &opened.origin);
+    let unknown = || vec![span(text::UNKNOWN, Role::Unknown)];
+    let text =
+        |text: Option<&str>, role| text.map_or_else(unknown, |text| vec![span(tidy(text, 400).into_owned(), role)]);
+    let died = letters::died(origin, letter.at);
+    let mut facts = vec![
+        ("why", text(origin.reason.as_deref(), Role::Critical)),
+        ("subject", text(origin.subject.as_deref(), Role::Text)),
+        ("id", text(letters::webhook_id(&letter.headers), Role::Text)),
+    ];
+    let died = died.map_or_else(unknown, |at| {
+        vec![
+            span(when(scene, at), Role::Text),
+            span(format!(" · {}", ago(scene, at)), Role::Dim),
+        ]
+    });
+    facts.push(("died", died));
+    let mut tries = origin
+        .deliveries
+        .map_or_else(unknown, |tries| vec![span(text::count(tries), Role::Text)]);
+    if let Some(consumer) = &origin.consumer {
+        tries.push(span(format!(" · given up by {}", tidy(consumer, 60)), Role::Dim));
+    }
+    facts.push(("tries", tries));
+    let from = origin.stream.as_deref().map_or_else(unknown, |stream| {
+        let place = origin
+            .sequence
+            .map_or_else(String::new, |sequence| format!(" #{sequence}"));
+        vec![span(format!("{}{place}", tidy(stream, 60)), Role::Text)]
+    });
+    facts.push(("from", from));
+    facts.push(("siblings", siblings(scene, opened)));
+    if opened.replays.is_empty() {
+        facts.push(("replays", vec![span("none that we know", Role::Dim)]));
+    }
+    for (number, (at, became)) in opened.replays.iter().enumerate() {
+        let line = vec![span(format!("{} {}", when(scene, *at), tidy(became, 200)), Role::Text)];
+        facts.push((if number == 0 { "replays" } else { "" }, line));
+    }
+    facts
+}
+
+/// Letters of the same cause: how many, and whether there are still new ones.
+fn siblings(scene: &Scene<'_>, opened: &Opened) -> Line<'static> {
+    let Some(reason) = &opened.origin.reason else {
+        return vec![span(text::UNKNOWN, Role::Unknown)];
+    };
+    let groups = &scene.ui.letters().groups;
+    let Some(causes) = &groups.causes else {
+        return vec![span("not counted: b in the list groups by cause", Role::Unknown)];
+    };
+    let own = cause(reason);
+    let Some(group) = causes.iter().find(|group| *group.key == own) else {
+        return vec![span("none", Role::Dim)];
+    };
+    let others = group.count.saturating_sub(1);
+    let mut line = vec![span(
+        format!("{} of the same cause · ", text::count(others)),
+        Role::Text,
+    )];
+    line.extend(groups::life(scene, group));
+    line
+}
+
+/// Headers as they are: those that a replay keeps, and those of the dead letter stream, dim.
+fn headers(opened: &Opened, width: u16) -> Vec<Line<'static>> {
+    let headers = &opened.letter.headers;
+    let name = headers
+        .iter()
+        .map(|(name, _)| text::width(&text::safe(name)))
+        .max()
+        .unwrap_or(0);
+    let name = name.clamp(8, usize::from(width / 2));
+    let room = width.saturating_sub(u16::try_from(name).unwrap_or(0) + 2).max(8);
+    let mut lines = vec![vec![
+        span("headers", Role::Heading),
+        span("  dim: stripped by a replay", Role::Dim),
+    ]];
+    for (header, value) in headers {
+        let role = if is_kept(header) { Role::Text } else { Role::Dim };
+        for (number, row) in wrap(&tidy(value, 2_000), room, ROWS).into_iter().enumerate() {
+            let header = if number == 0 {
+                tidy(header, name).into_owned()
+            } else {
+                String::new()
+            };
+            let gap = " ".repeat(name.saturating_sub(text::width(&header)) + 2);
+            lines.push(vec![span(format!("{header}{gap}"), role), span(row, role)]);
+        }
+    }
+    lines
+}
+
+fn shown(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, open: &Open, opened: &Opened) {
+    let bytes = &opened.letter.payload;
+    let look = scene.ui.letters().look;
+    let kind = open.kind;
+    let size = text::bytes(bytes.len() as u64);
+    let notes = vec![
+        vec![
+            span(format!("{kind}, {size} · "), Role::Note),
+            span(look.name(), Role::Strong),
+            span(" · d turns", Role::Note),
+        ],
+        vec![span(format!("{kind}, {size} · {}", look.name()), Role::Note)],
+    ];
+    let note = super::fitting(stage, area, "Payload", notes);
+    let frame = Frame {
+        title: "Payload",
+        note,
+        ..Frame::default()
+    };
+    let inner = stage.panel(scene, PAYLOAD, area, frame);
+    if open.lines.is_empty() {
+        stage.hint(inner, "Empty.");
+        return;
+    }
+    let offset = stage.scroll(scene, PAYLOAD, area, open.lines.len(), usize::from(inner.height));
+    for (line, y) in open.lines.iter().skip(offset).zip(inner.top()..inner.bottom()) {
+        stage.canvas.put(inner.left(), y, inner.width, line, Role::Text);
+    }
+}
+
+/// The letter as plain text, to hand over.
+pub(super) fn summary(scene: &Scene<'_>) -> Option<String> {
+    let open = scene.ui.letters().opened.as_ref()?;
+    let Answered::Here(opened) = &open.letter else {
+        return None;
+    };
+    let mut out = format!("letter {}\n", tidy(&open.key, 40));
+    for (what, line) in known(scene, opened) {
+        let text: String = line.iter().map(|piece| piece.text.as_ref()).collect();
+        let _ = writeln!(out, "{what}: {text}");
+    }
+    for (name, value) in &opened.letter.headers {
+        let _ = writeln!(out, "{}: {}", tidy(name, 200), tidy(value, 2_000));
+    }
+    out.push('\n');
+    for line in open.lines.iter().take(200) {
+        out.push_str(line);
+        out.push('\n');
+    }
+    Some(out)
+}
