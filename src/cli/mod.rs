@@ -12,7 +12,8 @@ pub use args::{
     SnapshotArgs, WatchArgs,
 };
 pub use dlq::{
-    AuditArgs, DlqCommand, ExportLettersArgs, FilterArgs, GroupKey, GroupsArgs, InDoubt, ListArgs, ReplayArgs, ShowArgs,
+    AuditArgs, DlqCommand, ExportLettersArgs, FilterArgs, GroupKey, GroupsArgs, ImportArgs, InDoubt, ListArgs,
+    ReplayArgs, ShowArgs,
 };
 pub use fire::{BatchArg, FireArgs};
 pub use lab::{DemoArgs, FaultArgs, LabCommand, LoadArgs, ScenarioArgs, UpArgs};

@@ -10,7 +10,7 @@ use futures_util::StreamExt as _;
 use jiff::tz::TimeZone;
 use rustix::process::{Signal as Kill, kill_current_process_group};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 mod deck;
@@ -34,7 +34,7 @@ use super::terminal::{Terminal, TerminalError};
 use super::theme::colour::Depth;
 use super::theme::{Library, Theme, ThemeError};
 use crate::base::time::{Moment, SharedClock};
-use crate::model::{Settings, Severity};
+use crate::model::{History, Settings, Severity};
 use crate::sample::{Envelope, Interest};
 use crate::session::{Alarms, Tap, Ticker};
 
@@ -45,6 +45,8 @@ pub struct Live {
     pub started: Moment,
     /// Where what the model is given goes besides: the last 15 minutes, a recording.
     pub tap: Tap,
+    /// What was before the session started, once it is known, or why it is not.
+    pub history: Option<oneshot::Receiver<Result<History, String>>>,
     /// What the sources see.
     pub envelopes: mpsc::Receiver<Envelope>,
     /// What the sources are told is on screen.
@@ -214,6 +216,7 @@ impl Works {
         let mut input = EventStream::new();
         let mut batch = Vec::with_capacity(BATCH);
         let mut drawn = Drawn::default();
+        let mut history = self.live.as_mut().and_then(|live| live.history.take());
         let mut ticker = Ticker::new(self.clock.now());
         let (mut frame_at, mut answer_at, mut dirty) = (Duration::ZERO, Duration::ZERO, true);
         loop {
@@ -250,6 +253,7 @@ impl Works {
                     update(app, Msg::Input(self.clock.now(), event), &drawn.hits)
                 }
                 done = self.jobs.next() => { self.done(done, app); dirty = true; Vec::new() }
+                past = arrival(&mut history) => { app.remember(past, self.clock.now()); dirty = true; Vec::new() }
                 () = receive(&mut self.live, &mut batch) => {
                     self.take_in(&mut batch, app, &drawn);
                     if app.has_news() { ticker.hurry(self.clock.now()); }
@@ -324,6 +328,16 @@ impl Works {
             Done::Written(Err(reason)) => app.flash(Severity::Warning, reason),
         }
     }
+}
+
+/// What was before the session, when it is there. Never, when nobody asked for it.
+async fn arrival(history: &mut Option<oneshot::Receiver<Result<History, String>>>) -> Result<History, String> {
+    let Some(job) = history else {
+        return std::future::pending().await;
+    };
+    let arrived = job.await;
+    *history = None;
+    arrived.unwrap_or_else(|_| Err("--history: reading it came to no end".to_owned()))
 }
 
 /// Waits for what the sources see. For ever, where there are none any more.

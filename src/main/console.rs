@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
 use hookwatch::base::text;
+use hookwatch::base::time::Moment;
 use hookwatch::config::{ConsoleOptions, Profile};
 use hookwatch::console::command::{Chapter, Command};
 use hookwatch::console::glyph::Charset;
@@ -13,10 +14,11 @@ use hookwatch::console::run::{self, Error, Exit, Live, Recorded, RunOptions, She
 use hookwatch::console::screen::Badge;
 use hookwatch::console::theme::Library;
 use hookwatch::console::theme::colour::Depth;
-use hookwatch::model::Settings;
-use hookwatch::record::Target;
-use hookwatch::session::{Session, Tap};
+use hookwatch::model::{History, Settings};
+use hookwatch::record::{RecordError, Target};
+use hookwatch::session::{self, Session, Tap};
 use jiff::tz::TimeZone;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Failure, Program, print};
@@ -42,6 +44,7 @@ impl Program<'_> {
         notices: Vec<String>,
         demo: bool,
         record: Option<&Path>,
+        history: Option<&str>,
     ) -> Result<u8, Failure> {
         let Session {
             settings,
@@ -57,6 +60,7 @@ impl Program<'_> {
             (profile.read_only, Badge::ReadOnly),
             (profile.protected, Badge::Prod),
         ];
+        let history = history.map(|source| before(source, &settings, started)).transpose()?;
         let mut tap = Tap::new(profile, settings.clone()).with_ring(started)?;
         if let Some(path) = record {
             tap.record(Target::of(path, false), started)?;
@@ -64,6 +68,7 @@ impl Program<'_> {
         let subject = Subject::Live(Box::new(Live {
             started,
             tap,
+            history,
             envelopes,
             interest,
             alarms,
@@ -194,6 +199,40 @@ fn exit_code(ended: Result<Exit, Error>) -> Result<u8, Failure> {
         Err(error @ Error::Theme(_)) => Err(Failure::Refused(vec![error.to_string()])),
         Err(error) => Err(Failure::Failed(error.to_string())),
     }
+}
+
+/// Begins to read what was before the session's start, away from the screen.
+fn before(
+    source: &str,
+    settings: &Settings,
+    started: Moment,
+) -> Result<oneshot::Receiver<Result<History, String>>, Failure> {
+    let (sender, receiver) = oneshot::channel();
+    let settings = settings.clone();
+    if source.starts_with("http://") || source.starts_with("https://") {
+        let server = source.to_owned();
+        tokio::spawn(async move {
+            let past = session::past_on(&server, &settings, started).await;
+            let _ = sender.send(past.map_err(|error| error.to_string()));
+        });
+        return Ok(receiver);
+    }
+    let path = Path::new(source).to_owned();
+    // Refused before there is a screen: a folder that is not there never will be.
+    if let Err(reason) = path.metadata() {
+        return Err(RecordError::Io {
+            operation: "open",
+            path,
+            reason,
+        }
+        .into());
+    }
+    tokio::task::spawn_blocking(move || {
+        let past = session::past_of(&path, &settings, started).map_err(|error| error.to_string());
+        // Nobody waits any more when the console has ended.
+        let _ = sender.send(past);
+    });
+    Ok(receiver)
 }
 
 fn print_keys(keymap: &Keymap) -> Result<u8, Failure> {

@@ -9,8 +9,10 @@
 mod cli;
 mod console;
 mod dlq;
+mod export;
 mod faults;
 mod fire;
+mod history;
 mod jetstream;
 mod lab;
 mod layering;

@@ -25,7 +25,7 @@ use super::ui::{FLASH, Flash, RANGES, Ui};
 use super::widget::grid::GridState;
 use super::widget::time::Zone;
 use crate::base::time::Moment;
-use crate::model::{Histories, Model, SeriesKey, Settings, Severity, View};
+use crate::model::{Histories, History, Model, SeriesKey, Settings, Severity, View};
 use crate::sample::{Envelope, Interest};
 
 /// The smallest screen that can be drawn, columns and rows.
@@ -293,6 +293,19 @@ impl App {
     #[must_use]
     pub fn player(&self) -> Option<&Player> {
         self.player.as_deref()
+    }
+
+    /// Takes in what was before the session started, or says why that is not known. Charts reach
+    /// back to it unless somebody has chosen how far they reach.
+    pub fn remember(&mut self, past: Result<History, String>, now: Moment) {
+        match (past, &mut self.picture) {
+            (Ok(past), Picture::Live(model)) => {
+                model.remember(past, now);
+                self.ui.range.get_or_insert(RANGES[2]);
+            }
+            (Ok(_), Picture::Still(_)) => {}
+            (Err(reason), _) => self.flash(Severity::Warning, reason),
+        }
     }
 
     /// Whether something happened that should be shown before the next full second.
