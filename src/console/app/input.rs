@@ -7,7 +7,7 @@ use ratatui::layout::Position;
 
 use super::commands::Step;
 use super::{App, Effect};
-use crate::console::command::Command;
+use crate::console::command::{Command, Mode};
 use crate::console::keymap::Chord;
 use crate::console::layer::Layer;
 use crate::console::screen::{Hits, PanelId, Spot};
@@ -28,7 +28,7 @@ impl App {
             }) => Vec::new(),
             // ^C ends the console whatever is typed.
             Event::Key(key) if self.takes_text() && !is_interrupt(key) => self.typed_or_answered(event, hits),
-            Event::Key(key) => match self.keymap.command(Chord::pressed(key), self.ui.screen, self.mode()) {
+            Event::Key(key) => match self.keymap.command(Chord::pressed(key), self.ui.screen, self.keys()) {
                 Some(command) => self.run(command, hits),
                 None => Vec::new(),
             },
@@ -37,6 +37,14 @@ impl App {
             Event::FocusGained => vec![Effect::Redraw],
             Event::Mouse(mouse) if self.ui.mouse => self.mouse(*mouse, hits),
             _ => Vec::new(),
+        }
+    }
+
+    /// Whose keys come first: a sheet with choices keeps its own over the past, too.
+    fn keys(&self) -> Mode {
+        match self.ui.layers.last() {
+            Some(Layer::Columns { .. } | Layer::WhatIf { .. }) => Mode::Live,
+            _ => self.mode(),
         }
     }
 

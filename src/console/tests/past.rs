@@ -11,7 +11,7 @@ use super::super::app::{App, Drawn, Effect, Msg, Options, draw, update};
 use super::super::fixture;
 use super::super::glyph::Charset;
 use super::super::player::{Back, Control, File, Keep, Mark, MarkKind, Player, Reel, Tape};
-use super::super::screen::{Badge, Hits};
+use super::super::screen::{Badge, Hits, PanelId};
 use super::super::theme::Library;
 use super::super::theme::colour::Depth;
 use super::{rows, snapshot_sizes, theme_of_roles};
@@ -284,6 +284,18 @@ fn keys_move_in_the_past_and_never_beyond_its_ends() {
     assert!(desk.text.contains("No alert after this moment"), "{}", desk.text);
     assert_eq!(desk.types("3"), [], "digits are screens here, too");
     assert_eq!(desk.app.ui().screen(), super::super::screen::Screen::Workers);
+}
+
+#[test]
+fn a_sheet_with_choices_keeps_its_keys_over_the_past() {
+    let (mut app, area) = (picture(false, 600), Rect::new(0, 0, 120, 40));
+    for key in ['2', 'c', 'j', ' '] {
+        let event = Event::Key(KeyEvent::new(KeyCode::Char(key), KeyModifiers::NONE));
+        let hits = draw(&app, &theme_of_roles(), area, &mut Buffer::empty(area)).hits;
+        assert_eq!(update(&mut app, Msg::Input(fixture::now(), event), &hits), [], "{key}");
+    }
+    let grid = app.ui().grid(PanelId("queues.list"));
+    assert_eq!(grid.columns.len(), 1, "space chose a column: {grid:?}");
 }
 
 #[test]
