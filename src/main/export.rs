@@ -21,7 +21,7 @@ use hookwatch::export::svg::{self, Palette};
 use hookwatch::headless::export::{
     self, ExportError, FilmForm, Part, SeriesForm, export_film, export_series, frame_at, read_speed, story,
 };
-use hookwatch::record::{RecordError, Recording};
+use hookwatch::record::{Note, RecordError, Recording, read_notes};
 
 use crate::{Failure, complain};
 
@@ -36,19 +36,21 @@ const REPORT_THEME: &str = "light";
 pub(crate) fn export(args: &ExportArgs) -> Result<u8, Failure> {
     refuse_what_has_no_meaning(args)?;
     let original = Arc::new(Recording::open(&args.recording)?);
+    let notes = read_notes(&args.recording)?;
     let copy = if args.anonymize {
-        Some(anonymous(&original)?)
+        Some(anonymous(&original, &notes)?)
     } else {
         None
     };
+    let notes = copy.as_ref().map_or(notes, |copy| copy.notes.clone());
     let recording = copy.as_ref().map_or(original, |copy| copy.recording.clone());
     let exported = match args.form {
-        ExportForm::Cast => cast(&recording, args, Version::Two),
-        ExportForm::Cast3 => cast(&recording, args, Version::Three),
+        ExportForm::Cast => cast(&recording, &notes, args, Version::Two),
+        ExportForm::Cast3 => cast(&recording, &notes, args, Version::Three),
         ExportForm::Svg | ExportForm::Png => picture(&recording, args),
         ExportForm::Csv => series(&recording, args, SeriesForm::Csv),
         ExportForm::Json => series(&recording, args, SeriesForm::Json),
-        ExportForm::Report => report(&recording, args),
+        ExportForm::Report => report(&recording, &notes, args),
         ExportForm::Mcap => mcap(copy.as_ref(), args),
     };
     let missing = exported?;
@@ -96,14 +98,14 @@ fn refuse_what_has_no_meaning(args: &ExportArgs) -> Result<(), Failure> {
 }
 
 /// A copy without names; how many there were is told.
-fn anonymous(original: &Arc<Recording>) -> Result<Anonymous, Failure> {
+fn anonymous(original: &Arc<Recording>, notes: &[Note]) -> Result<Anonymous, Failure> {
     for damage in original.damage() {
         complain(&damage.to_string());
     }
     for reason in original.unreadable() {
         complain(reason);
     }
-    let copy = Anonymous::of(original).map_err(|error| refused(error.to_string()))?;
+    let copy = Anonymous::of(original, notes).map_err(|error| refused(error.to_string()))?;
     let kinds: Vec<String> = copy
         .names
         .iter()
@@ -139,7 +141,12 @@ fn series(recording: &Arc<Recording>, args: &ExportArgs, form: SeriesForm) -> Re
     write_to(args, |out| export_series(recording, part, form, out))
 }
 
-fn cast(recording: &Arc<Recording>, args: &ExportArgs, version: Version) -> Result<Vec<String>, Failure> {
+fn cast(
+    recording: &Arc<Recording>,
+    notes: &[Note],
+    args: &ExportArgs,
+    version: Version,
+) -> Result<Vec<String>, Failure> {
     let part = part(recording, args)?;
     let form = FilmForm {
         version,
@@ -147,7 +154,7 @@ fn cast(recording: &Arc<Recording>, args: &ExportArgs, version: Version) -> Resu
         speed: args.speed.as_deref().map_or(Ok(1.0), read_speed).map_err(refused)?,
     };
     let theme = theme(args, THEME)?;
-    write_to(args, |out| export_film(recording, part, form, &theme, out))
+    write_to(args, |out| export_film(recording, part, notes, form, &theme, out))
 }
 
 fn picture(recording: &Arc<Recording>, args: &ExportArgs) -> Result<Vec<String>, Failure> {
@@ -172,9 +179,9 @@ fn picture(recording: &Arc<Recording>, args: &ExportArgs) -> Result<Vec<String>,
 }
 
 /// A report. Its charts are files beside it; on standard output they stand in it.
-fn report(recording: &Arc<Recording>, args: &ExportArgs) -> Result<Vec<String>, Failure> {
+fn report(recording: &Arc<Recording>, notes: &[Note], args: &ExportArgs) -> Result<Vec<String>, Failure> {
     let theme = theme(args, REPORT_THEME)?;
-    let mut story = story(recording, part(recording, args)?)?;
+    let mut story = story(recording, part(recording, args)?, notes)?;
     let charts: Vec<String> = story.charts.iter().map(|chart| chart.svg(&theme)).collect();
     let pictures: Vec<String> = match &args.out {
         None => charts

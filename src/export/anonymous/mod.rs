@@ -16,7 +16,7 @@ use self::places::Places;
 use crate::base::secret::Redactor;
 use crate::model::Settings;
 use crate::record::{
-    Gap, Item, RecordError, RecordWriter, Recording, RecordingFile, Redaction, SessionInfo, WriteError,
+    Gap, Item, Note, RecordError, RecordWriter, Recording, RecordingFile, Redaction, SessionInfo, WriteError,
 };
 
 /// A recording without names.
@@ -26,6 +26,8 @@ pub struct Anonymous {
     pub recording: Arc<Recording>,
     /// The files that it consists of, one for each session.
     pub files: Vec<Arc<[u8]>>,
+    /// The notes on it.
+    pub notes: Vec<Note>,
     /// Distinct names of each kind that were replaced.
     pub names: BTreeMap<Class, usize>,
     /// Places where a name was replaced.
@@ -47,12 +49,12 @@ pub enum AnonymousError {
 }
 
 impl Anonymous {
-    /// Copies a recording without names. It is read twice: names are known before the first is
+    /// Copies a recording and the notes on it without names. It is read twice: names are known before the first is
     /// replaced, so that the same recording gives the same pseudonyms.
     ///
     /// # Errors
     /// When its settings are not understood, or there is not enough memory.
-    pub fn of(recording: &Arc<Recording>) -> Result<Self, AnonymousError> {
+    pub fn of(recording: &Arc<Recording>, notes: &[Note]) -> Result<Self, AnonymousError> {
         let mut names = Names::default();
         let mut reader = recording.reader();
         for number in 0..recording.chunks().len() {
@@ -64,6 +66,10 @@ impl Anonymous {
         }
         let mut pseudonyms = names.into_pseudonyms();
         let files = copy(recording, &mut pseudonyms)?;
+        let mut notes = notes.to_vec();
+        for Note { at: _, text } in &mut notes {
+            pseudonyms.text(text);
+        }
         let opened: Result<Vec<_>, _> = files
             .iter()
             .map(|bytes| RecordingFile::in_memory(bytes.clone()))
@@ -71,6 +77,7 @@ impl Anonymous {
         Ok(Self {
             recording: Arc::new(Recording::of(opened?, Vec::new())?),
             files,
+            notes,
             places: pseudonyms.places(),
             names: pseudonyms.counts(),
         })

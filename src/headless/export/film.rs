@@ -17,7 +17,7 @@ use crate::export::film::Film;
 use crate::export::shot::Shot;
 use crate::headless::record::wall;
 use crate::model::{Settings, Verdict, View};
-use crate::record::{Marker, Recording};
+use crate::record::{Marker, Note, Recording};
 use crate::sample::Envelope;
 use crate::session::PlaybackError;
 
@@ -51,13 +51,14 @@ pub fn read_speed(text: &str) -> Result<f64, String> {
     })
 }
 
-/// Writes the screen of every tick of a part as a cast. Returns what is missing in it.
+/// Writes the screen of every tick of a part as a cast; markers and notes become its markers. Returns what is missing in it.
 ///
 /// # Errors
 /// When the recording cannot be played, or `out` not be written.
 pub fn export_film(
     recording: &Arc<Recording>,
     part: Part,
+    notes: &[Note],
     form: FilmForm,
     theme: &Theme,
     out: &mut dyn Write,
@@ -71,7 +72,7 @@ pub fn export_film(
         cast: Cast::begin(out, form.version, form.shot.size, theme, &title, form.speed)?,
         raised: BTreeSet::new(),
     };
-    let missing = walk(recording, part, &mut projection)?;
+    let missing = walk(recording, part, notes, &mut projection)?;
     projection.cast.finish()?;
     Ok(missing)
 }
@@ -137,7 +138,7 @@ pub fn frame_at(
     shot: Shot,
 ) -> Result<(Buffer, Vec<String>), ExportError> {
     let mut still = Still(Film::new(theme, shot));
-    let missing = walk(recording, Part { from: at, to: at }, &mut still)?;
+    let missing = walk(recording, Part { from: at, to: at }, &[], &mut still)?;
     Ok((still.0.frame().ok_or(PlaybackError::Nothing)?, missing))
 }
 

@@ -13,21 +13,21 @@ use crate::export::report::{Entry, Kind, Raised, SourceStory, Story};
 use crate::export::series::{self, COLUMNS, value};
 use crate::headless::record::wall;
 use crate::model::{EventKind, Health, Ledger, Model, Settings, Severity, Verdict, View};
-use crate::record::{Action, Marker, Recording};
+use crate::record::{Action, Marker, Note, Recording};
 use crate::sample::{Envelope, SourceId};
 
-/// Gathers what a report tells of a part.
+/// Gathers what a report tells of a part, and of the notes on it.
 ///
 /// # Errors
 /// When the recording cannot be played.
-pub fn story(recording: &Arc<Recording>, part: Part) -> Result<Story, ExportError> {
+pub fn story(recording: &Arc<Recording>, part: Part, notes: &[Note]) -> Result<Story, ExportError> {
     let (start, end) = recording.span();
     let (from, to) = (part.from.max(start), part.to.min(end));
     let mut witness = Witness {
         from,
         ..Witness::default()
     };
-    let missing = walk(recording, part, &mut witness)?;
+    let missing = walk(recording, part, notes, &mut witness)?;
     witness.leave();
     let mut timeline = witness.timeline;
     timeline.retain(|entry| (wall(from)..=wall(to)).contains(&entry.at) || !matches!(entry.kind, Kind::Event(_)));

@@ -34,7 +34,7 @@ pub fn export_series(
         writeln!(out, "{}", series::csv_header())?;
     }
     let mut rows = Rows { model: None, form, out };
-    let missing = walk(recording, part, &mut rows)?;
+    let missing = walk(recording, part, &[], &mut rows)?;
     out.flush()?;
     Ok(missing)
 }

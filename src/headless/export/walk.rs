@@ -3,12 +3,13 @@
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{ExportError, Part};
 use crate::base::text;
 use crate::base::time::Moment;
 use crate::model::Settings;
-use crate::record::{Action, Damage, Gap, Item, Marker, Recording};
+use crate::record::{Action, Damage, Gap, Item, Marker, Note, Recording};
 use crate::sample::Envelope;
 use crate::session::settings_of;
 
@@ -37,10 +38,12 @@ pub(super) trait Audience {
     }
 }
 
-/// Plays `part` to `audience`, as fast as it can. Returns what is missing.
+/// Plays `part` to `audience`, as fast as it can; `notes`, sorted, are markers. Returns what is
+/// missing.
 pub(super) fn walk(
     recording: &Arc<Recording>,
     part: Part,
+    notes: &[Note],
     audience: &mut impl Audience,
 ) -> Result<Vec<String>, ExportError> {
     settings_of(recording.info())?;
@@ -51,6 +54,7 @@ pub(super) fn walk(
             .iter()
             .map(|reason| text::safe(reason).into_owned()),
     );
+    let mut notes = notes.iter().filter(|note| part.holds(place(note))).peekable();
     let mut reader = recording.reader();
     let mut session = None;
     for (number, chunk) in recording.chunks().iter().enumerate() {
@@ -74,12 +78,32 @@ pub(super) fn walk(
             if at > part.to {
                 break;
             }
+            while let Some(note) = notes.next_if(|note| place(note) < at) {
+                tell(note, audience)?;
+            }
             if let ControlFlow::Break(gap) = hand_over(at, item, part, audience)? {
                 missing.push(gap);
             }
         }
     }
+    for note in notes {
+        tell(note, audience)?;
+    }
     Ok(missing)
+}
+
+/// Where a note stands on the recording's axis.
+fn place(note: &Note) -> u64 {
+    u64::try_from(note.at.as_nanosecond()).unwrap_or(0)
+}
+
+fn tell(note: &Note, audience: &mut impl Audience) -> io::Result<()> {
+    let moment = Moment {
+        at: note.at,
+        mono: Duration::ZERO,
+    };
+    let text = note.text.clone();
+    audience.marker(place(note), &Marker { moment, text })
 }
 
 /// Breaks with what is missing.

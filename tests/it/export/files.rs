@@ -102,6 +102,25 @@ fn a_report_tells_what_was_wrong_from_when_to_when() {
 }
 
 #[test]
+fn a_note_written_afterwards_is_a_marker_and_loses_its_names_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("noted.mcap");
+    fs::copy(shipped("steady"), &path).unwrap();
+    let recording = hookwatch::record::Recording::open(&path).unwrap();
+    let at = recording.info().start.at + std::time::Duration::from_secs(10);
+    let text = "telnyx called".to_owned();
+    hookwatch::record::write_notes(&path, &[hookwatch::record::Note { at, text }]).unwrap();
+    for (arguments, note) in [(&[][..], "telnyx called"), (&["--anonymize"], "provider-")] {
+        let cast = self::text(&path, &[&["--as", "cast"][..], arguments].concat());
+        let markers: Vec<&str> = cast.lines().filter(|line| line.contains(", \"m\", ")).collect();
+        assert!(markers.iter().any(|marker| marker.contains(note)), "{markers:?}");
+        let report = self::text(&path, &[&["--as", "report"][..], arguments].concat());
+        assert!(report.contains("| marker |") && report.contains(note), "{report}");
+        assert_eq!(cast.contains("telnyx"), arguments.is_empty());
+    }
+}
+
+#[test]
 fn what_makes_no_sense_is_refused_with_the_next_step() {
     let recording = shipped("steady");
     let existing = tempfile::NamedTempFile::new().unwrap();
