@@ -8,8 +8,8 @@ mod log;
 mod pages;
 
 pub use args::{
-    CheckArgs, Cli, Command, ConfigArgs, ConnectionArgs, ConsoleArgs, ExportArgs, ExportForm, RecordArgs, SnapshotArgs,
-    WatchArgs,
+    CheckArgs, Cli, Command, ConfigArgs, ConnectionArgs, ConsoleArgs, ExportArgs, ExportForm, PlayArgs, RecordArgs,
+    SnapshotArgs, WatchArgs,
 };
 pub use dlq::{
     AuditArgs, DlqCommand, ExportLettersArgs, FilterArgs, GroupKey, GroupsArgs, ImportArgs, InDoubt, ListArgs,

@@ -10,43 +10,75 @@ use futures_util::StreamExt as _;
 use jiff::tz::TimeZone;
 use rustix::process::{Signal as Kill, kill_current_process_group};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+mod deck;
+#[cfg(test)]
+mod deck_tests;
+mod job;
+mod keep;
+mod outside;
+
+pub use deck::Recorded;
+pub use keep::Shelf;
+
+use self::deck::Deck;
+use self::job::{Done, Jobs};
+use self::outside::{Happening, Outside};
 use super::app::{self, App, Drawn, Effect, Msg, Options, update};
 use super::bench::Supply;
+use super::command::Mode;
 use super::glyph::Charset;
 use super::kept::Kept;
 use super::keymap::Keymap;
-use super::outside::{Happening, Outside};
 use super::screen::Badge;
 use super::terminal::{Terminal, TerminalError};
 use super::theme::colour::Depth;
 use super::theme::{Library, Theme, ThemeError};
 use crate::act::firing::Firing;
 use crate::base::time::{Moment, SharedClock};
-use crate::model::{Settings, Severity};
-use crate::record::RecorderState;
+use crate::model::{History, Settings, Severity};
 use crate::sample::{Envelope, Interest};
 use crate::session::{Alarms, Tap, Ticker};
 
-/// What the console needs.
+/// A live session.
 #[derive(Debug)]
-pub struct RunOptions {
-    /// The profile, as the model sees it.
-    pub settings: Settings,
-    /// When the session started.
+pub struct Live {
+    /// When it started.
     pub started: Moment,
-    /// Where what the model is given goes besides.
-    pub tap: Option<Tap>,
-    /// The one clock.
-    pub clock: SharedClock,
+    /// Where what the model is given goes besides: the last 15 minutes, a recording.
+    pub tap: Tap,
+    /// What was before the session started, once it is known, or why it is not.
+    pub history: Option<oneshot::Receiver<Result<History, String>>>,
     /// What the sources see.
     pub envelopes: mpsc::Receiver<Envelope>,
     /// What the sources are told is on screen.
     pub interest: watch::Sender<Interest>,
     /// Whoever is told of verdicts besides the screen.
     pub alarms: Alarms,
+}
+
+/// What a console shows.
+#[derive(Debug)]
+pub enum Subject {
+    /// What happens now.
+    Live(Box<Live>),
+    /// A recording. There is no source and no actor behind it: nothing can be changed.
+    Recording(Box<Recorded>),
+}
+
+/// What the console needs.
+#[derive(Debug)]
+pub struct RunOptions {
+    /// The profile, as the model sees it.
+    pub settings: Settings,
+    /// What it shows.
+    pub subject: Subject,
+    /// Where recordings without a name go.
+    pub shelf: Shelf,
+    /// The one clock.
+    pub clock: SharedClock,
     /// On what one works.
     pub badges: Vec<Badge>,
     /// The profile's own label.
@@ -133,7 +165,10 @@ pub async fn run(mut options: RunOptions, stop: CancellationToken) -> Result<Exi
         ..appearance(&options)
     };
     let outside = Outside::new(options.settings.profile.clone(), firing, options.editor.clone());
-    let mut app = App::live(options.settings.clone(), shown, options.started);
+    let mut app = match &options.subject {
+        Subject::Live(live) => App::live(options.settings.clone(), shown, live.started),
+        Subject::Recording(_) => App::recorded(&options.settings, shown, options.clock.now()),
+    };
     for notice in &options.notices {
         app.flash(Severity::Warning, notice.as_str());
     }
@@ -145,122 +180,230 @@ pub async fn run(mut options: RunOptions, stop: CancellationToken) -> Result<Exi
     ended
 }
 
+/// What the loop drives.
+struct Works {
+    live: Option<Box<Live>>,
+    deck: Deck,
+    jobs: Jobs,
+    shelf: Shelf,
+    outside: Outside,
+    clock: SharedClock,
+}
+
 /// The loop.
 async fn drive(
     app: &mut App,
     themes: &[Theme],
     options: RunOptions,
-    mut outside: Outside,
+    outside: Outside,
     stop: CancellationToken,
 ) -> Result<Exit, Error> {
-    let RunOptions {
-        mut tap,
-        clock,
-        mut envelopes,
-        interest,
-        mut alarms,
-        mouse,
-        ..
-    } = options;
-    let mut terminal = Terminal::enter(mouse)?;
-    let mut signals = Signals::listen().map_err(Error::Signals)?;
-    let mut input = Some(EventStream::new());
-    let mut batch = Vec::with_capacity(BATCH);
-    let mut drawn = Drawn::default();
-    let mut ticker = Ticker::new(clock.now());
-    let (mut frame_at, mut answer_at, mut dirty) = (Duration::ZERO, Duration::ZERO, true);
-    loop {
-        let now = clock.now();
-        if ticker.is_due(now) {
-            update(app, Msg::Tick(now), &drawn.hits);
-            let raised = alarms.note(app.view());
-            let raised = if outside.has_terminal() { Vec::new() } else { raised };
-            terminal.send(&raised.iter().map(|alert| alarms.terminal(alert)).collect::<String>())?;
-            tell_tick(&mut tap, app);
-            dirty = true;
-        }
-        let is_ours = !outside.has_terminal();
-        if dirty && is_ours && now.mono >= frame_at {
-            let theme = &themes[app.theme()];
-            drawn = terminal.draw(|area, buffer| {
-                let drawn = app::draw(app, theme, area, buffer);
-                let cursor = drawn.cursor;
-                (drawn, cursor)
-            })?;
-            (frame_at, answer_at, dirty) = (now.mono + FRAME, now.mono + ANSWER, false);
-            interest.send_if_modified(|known| replace(known, app.interest(&drawn.hits)));
-        }
-        let wake = if dirty && is_ours {
-            ticker.at().min(frame_at)
-        } else {
-            ticker.at()
+    let mut terminal = Terminal::enter(options.mouse)?;
+    let mut works = Works::new(app, options.subject, options.shelf, outside, options.clock);
+    let ended = works.drive(app, themes, &mut terminal, &stop).await;
+    // The terminal is given back first: a slow disk keeps nobody from it.
+    drop(terminal);
+    let Works { live, jobs, .. } = works;
+    drop(live);
+    jobs.finish().await;
+    ended
+}
+
+impl Works {
+    fn new(app: &mut App, subject: Subject, shelf: Shelf, outside: Outside, clock: SharedClock) -> Self {
+        let mut jobs = Jobs::new();
+        let (live, deck) = match subject {
+            Subject::Live(live) => (Some(live), Deck::empty()),
+            Subject::Recording(recorded) => (None, Deck::recorded(*recorded, app, &mut jobs)),
         };
-        let effects = tokio::select! {
-            biased;
-            () = stop.cancelled() => return Ok(Exit::Stopped),
-            signal = signals.next() => match signal {
-                // ^C in an editor is the editor's.
-                Received::End(number) if is_ours || number != SignalKind::interrupt().as_raw_value() => return Ok(Exit::Signal(number)),
-                Received::Continue if is_ours => { terminal.resume()?; dirty = true; Vec::new() }
-                _ => Vec::new(),
-            },
-            event = next_event(&mut input) => {
-                let event = event.map_err(Error::Input)?;
-                (frame_at, dirty) = (frame_at.min(answer_at), true);
-                update(app, Msg::Input(clock.now(), event), &drawn.hits)
-            }
-            _ = envelopes.recv_many(&mut batch, BATCH), if !envelopes.is_closed() || !envelopes.is_empty() => {
-                batch.drain(..).for_each(|envelope| { if let Some(tap) = &mut tap { tap.envelope(&envelope); } update(app, Msg::Data(envelope), &drawn.hits); });
-                if app.has_news() { ticker.hurry(clock.now()); }
-                Vec::new()
-            }
-            happening = outside.next() => {
+        Self {
+            live,
+            deck,
+            jobs,
+            shelf,
+            outside,
+            clock,
+        }
+    }
+
+    async fn drive(
+        &mut self,
+        app: &mut App,
+        themes: &[Theme],
+        terminal: &mut Terminal,
+        stop: &CancellationToken,
+    ) -> Result<Exit, Error> {
+        let mut signals = Signals::listen().map_err(Error::Signals)?;
+        let mut input = Some(EventStream::new());
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut drawn = Drawn::default();
+        let mut history = self.live.as_mut().and_then(|live| live.history.take());
+        let mut ticker = Ticker::new(self.clock.now());
+        let (mut frame_at, mut answer_at, mut dirty) = (Duration::ZERO, Duration::ZERO, true);
+        loop {
+            let now = self.clock.now();
+            if ticker.is_due(now) {
+                update(app, Msg::Tick(now), &drawn.hits);
+                let told = self.tick(app);
+                if !self.outside.has_terminal() {
+                    terminal.send(&told)?;
+                }
                 dirty = true;
-                match happening {
-                    Happening::Fired(report) => { if report.is_news() { ticker.hurry(clock.now()); } outside.tell(app, &mut tap, report, clock.now(), &drawn.hits) }
-                    Happening::Edited(template, edited) => {
-                        terminal.resume()?;
+            }
+            dirty |= self.deck.advance(now.mono, app);
+            let is_ours = !self.outside.has_terminal();
+            if dirty && is_ours && now.mono >= frame_at {
+                let theme = &themes[app.theme()];
+                drawn = terminal.draw(|area, buffer| {
+                    let drawn = app::draw(app, theme, area, buffer);
+                    let cursor = drawn.cursor;
+                    (drawn, cursor)
+                })?;
+                (frame_at, answer_at, dirty) = (now.mono + FRAME, now.mono + ANSWER, false);
+                self.tell_interest(app, &drawn);
+            }
+            let next = self.deck.wake().map_or(ticker.at(), |at| at.min(ticker.at()));
+            let wake = if dirty && is_ours { next.min(frame_at) } else { next };
+            let pause = wake.saturating_sub(self.clock.now().mono);
+            let effects = tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(Exit::Stopped),
+                signal = signals.next() => match signal {
+                    // ^C in an editor is the editor's.
+                    Received::End(number) if is_ours || number != SignalKind::interrupt().as_raw_value() => return Ok(Exit::Signal(number)),
+                    Received::Continue if is_ours => { terminal.resume()?; dirty = true; Vec::new() }
+                    _ => Vec::new(),
+                },
+                event = next_event(&mut input) => {
+                    let event = event.map_err(Error::Input)?;
+                    (frame_at, dirty) = (frame_at.min(answer_at), true);
+                    update(app, Msg::Input(self.clock.now(), event), &drawn.hits)
+                }
+                happening = self.outside.next() => { dirty = true; self.happened(happening, app, terminal, &mut ticker, &mut input, &drawn)? }
+                done = self.jobs.next() => { self.done(done, app); dirty = true; Vec::new() }
+                past = arrival(&mut history) => { app.remember(past, self.clock.now()); dirty = true; Vec::new() }
+                () = receive(&mut self.live, &mut batch) => {
+                    self.take_in(&mut batch, app, &drawn);
+                    if app.has_news() { ticker.hurry(self.clock.now()); }
+                    Vec::new()
+                }
+                () = tokio::time::sleep(pause) => Vec::new(),
+            };
+            for effect in effects {
+                match effect {
+                    Effect::Quit => return Ok(Exit::Quit),
+                    Effect::Suspend => suspend(terminal, &mut signals).await?,
+                    Effect::Redraw => terminal.forget(),
+                    Effect::Mouse(on) => terminal.set_mouse(on)?,
+                    Effect::Copy(text) => terminal.copy(&text)?,
+                    Effect::Edit { template, text } => {
+                        // Whoever reads keys besides the editor would take some of them away.
+                        input = None;
                         discard_keys();
-                        input = Some(EventStream::new());
-                        update(app, Msg::Edited(clock.now(), template, edited), &drawn.hits)
+                        terminal.leave();
+                        if let Err(reason) = self.outside.edit(template.clone(), &text) {
+                            let failed = Happening::Edited(template, Err(reason));
+                            self.happened(failed, app, terminal, &mut ticker, &mut input, &drawn)?;
+                        }
+                    }
+                    Effect::Fire { .. } | Effect::StopFiring | Effect::StopCanary => self.outside.perform(effect),
+                    Effect::Play(control) => {
+                        let tap = self.live.as_mut().map(|live| &mut live.tap);
+                        self.deck.control(control, self.clock.now(), app, tap, &mut self.jobs);
+                    }
+                    Effect::Keep(wanted) => {
+                        let tap = self.live.as_mut().map(|live| &mut live.tap);
+                        let (now, retro) = (self.clock.now(), &self.deck.retro);
+                        keep::keep(wanted, now, &self.shelf, retro, app, tap, &mut self.jobs);
                     }
                 }
             }
-            () = tokio::time::sleep(wake.saturating_sub(clock.now().mono)) => Vec::new(),
+        }
+    }
+
+    /// The model has worked out its figures. Returns what the terminal is told of alarms.
+    fn tick(&mut self, app: &mut App) -> String {
+        let Some(live) = &mut self.live else {
+            return String::new();
         };
-        for effect in effects {
-            match effect {
-                Effect::Quit => return Ok(Exit::Quit),
-                Effect::Suspend => suspend(&mut terminal, &mut signals).await?,
-                Effect::Redraw => terminal.forget(),
-                Effect::Mouse(on) => terminal.set_mouse(on)?,
-                Effect::Copy(text) => terminal.copy(&text)?,
-                Effect::Edit { template, text } => {
-                    // Whoever reads keys besides the editor would take some of them away.
-                    input = None;
-                    discard_keys();
-                    terminal.leave();
-                    if let Err(reason) = outside.edit(template.clone(), &text) {
-                        terminal.resume()?;
-                        input = Some(EventStream::new());
-                        update(app, Msg::Edited(clock.now(), template, Err(reason)), &drawn.hits);
-                    }
+        let Some(view) = app.live_view() else {
+            return String::new();
+        };
+        let raised = live.alarms.note(view);
+        let alarms = raised.iter().map(|alert| live.alarms.terminal(alert)).collect();
+        live.tap.tick(view);
+        keep::tell_tape(&mut live.tap, app);
+        alarms
+    }
+
+    /// Something happened to what is fired, or the editor is closed.
+    fn happened(
+        &mut self,
+        happening: Happening,
+        app: &mut App,
+        terminal: &mut Terminal,
+        ticker: &mut Ticker,
+        input: &mut Option<EventStream>,
+        drawn: &Drawn,
+    ) -> Result<Vec<Effect>, Error> {
+        let now = self.clock.now();
+        match happening {
+            Happening::Fired(report) => {
+                if report.is_news() {
+                    ticker.hurry(now);
                 }
-                other => outside.perform(other),
+                let tap = self.live.as_mut().map(|live| &mut live.tap);
+                Ok(self.outside.tell(app, tap, report, now, &drawn.hits))
             }
+            Happening::Edited(template, edited) => {
+                terminal.resume()?;
+                discard_keys();
+                *input = Some(EventStream::new());
+                Ok(update(app, Msg::Edited(now, template, edited), &drawn.hits))
+            }
+        }
+    }
+
+    /// Sources read what is on screen; while the past is, they go on with what was.
+    fn tell_interest(&self, app: &App, drawn: &Drawn) {
+        if let Some(live) = self.live.as_ref().filter(|_| app.mode() == Mode::Live) {
+            live.interest
+                .send_if_modified(|known| replace(known, app.interest(&drawn.hits)));
+        }
+    }
+
+    fn take_in(&mut self, batch: &mut Vec<Envelope>, app: &mut App, drawn: &Drawn) {
+        let Some(live) = &mut self.live else { return };
+        for envelope in batch.drain(..) {
+            live.tap.envelope(&envelope);
+            update(app, Msg::Data(envelope), &drawn.hits);
+        }
+    }
+
+    /// Something that was done away from the screen is done.
+    fn done(&mut self, done: Done, app: &mut App) {
+        match done {
+            Done::Sought(number, past) => self
+                .deck
+                .sought(number, past, self.clock.now().mono, app, &mut self.jobs),
+            Done::Rewound(playback, back) => self.deck.rewound(playback, &back, app, &mut self.jobs),
+            Done::Recording(recorder) => {
+                self.jobs.beginning = false;
+                keep::started(recorder, app, self.live.as_mut().map(|live| &mut live.tap));
+            }
+            Done::Written(Ok(told)) => app.flash(Severity::Info, told),
+            Done::Written(Err(reason)) => app.flash(Severity::Warning, reason),
         }
     }
 }
 
 /// The next key, click, paste or resize; none while somebody else has the terminal.
 async fn next_event(input: &mut Option<EventStream>) -> io::Result<Event> {
-    match input {
-        Some(input) => input
-            .next()
-            .await
-            .unwrap_or_else(|| Err(io::ErrorKind::UnexpectedEof.into())),
-        None => std::future::pending().await,
-    }
+    let Some(input) = input else {
+        return std::future::pending().await;
+    };
+    let event = input.next().await;
+    event.unwrap_or_else(|| Err(io::ErrorKind::UnexpectedEof.into()))
 }
 
 /// Takes what was typed for somebody else away. After a stream of events has ended this also takes
@@ -273,14 +416,23 @@ fn discard_keys() {
     }
 }
 
-/// The model has worked out its figures. A recording that stopped is told once, and left.
-fn tell_tick(tap: &mut Option<Tap>, app: &mut App) {
-    if let (Some(to), Some(view)) = (tap.as_mut(), app.live_view()) {
-        to.tick(view);
-        if let Some(RecorderState::Stopped(reason)) = to.progress().map(|progress| progress.state) {
-            to.stop_recording();
-            app.flash(Severity::Critical, format!("the recording stopped: {reason}"));
+/// What was before the session, when it is there. Never, when nobody asked for it.
+async fn arrival(history: &mut Option<oneshot::Receiver<Result<History, String>>>) -> Result<History, String> {
+    let Some(job) = history else {
+        return std::future::pending().await;
+    };
+    let arrived = job.await;
+    *history = None;
+    arrived.unwrap_or_else(|_| Err("--history: reading it came to no end".to_owned()))
+}
+
+/// Waits for what the sources see. For ever, where there are none any more.
+async fn receive(live: &mut Option<Box<Live>>, batch: &mut Vec<Envelope>) {
+    match live {
+        Some(live) if !live.envelopes.is_closed() || !live.envelopes.is_empty() => {
+            live.envelopes.recv_many(batch, BATCH).await;
         }
+        _ => std::future::pending().await,
     }
 }
 

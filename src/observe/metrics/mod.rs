@@ -3,6 +3,9 @@
 mod client;
 pub mod exposition;
 mod fault;
+mod range;
+
+pub use range::{RangeClient, RangeSeries};
 
 use std::sync::Arc;
 use std::time::Duration;

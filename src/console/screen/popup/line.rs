@@ -1,4 +1,6 @@
-//! What is typed in place of the key line: filter and palette.
+//! What is typed in place of the key line: filter, palette, a marker's text.
+
+use std::time::Duration;
 
 use ratatui::layout::Rect;
 
@@ -41,6 +43,16 @@ pub(super) fn field(stage: &mut Stage<'_>, area: Rect, field: &Field, problem: O
     let at = stage.canvas.line_right(x, y, room, &keys);
     let role = if problem.is_some() { Role::Warning } else { Role::Dim };
     stage.canvas.put(x, y, (at - x).saturating_sub(2), told, role);
+}
+
+/// Draws a marker's text while it is typed, and which moment it marks.
+pub(super) fn note(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, at: Option<Duration>, input: &Input) {
+    let moment = match (scene.player, at) {
+        (Some(player), Some(at)) => player.reel.moment(at),
+        _ => scene.now.at,
+    };
+    let note = format!("marks {}   enter keeps  esc closes", scene.zone().clock(moment));
+    prompt(stage, area, "marker ", input, &note);
 }
 
 fn prompt(stage: &mut Stage<'_>, area: Rect, prompt: &str, input: &Input, note: &str) {
