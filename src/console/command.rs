@@ -12,10 +12,10 @@ pub enum Chapter {
     Panels,
     /// Rows of a table.
     Rows,
-    /// Test webhooks.
-    Webhooks,
     /// The past: a recording, the last minutes, what is kept of now.
     Past,
+    /// Test webhooks.
+    Webhooks,
     /// What is shown, and how.
     Display,
     /// The console itself.
@@ -26,9 +26,9 @@ impl Chapter {
     /// Every chapter, in the order of the help.
     pub const ALL: [Self; 7] = [
         Self::Screens,
+        Self::Webhooks,
         Self::Panels,
         Self::Rows,
-        Self::Webhooks,
         Self::Past,
         Self::Display,
         Self::Console,
@@ -41,8 +41,8 @@ impl Chapter {
             Self::Screens => "Screens",
             Self::Panels => "Panels",
             Self::Rows => "Rows",
-            Self::Webhooks => "Test webhooks",
             Self::Past => "Past",
+            Self::Webhooks => "Test webhooks",
             Self::Display => "Display",
             Self::Console => "Console",
         }
@@ -190,15 +190,15 @@ commands! {
         /// Fires what the form says; in the history, that run again.
         Fire = "fire" ["f"], hint "fire" / 1, on TestWebhooks, while Live;
         /// Stops what is being fired; what was sent stays sent.
-        StopFiring = "stop-firing" ["x"], hint "stop" / 4, on TestWebhooks, while Live;
+        StopFiring = "stop-firing" ["x"], hint "stop" / 4, on TestWebhooks;
         /// Edits the body in $VISUAL or $EDITOR.
-        EditBody = "edit-body" ["e"], hint "body" / 3, on TestWebhooks, while Live;
+        EditBody = "edit-body" ["e"], hint "body" / 3, on TestWebhooks;
         /// Follows the webhook to its row, or does not.
-        Trace = "trace" ["F"], hint "trace" / 4, on TestWebhooks, while Live;
+        Trace = "trace" ["F"], hint "trace" / 4, on TestWebhooks;
         /// Takes the field under the cursor back to what profile and template say.
-        ResetField = "reset-field" ["u"], hint "undo" / 5, on TestWebhooks, while Live;
+        ResetField = "reset-field" ["u"], hint "undo" / 5, on TestWebhooks;
         /// Fires the template every 30 s and follows it, until it is stopped by the same key.
-        Canary = "canary" ["b"], hint "canary" / 2, on TestWebhooks, while Live;
+        Canary = "canary" ["C"], hint "canary" / 2, on TestWebhooks, while Live;
     }
     Past {
         /// Plays or pauses.
@@ -260,7 +260,7 @@ commands! {
         /// Remembers the figures of this moment, to compare another with.
         Pin = "pin" ["P"];
         /// Compares the pinned moment (or the one shown) with now, largest change first.
-        Compare = "compare" ["C"];
+        Compare = "compare" ["D"];
         /// Starts to record, or ends the recording.
         Record = "record" ["r"], hint "record" / 5, while Live;
         /// Steps back into the last 15 minutes, or returns to live.

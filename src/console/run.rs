@@ -18,20 +18,19 @@ mod deck;
 mod deck_tests;
 mod job;
 mod keep;
-mod outside;
 
 pub use deck::Recorded;
 pub use keep::Shelf;
 
 use self::deck::Deck;
 use self::job::{Done, Jobs};
-use self::outside::{Happening, Outside};
 use super::app::{self, App, Drawn, Effect, Msg, Options, update};
 use super::bench::Supply;
 use super::command::Mode;
 use super::glyph::Charset;
 use super::kept::Kept;
 use super::keymap::Keymap;
+use super::outside::{Happening, Outside};
 use super::screen::Badge;
 use super::terminal::{Terminal, TerminalError};
 use super::theme::colour::Depth;
@@ -183,10 +182,10 @@ pub async fn run(mut options: RunOptions, stop: CancellationToken) -> Result<Exi
 /// What the loop drives.
 struct Works {
     live: Option<Box<Live>>,
+    outside: Outside,
     deck: Deck,
     jobs: Jobs,
     shelf: Shelf,
-    outside: Outside,
     clock: SharedClock,
 }
 
@@ -199,7 +198,7 @@ async fn drive(
     stop: CancellationToken,
 ) -> Result<Exit, Error> {
     let mut terminal = Terminal::enter(options.mouse)?;
-    let mut works = Works::new(app, options.subject, options.shelf, outside, options.clock);
+    let mut works = Works::new(app, options.subject, outside, options.shelf, options.clock);
     let ended = works.drive(app, themes, &mut terminal, &stop).await;
     // The terminal is given back first: a slow disk keeps nobody from it.
     drop(terminal);
@@ -210,7 +209,7 @@ async fn drive(
 }
 
 impl Works {
-    fn new(app: &mut App, subject: Subject, shelf: Shelf, outside: Outside, clock: SharedClock) -> Self {
+    fn new(app: &mut App, subject: Subject, outside: Outside, shelf: Shelf, clock: SharedClock) -> Self {
         let mut jobs = Jobs::new();
         let (live, deck) = match subject {
             Subject::Live(live) => (Some(live), Deck::empty()),
@@ -218,10 +217,10 @@ impl Works {
         };
         Self {
             live,
+            outside,
             deck,
             jobs,
             shelf,
-            outside,
             clock,
         }
     }
@@ -244,10 +243,7 @@ impl Works {
             let now = self.clock.now();
             if ticker.is_due(now) {
                 update(app, Msg::Tick(now), &drawn.hits);
-                let told = self.tick(app);
-                if !self.outside.has_terminal() {
-                    terminal.send(&told)?;
-                }
+                terminal.send(&self.tick(app))?;
                 dirty = true;
             }
             dirty |= self.deck.advance(now.mono, app);
@@ -279,13 +275,28 @@ impl Works {
                     (frame_at, dirty) = (frame_at.min(answer_at), true);
                     update(app, Msg::Input(self.clock.now(), event), &drawn.hits)
                 }
-                happening = self.outside.next() => { dirty = true; self.happened(happening, app, terminal, &mut ticker, &mut input, &drawn)? }
                 done = self.jobs.next() => { self.done(done, app); dirty = true; Vec::new() }
                 past = arrival(&mut history) => { app.remember(past, self.clock.now()); dirty = true; Vec::new() }
                 () = receive(&mut self.live, &mut batch) => {
                     self.take_in(&mut batch, app, &drawn);
                     if app.has_news() { ticker.hurry(self.clock.now()); }
                     Vec::new()
+                }
+                happening = self.outside.next() => {
+                    dirty = true;
+                    match happening {
+                        Happening::Fired(report) => {
+                            if report.is_news() { ticker.hurry(self.clock.now()); }
+                            let tap = self.live.as_mut().map(|live| &mut live.tap);
+                            self.outside.tell(app, tap, report, self.clock.now(), &drawn.hits)
+                        }
+                        Happening::Edited(template, edited) => {
+                            terminal.resume()?;
+                            discard_keys();
+                            input = Some(EventStream::new());
+                            update(app, Msg::Edited(self.clock.now(), template, edited), &drawn.hits)
+                        }
+                    }
                 }
                 () = tokio::time::sleep(pause) => Vec::new(),
             };
@@ -296,17 +307,6 @@ impl Works {
                     Effect::Redraw => terminal.forget(),
                     Effect::Mouse(on) => terminal.set_mouse(on)?,
                     Effect::Copy(text) => terminal.copy(&text)?,
-                    Effect::Edit { template, text } => {
-                        // Whoever reads keys besides the editor would take some of them away.
-                        input = None;
-                        discard_keys();
-                        terminal.leave();
-                        if let Err(reason) = self.outside.edit(template.clone(), &text) {
-                            let failed = Happening::Edited(template, Err(reason));
-                            self.happened(failed, app, terminal, &mut ticker, &mut input, &drawn)?;
-                        }
-                    }
-                    Effect::Fire { .. } | Effect::StopFiring | Effect::StopCanary => self.outside.perform(effect),
                     Effect::Play(control) => {
                         let tap = self.live.as_mut().map(|live| &mut live.tap);
                         self.deck.control(control, self.clock.now(), app, tap, &mut self.jobs);
@@ -316,6 +316,18 @@ impl Works {
                         let (now, retro) = (self.clock.now(), &self.deck.retro);
                         keep::keep(wanted, now, &self.shelf, retro, app, tap, &mut self.jobs);
                     }
+                    Effect::Edit { template, text } => {
+                        // Whoever reads keys besides the editor would take some of them away.
+                        input = None;
+                        discard_keys();
+                        terminal.leave();
+                        if let Err(reason) = self.outside.edit(template.clone(), &text) {
+                            terminal.resume()?;
+                            input = Some(EventStream::new());
+                            update(app, Msg::Edited(self.clock.now(), template, Err(reason)), &drawn.hits);
+                        }
+                    }
+                    other => self.outside.perform(other),
                 }
             }
         }
@@ -330,38 +342,15 @@ impl Works {
             return String::new();
         };
         let raised = live.alarms.note(view);
+        let raised = if self.outside.has_terminal() {
+            Vec::new()
+        } else {
+            raised
+        };
         let alarms = raised.iter().map(|alert| live.alarms.terminal(alert)).collect();
         live.tap.tick(view);
         keep::tell_tape(&mut live.tap, app);
         alarms
-    }
-
-    /// Something happened to what is fired, or the editor is closed.
-    fn happened(
-        &mut self,
-        happening: Happening,
-        app: &mut App,
-        terminal: &mut Terminal,
-        ticker: &mut Ticker,
-        input: &mut Option<EventStream>,
-        drawn: &Drawn,
-    ) -> Result<Vec<Effect>, Error> {
-        let now = self.clock.now();
-        match happening {
-            Happening::Fired(report) => {
-                if report.is_news() {
-                    ticker.hurry(now);
-                }
-                let tap = self.live.as_mut().map(|live| &mut live.tap);
-                Ok(self.outside.tell(app, tap, report, now, &drawn.hits))
-            }
-            Happening::Edited(template, edited) => {
-                terminal.resume()?;
-                discard_keys();
-                *input = Some(EventStream::new());
-                Ok(update(app, Msg::Edited(now, template, edited), &drawn.hits))
-            }
-        }
     }
 
     /// Sources read what is on screen; while the past is, they go on with what was.
@@ -397,13 +386,25 @@ impl Works {
     }
 }
 
-/// The next key, click, paste or resize; none while somebody else has the terminal.
-async fn next_event(input: &mut Option<EventStream>) -> io::Result<Event> {
-    let Some(input) = input else {
+/// What was before the session, when it is there. Never, when nobody asked for it.
+async fn arrival(history: &mut Option<oneshot::Receiver<Result<History, String>>>) -> Result<History, String> {
+    let Some(job) = history else {
         return std::future::pending().await;
     };
-    let event = input.next().await;
-    event.unwrap_or_else(|| Err(io::ErrorKind::UnexpectedEof.into()))
+    let arrived = job.await;
+    *history = None;
+    arrived.unwrap_or_else(|_| Err("--history: reading it came to no end".to_owned()))
+}
+
+/// The next key, click, paste or resize; none while somebody else has the terminal.
+async fn next_event(input: &mut Option<EventStream>) -> io::Result<Event> {
+    match input {
+        Some(input) => input
+            .next()
+            .await
+            .unwrap_or_else(|| Err(io::ErrorKind::UnexpectedEof.into())),
+        None => std::future::pending().await,
+    }
 }
 
 /// Takes what was typed for somebody else away. After a stream of events has ended this also takes
@@ -414,16 +415,6 @@ fn discard_keys() {
             return;
         }
     }
-}
-
-/// What was before the session, when it is there. Never, when nobody asked for it.
-async fn arrival(history: &mut Option<oneshot::Receiver<Result<History, String>>>) -> Result<History, String> {
-    let Some(job) = history else {
-        return std::future::pending().await;
-    };
-    let arrived = job.await;
-    *history = None;
-    arrived.unwrap_or_else(|_| Err("--history: reading it came to no end".to_owned()))
 }
 
 /// Waits for what the sources see. For ever, where there are none any more.

@@ -79,9 +79,9 @@ impl Program<'_> {
             alarms,
         }));
         let mut options = self.screen(settings, subject, looks, notices)?;
-        let (firing, refused) = self.firing(profile, demo);
+        let (firing, untaken) = self.firing(profile, demo);
         options.firing = Some(firing);
-        options.notices.extend(refused);
+        options.notices.extend(untaken);
         options.label.clone_from(&profile.label);
         options.badges = badges
             .into_iter()

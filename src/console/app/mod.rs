@@ -44,10 +44,6 @@ pub enum Msg {
     Tick(Moment),
     /// Somebody pressed, clicked, pasted or resized, and when.
     Input(Moment, Event),
-    /// Something happened to a test webhook or a canary.
-    Fired(Moment, Box<Report>),
-    /// Somebody edited the body of a template: its name, and the text or why there is none.
-    Edited(Moment, String, Result<String, String>),
     /// The past is shown: its figures were worked out elsewhere.
     Past(Box<Model>),
     /// What is played goes on: for the figures of the past.
@@ -56,6 +52,10 @@ pub enum Msg {
     Player(Option<Box<Player>>),
     /// How the recording in the making is; `None`: there is none.
     Tape(Option<Tape>),
+    /// Something happened to a test webhook or a canary.
+    Fired(Moment, Box<Report>),
+    /// Somebody edited the body of a template: its name, and the text or why there is none.
+    Edited(Moment, String, Result<String, String>),
 }
 
 /// What comes next in what is played.
@@ -80,6 +80,10 @@ pub enum Effect {
     Mouse(bool),
     /// Put text on the clipboard.
     Copy(String),
+    /// Move in the past.
+    Play(Control),
+    /// Keep what is seen: record, save.
+    Keep(Keep),
     /// Fire a test webhook, or start a canary where it is to be fired again and again.
     Fire {
         /// What.
@@ -98,10 +102,6 @@ pub enum Effect {
         /// Its body.
         text: String,
     },
-    /// Move in the past.
-    Play(Control),
-    /// Keep what is seen: record, save.
-    Keep(Keep),
 }
 
 /// A moment that is held still: a paused picture, a recording, a test.
@@ -454,15 +454,6 @@ pub fn update(app: &mut App, msg: Msg, hits: &Hits) -> Vec<Effect> {
             app.now = now;
             app.input(&event, hits)
         }
-        Msg::Fired(now, report) => {
-            app.now = now;
-            app.hear(*report)
-        }
-        Msg::Edited(now, template, edited) => {
-            app.now = now;
-            app.edited(&template, edited);
-            Vec::new()
-        }
         Msg::Past(model) => {
             app.past = Some(model);
             app.paused = None;
@@ -478,6 +469,15 @@ pub fn update(app: &mut App, msg: Msg, hits: &Hits) -> Vec<Effect> {
         }
         Msg::Tape(tape) => {
             app.tape = tape;
+            Vec::new()
+        }
+        Msg::Fired(now, report) => {
+            app.now = now;
+            app.hear(*report)
+        }
+        Msg::Edited(now, template, edited) => {
+            app.now = now;
+            app.edited(&template, edited);
             Vec::new()
         }
     }

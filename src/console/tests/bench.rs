@@ -569,7 +569,7 @@ fn a_read_only_profile_and_a_recording_fire_nothing() {
         refusal: Some("Nothing is fired from here: the profile is read-only.".to_owned()),
         ..fixture::supply()
     });
-    assert_eq!(table.press("f b"), []);
+    assert_eq!(table.press("f C"), []);
     assert!(table.text().contains("the profile is read-only"), "{}", table.text());
 
     let (view, histories) = fixture::rich();
@@ -663,7 +663,7 @@ fn a_run_of_the_history_is_fired_again_or_taken_into_the_form() {
 fn a_canary_is_started_and_stopped_by_one_key_and_has_a_badge() {
     let mut table = Table::new();
     table.set("count", "5");
-    let effects = table.press("b");
+    let effects = table.press("C");
     let [
         Effect::Fire {
             request,
@@ -678,7 +678,7 @@ fn a_canary_is_started_and_stopped_by_one_key_and_has_a_badge() {
     fly(&mut table, (**request).clone(), 3);
     let text = table.text();
     assert!(text.contains("CANARY FAILED") && text.contains("2 passed"), "{text}");
-    assert_eq!(table.press("b"), [Effect::StopCanary]);
+    assert_eq!(table.press("C"), [Effect::StopCanary]);
     table.hear(Report::CanaryEnded(None));
     assert!(!table.text().contains("CANARY"), "{}", table.text());
     assert!(

@@ -78,13 +78,13 @@ async fn keys_fire_a_webhook_that_is_traced_to_its_row_and_a_canary_that_fails_i
     lab.kill_worker().await;
     screen.press("f", "waiting in the stream, no worker pulls");
     screen.press("", "▲ not acked");
-    screen.press("b", "CANARY FAILED");
+    screen.press("C", "CANARY FAILED");
     screen.press("v", "Canary telnyx.message.sent did not get through");
     screen.terminal.press("\x1b");
     screen.terminal.wait("the verdicts closed", LIMIT, |screen| {
         !screen.contains("did not get through")
     });
-    screen.press("b", "○ stopped");
+    screen.press("C", "○ stopped");
     screen.terminal.press("q");
     assert_eq!(screen.terminal.end(LIMIT), 0);
     lab.down().await;

@@ -33,13 +33,13 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
                 inner.left(),
                 inner.top(),
                 inner.width,
-                "off: b fires this template every 30 s",
+                "off: C fires this template every 30 s",
                 Role::Dim,
             );
         } else {
             stage.hint(
                 inner,
-                "b fires this template every 30 s and follows it. When one does not get through, that is a verdict.",
+                "C fires this template every 30 s and follows it. When one does not get through, that is a verdict.",
             );
         }
         return;
@@ -83,7 +83,7 @@ fn lines(scene: &Scene<'_>, canary: &Canary, glyphs: &Glyphs, width: u16) -> Vec
     let name = tidy(&canary.request.order.template, usize::from(width / 2)).into_owned();
     let next = canary.next.saturating_sub(scene.now.mono);
     let when = match (&canary.step, canary.is_flying) {
-        (_, false) => "b starts it".to_owned(),
+        (_, false) => "C starts it".to_owned(),
         (Some(_), true) => "on its way".to_owned(),
         (None, true) => format!("next in {}", text::duration(Duration::from_secs(next.as_secs()))),
     };

@@ -24,6 +24,16 @@ pub(super) fn filter(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, panel
     prompt(stage, area, "/ ", input, &format!("{count}   enter keeps  esc clears"));
 }
 
+/// Draws a marker's text while it is typed, and which moment it marks.
+pub(super) fn note(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, at: Option<Duration>, input: &Input) {
+    let moment = match (scene.player, at) {
+        (Some(player), Some(at)) => player.reel.moment(at),
+        _ => scene.now.at,
+    };
+    let note = format!("marks {}   enter keeps  esc closes", scene.zone().clock(moment));
+    prompt(stage, area, "marker ", input, &note);
+}
+
 /// Says what may be typed into a field of the form, or why it was refused. Where the field itself
 /// is not on screen, it is typed here.
 pub(super) fn field(stage: &mut Stage<'_>, area: Rect, field: &Field, problem: Option<&str>, input: &Input) {
@@ -43,16 +53,6 @@ pub(super) fn field(stage: &mut Stage<'_>, area: Rect, field: &Field, problem: O
     let at = stage.canvas.line_right(x, y, room, &keys);
     let role = if problem.is_some() { Role::Warning } else { Role::Dim };
     stage.canvas.put(x, y, (at - x).saturating_sub(2), told, role);
-}
-
-/// Draws a marker's text while it is typed, and which moment it marks.
-pub(super) fn note(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, at: Option<Duration>, input: &Input) {
-    let moment = match (scene.player, at) {
-        (Some(player), Some(at)) => player.reel.moment(at),
-        _ => scene.now.at,
-    };
-    let note = format!("marks {}   enter keeps  esc closes", scene.zone().clock(moment));
-    prompt(stage, area, "marker ", input, &note);
 }
 
 fn prompt(stage: &mut Stage<'_>, area: Rect, prompt: &str, input: &Input, note: &str) {

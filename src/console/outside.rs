@@ -7,13 +7,13 @@ use std::sync::Arc;
 use tempfile::NamedTempFile;
 use tokio::process::{Child, Command};
 
+use super::app::{App, Effect, Msg, update};
+use super::screen::Hits;
+use super::screen::fire::load_text;
 use crate::act::firing::{Firing, Report};
 use crate::act::trace::Outcome;
 use crate::base::text;
 use crate::base::time::Moment;
-use crate::console::app::{App, Effect, Msg, update};
-use crate::console::screen::Hits;
-use crate::console::screen::fire::load_text;
 use crate::record::Action;
 use crate::sample::{Envelope, Sample, SourceId, SourceKind};
 use crate::session::Tap;
@@ -109,7 +109,7 @@ impl Outside {
     pub(super) fn tell(
         &mut self,
         app: &mut App,
-        tap: Option<&mut Tap>,
+        mut tap: Option<&mut Tap>,
         report: Report,
         now: Moment,
         hits: &Hits,
@@ -117,7 +117,7 @@ impl Outside {
         match &report {
             Report::CanaryRan(outcome) => {
                 let envelope = self.envelope(outcome, now);
-                if let Some(tap) = tap {
+                if let Some(tap) = &mut tap {
                     tap.envelope(&envelope);
                 }
                 update(app, Msg::Data(envelope), hits);
