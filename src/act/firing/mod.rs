@@ -10,6 +10,7 @@ mod history;
 
 pub use history::{Ended, Fired, History};
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -89,12 +90,21 @@ pub struct Firing {
 }
 
 /// What every job needs.
-#[derive(Debug)]
 struct Shared {
     library: Arc<Library>,
     profile: Profile,
     environment: Environment,
     clock: SharedClock,
+}
+
+impl fmt::Debug for Shared {
+    /// Without the environment: keys are in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let profile = &self.profile.name;
+        f.debug_struct("Shared")
+            .field("profile", profile)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Something that goes on.
@@ -333,7 +343,7 @@ impl Shared {
             tracing,
             to,
         } = ready;
-        let failed = |error: &dyn std::fmt::Display| {
+        let failed = |error: &dyn fmt::Display| {
             let clean = composed.redactor.clean(&error.to_string()).into_owned();
             Ended::Refused(text::safe(&clean).into_owned())
         };
