@@ -12,6 +12,7 @@ mod ledger;
 pub mod letters;
 mod metrics;
 mod news;
+mod outbound;
 mod queues;
 mod reading;
 mod series;
@@ -29,8 +30,9 @@ pub use reading::{Reading, ReadingState};
 pub use series::{Histories, SeriesKey};
 pub use verdicts::ids as verdict_ids;
 pub use view::{
-    Event, EventKind, Flow, Health, Hush, Ledger, LedgerLine, Provider, Queue, QueueState, Severity, SourceView,
-    Verdict, View, Worker, WorkerState,
+    Event, EventKind, FailureGroup, Flow, Health, Hush, Ledger, LedgerLine, Provider, Queue, QueueState, Severity, SourceView,
+    Verdict, View, Webhook, WebhookMode, Worker, WorkerAccount,
+    WorkerCondition, WorkerState,
 };
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,12 +48,13 @@ use self::failures::ProviderFigures;
 use self::field::Field;
 use self::ledger::{Books, Context, Ledger as Accounts};
 use self::metrics::{Metrics, Tally};
+use self::outbound::Outbound;
 use self::queues::{Queues, seconds};
 use self::sources::{Sources, Stamp};
 use self::verdicts::{Facts, Memory, Sight, Verdicts};
 use crate::base::time::Moment;
 use crate::config::{Families, Pipeline, Thresholds};
-use crate::sample::{Envelope, QueueReading, Sample, SourceKind, SourceState, SubjectsReading};
+use crate::sample::{Envelope, OutboundRows, QueueReading, Sample, SourceKind, SourceState, SubjectsReading};
 
 /// What the model needs to know of the profile. Recorded with what the model was given.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -81,6 +84,7 @@ pub struct Model {
     metrics: Metrics,
     database: Database,
     queues: Queues,
+    outbound: Outbound,
     ledger: Accounts,
     verdicts: Verdicts,
     memory: Memory,
@@ -120,6 +124,7 @@ impl Model {
             metrics: Metrics::default(),
             database: Database::default(),
             queues: Queues::default(),
+            outbound: Outbound::default(),
             ledger: Accounts::default(),
             verdicts: Verdicts::default(),
             memory: Memory::default(),
@@ -224,7 +229,20 @@ impl Model {
                 self.database.blocked = Some((stamp, reading.blocked.clone()));
                 self.view.database = Some((**reading).clone());
             }
-            Sample::Panel(reading) => self.database.panel(reading),
+            Sample::Panel(reading) => {
+                if reading.problem.is_some() {
+                    self.outbound.lose(reading.panel);
+                    self.database.lose(reading.panel);
+                }
+                self.database.panel(reading);
+            }
+            Sample::Outbound(reading) => {
+                if let OutboundRows::Workers(rows) = &reading.rows {
+                    self.database.take_stats(&stamp, reading, rows);
+                } else {
+                    self.outbound.take(&stamp, reading);
+                }
+            }
             Sample::Canary(reading) => self.memory.canary(reading),
         }
     }
@@ -302,7 +320,7 @@ impl Model {
                     .queues
                     .dead_letters(&self.settings.pipeline)
                     .map(|(_, stream)| stream),
-                unread_workers: workers::some_unread(&known, &self.database, now),
+                unread_workers: workers::some_unread(&known, now),
             },
             consumer: self
                 .queues
@@ -322,14 +340,15 @@ impl Model {
             ledger: &self.ledger,
             figures: &figures,
             workers: &known,
+            outbound: &self.outbound,
         });
         for (name, worker) in &known {
-            let rate = workers::rate(worker, &self.database, &self.sources);
+            let rate = workers::rate(worker, &self.sources);
             let value = rate.value.filter(|_| !rate.is_stale());
             let key = SeriesKey::about(Field::WorkerRate, name.clone());
             self.histories.record(&key, now, value);
         }
-        self.view.workers = workers::rows(&known, &self.database, &self.sources, &self.histories, now);
+        self.view.workers = workers::rows(&known, &self.sources, &self.histories, now);
         self.view.ledger = ledger;
         self.fill(now, &facts, &figures);
         self.record(now);
@@ -416,7 +435,12 @@ impl Model {
             .iter()
             .map(|(panel, problem)| (*panel, problem.clone()))
             .collect();
-        self.view.left_out = self.metrics.left_out() + self.database.left_out;
+        self.view.webhooks = self.outbound.rows(&self.sources);
+        self.view.modes = self.outbound.modes(&self.view.webhooks, &self.sources);
+        self.view.webhooks_left_out = self.outbound.left_out();
+        self.view.failures = self.outbound.groups(&self.sources);
+        self.view.failures_left_out = self.outbound.failures_left_out();
+        self.view.left_out = self.metrics.left_out() + self.database.left_out + self.database.stats_left_out;
         self.view.now = now;
         self.view.window_s = self
             .first_data

@@ -12,7 +12,7 @@ use super::dictionary::{Dictionary, Missing, Words};
 use crate::base::time::Timestamp;
 use crate::sample::{
     Advisory, CanaryReading, ClusterReading, ConsumerReading, CounterReading, DatabaseReading, Envelope,
-    HeartbeatReading, InventoryReading, OldestReading, PanelReading, QueueReading, Sample, Scrape, SequencePair,
+    HeartbeatReading, InventoryReading, OldestReading, OutboundReading, PanelReading, QueueReading, Sample, Scrape, SequencePair,
     ServerReading, SourceId, SourceReport, StreamReading, StreamState, SubjectsReading,
 };
 
@@ -44,6 +44,7 @@ enum SampleWire {
     Heartbeats(HeartbeatReading),
     Database(Box<DatabaseReading>),
     Panel(PanelReading),
+    Outbound(Box<OutboundReading>),
     Canary(CanaryReading),
 }
 
@@ -157,6 +158,7 @@ impl EnvelopeWire {
             Sample::Heartbeats(reading) => SampleWire::Heartbeats(reading),
             Sample::Database(reading) => SampleWire::Database(reading),
             Sample::Panel(reading) => SampleWire::Panel(reading),
+            Sample::Outbound(reading) => SampleWire::Outbound(reading),
             Sample::Canary(reading) => SampleWire::Canary(reading),
         };
         Ok(Self {
@@ -200,6 +202,7 @@ impl EnvelopeWire {
             SampleWire::Heartbeats(reading) => Sample::Heartbeats(reading),
             SampleWire::Database(reading) => Sample::Database(reading),
             SampleWire::Panel(reading) => Sample::Panel(reading),
+            SampleWire::Outbound(reading) => Sample::Outbound(reading),
             SampleWire::Canary(reading) => Sample::Canary(reading),
         };
         Ok(Envelope {

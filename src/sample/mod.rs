@@ -6,6 +6,7 @@ mod database;
 mod interest;
 mod jetstream;
 mod letter;
+mod outbound;
 mod scrape;
 mod source;
 
@@ -20,6 +21,9 @@ pub use jetstream::{
     StreamState, SubjectsReading,
 };
 pub use letter::{Letter, LetterForm, LetterKey, LetterOrigin};
+pub use outbound::{
+    CallCount, KnownWebhook, OutboundReading, OutboundRows, SendFailure, Sent, SentLatency, WorkerStats,
+};
 pub use scrape::{Layout, Scrape, SeriesId, SeriesKind};
 pub use source::{SourceId, SourceKind, SourceReport, SourceState};
 
@@ -88,6 +92,8 @@ pub enum Sample {
     Database(Box<DatabaseReading>),
     /// Whether a group of relations could be read.
     Panel(PanelReading),
+    /// A relation about the webhooks that the pipeline sends.
+    Outbound(Box<OutboundReading>),
     /// A canary's run.
     Canary(CanaryReading),
 }
