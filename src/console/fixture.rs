@@ -10,8 +10,9 @@ use hookwatch::console::app::{App, Options, Still};
 use hookwatch::console::screen::Badge;
 use hookwatch::model::field::Field;
 use hookwatch::model::{
-    Event, EventKind, Flow, Health, Histories, Ledger, LedgerLine, Provider, Queue, QueueState, Reading, ReadingState,
-    SeriesKey, Severity, SourceView, Verdict, View, Worker, WorkerState,
+    Event, EventKind, FailureGroup, Flow, Health, Histories, Ledger, LedgerLine, Provider, Queue, QueueState, Reading,
+    ReadingState, SeriesKey, Severity, SourceView, Verdict, View, Webhook, WebhookMode, Worker, WorkerAccount,
+    WorkerCondition, WorkerState,
 };
 use hookwatch::sample::{
     AccountReading, Blocked, ConsumerConfig, DatabaseReading, Discard, Panel, Retention, ServerReading, SourceId,
@@ -181,7 +182,140 @@ fn worker(number: usize, name: &str, rate: f64, batch: f64) -> Worker {
         cpu: value(0.62),
         memory: value(11_300_000.0),
         last_seen_s: value(0.4),
+        condition: WorkerCondition::Running,
+        accounts: vec![
+            account("metrics", true, "its endpoint answers"),
+            account("postgres", true, "heartbeat 400 ms ago, says running"),
+        ],
     }
+}
+
+fn account(source: &str, up: bool, text: &str) -> WorkerAccount {
+    WorkerAccount {
+        source: source.into(),
+        up: Some(up),
+        text: text.to_owned(),
+    }
+}
+
+/// A pipeline that publishes from Postgres, with some subjects that nobody takes.
+pub(crate) fn outbound() -> (View, Histories) {
+    let (mut view, histories) = rich();
+    view.providers.clear();
+    view.sources.retain(|source| source.id.kind != SourceKind::Metrics);
+    view.webhooks = [
+        ("analytics_user_event", "webhooks.user.registered.analytics", 129.0, 129.0),
+        ("slack_user_registration", "webhooks.user.registered.slack", 129.0, 129.0),
+        ("email_welcome", "webhooks.user.registered.email", 129.0, 129.0),
+        ("crm_contact_create", "webhooks.user.registered.crm", 128.0, 128.0),
+        ("critical_payment_notification", "webhooks.payments", 128.0, 0.0),
+        ("order_processing", "webhooks.orders", 128.0, 0.0),
+        ("slack_notifications", "webhooks.slack", 129.0, 0.0),
+    ]
+    .map(|(name, subject, total, failed)| Webhook {
+        name: name.into(),
+        subject: Some(subject.into()),
+        mode: Some(if name.starts_with("critical") { "both" } else { "nats" }.into()),
+        total: value(total),
+        failed: value(failed),
+        success_ratio: value(1.0 - failed / total),
+        recent_attempts: value(40.0),
+        recent_success_ratio: value(1.0 - failed / total),
+        recent_latency_s: value(0.001_1),
+        latency_p50_s: if failed > 0.0 { Reading::unknown() } else { value(0.000_895) },
+        latency_p95_s: if failed > 0.0 { Reading::unknown() } else { value(0.002_33) },
+        latency_p99_s: if failed > 0.0 { Reading::unknown() } else { value(0.003_9) },
+        latency_avg_s: value(0.001_2),
+        last_at: Some(at("14:03:12")),
+        ..Webhook::default()
+    })
+    .to_vec();
+    view.webhooks.push(Webhook {
+        name: "critical_payment_notification".into(),
+        mode: Some("both".into()),
+        total: value(600.0),
+        failed: value(30.0),
+        success_ratio: value(0.8696),
+        latency_p50_s: value(0.0608),
+        latency_p95_s: value(0.0951),
+        latency_p99_s: value(0.0992),
+        waiting: value(340.0),
+        retrying: value(30.0),
+        oldest_waiting_s: value(42.0),
+        last_at: Some(at("14:03:20")),
+        ..Webhook::default()
+    });
+    view.modes = vec![
+        WebhookMode {
+            mode: "nats".into(),
+            webhooks: 6,
+            published: value(772.0),
+            published_ratio: value(0.3329),
+            ..WebhookMode::default()
+        },
+        WebhookMode {
+            mode: "both".into(),
+            webhooks: 1,
+            published: value(128.0),
+            published_ratio: value(1.0),
+            called: value(600.0),
+            called_ratio: value(0.8696),
+            waiting: value(340.0),
+            retrying: value(30.0),
+            failed: value(30.0),
+        },
+    ];
+    view.failures = [
+        ("Failed to publish to JetStream: no responders", "nats_recent_failures", 100, "analytics_user_event → webhooks.user.registered.analytics", 3),
+        ("HTTP ‹n›", "webhook_recent_failures", 60, "critical_payment_notification", 0),
+    ]
+    .map(|(kind, relation, count, about, others)| FailureGroup {
+        kind: kind.to_owned(),
+        relation: relation.into(),
+        count,
+        per_s: value(count as f64 / 60.0),
+        last_at: Some(at("14:03:20")),
+        example: kind.replace("‹n›", "500"),
+        about: about.into(),
+        others,
+    })
+    .to_vec();
+    view.failures_left_out = 414;
+    view.workers = ["webhook-worker-1", "webhook-worker-2", "webhook-worker-3"]
+        .into_iter()
+        .enumerate()
+        .map(|(number, name)| {
+            let (state, condition) = [
+                (WorkerState::Up, WorkerCondition::Running),
+                (WorkerState::Down, WorkerCondition::Dead),
+                (WorkerState::Down, WorkerCondition::NeverStarted),
+            ][number];
+            let told = [
+                "last active 300 ms ago, says active, 2,836 acked, 4,833 delivered, 4.3 ms a message",
+                "last active 21 s ago, says active, 2,831 acked, 4,800 delivered, 3.7 ms a message",
+                "last active never, says active, 0 acked, 0 delivered",
+            ][number];
+            let links = ["1 connection, idle 1.2 s", "its connection closed 19 s ago: Client Closed", "no connection of it"][number];
+            Worker {
+                state,
+                condition,
+                seen_by: vec!["postgres".into(), "nats".into()],
+                batch_size: Reading::unknown(),
+                batch_p95_s: Reading::unknown(),
+                breaker: Reading::unknown(),
+                cpu: Reading::unknown(),
+                memory: Reading::unknown(),
+                last_seen_s: [value(0.3), value(21.0), Reading::unknown()][number].clone(),
+                accounts: vec![account("postgres", number != 2, told), account("nats", number == 0, links)],
+                ..worker(number, name, [33.0, 0.0, 0.0][number], 1.0)
+            }
+        })
+        .collect();
+    view.panels_off = vec![(
+        Panel::CallStatus,
+        "permission denied for view webhook_status_summary → GRANT SELECT ON \"public\".\"webhook_status_summary\" TO \"watcher\"".to_owned(),
+    )];
+    (view, histories)
 }
 
 fn rich_ledger() -> Ledger {
