@@ -721,8 +721,14 @@ pub(crate) fn failing() -> (View, Histories) {
     view.flow.dead_per_min = Reading::unknown();
     view.flow.limit_eta_s = Reading::unknown();
     view.workers[2].state = WorkerState::Down;
+    view.workers[2].condition = WorkerCondition::Dead;
+    view.workers[2].accounts = vec![
+        account("metrics", false, "its endpoint refuses"),
+        account("postgres", true, "heartbeat 9 s ago, says running"),
+    ];
     view.workers[2].last_seen_s = value(9.0);
     view.workers[3].state = WorkerState::Stale;
+    view.workers[3].condition = WorkerCondition::Silent;
     view.workers[3].last_seen_s = value(5.0);
     stale(&mut view.workers[2].rate_per_s, 9);
     view.ledger.lines[1].difference = Some(7.0);

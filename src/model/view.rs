@@ -316,7 +316,7 @@ impl WorkerCondition {
             Self::Silent => "stale",
             Self::Dead => "dead",
             Self::Stopped => "stopped",
-            Self::NeverStarted => "never started",
+            Self::NeverStarted => "never ran",
         }
     }
 }

@@ -15,8 +15,8 @@ use crate::model::{Reading, Worker, WorkerCondition, WorkerState};
 const HISTORY: u16 = 20;
 
 const COLUMNS: [Column; 12] = [
-    Column::name("worker", 12),
-    Column::text("state", 15, 0),
+    Column::name("worker", 14),
+    Column::text("state", 11, 0),
     Column::number("rate", 9, 0),
     Column::text("last 60 s", HISTORY, 2),
     Column::number("batch", 7, 3),
