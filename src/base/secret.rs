@@ -92,8 +92,10 @@ pub fn strip_url_paths(text: &str) -> Cow<'_, str> {
         let end = tail.find(ends).unwrap_or(tail.len());
         let host = tail[..end].find(['/', '?', '#']).unwrap_or(end);
         out.push_str(&tail[..host]);
-        if end > host + 1 {
+        if end > host {
             out.push('/');
+        }
+        if end > host + 1 {
             out.push_str(MASK);
         }
         rest = &tail[end..];
@@ -143,7 +145,10 @@ mod tests {
     #[test]
     fn paths_and_bearers_are_masked_wherever_they_stand() {
         for (text, expected) in [
-            ("to https://h/a/b, then http://i:1/?k=v.", "to https://h/•••, then http://i:1/•••"),
+            (
+                "to https://h/a/b, then http://i:1/?k=v.",
+                "to https://h/•••, then http://i:1/•••",
+            ),
             ("https://h and https://h/", "https://h and https://h/"),
             ("no address: a/b", "no address: a/b"),
         ] {

@@ -199,13 +199,24 @@ fn account(source: &str, up: bool, text: &str) -> WorkerAccount {
 }
 
 /// A pipeline that publishes from Postgres, with some subjects that nobody takes.
+#[expect(clippy::too_many_lines, reason = "a table of figures")]
 pub(crate) fn outbound() -> (View, Histories) {
     let (mut view, histories) = rich();
     view.providers.clear();
     view.sources.retain(|source| source.id.kind != SourceKind::Metrics);
     view.webhooks = [
-        ("analytics_user_event", "webhooks.user.registered.analytics", 129.0, 129.0),
-        ("slack_user_registration", "webhooks.user.registered.slack", 129.0, 129.0),
+        (
+            "analytics_user_event",
+            "webhooks.user.registered.analytics",
+            129.0,
+            129.0,
+        ),
+        (
+            "slack_user_registration",
+            "webhooks.user.registered.slack",
+            129.0,
+            129.0,
+        ),
         ("email_welcome", "webhooks.user.registered.email", 129.0, 129.0),
         ("crm_contact_create", "webhooks.user.registered.crm", 128.0, 128.0),
         ("critical_payment_notification", "webhooks.payments", 128.0, 0.0),
@@ -222,9 +233,21 @@ pub(crate) fn outbound() -> (View, Histories) {
         recent_attempts: value(40.0),
         recent_success_ratio: value(1.0 - failed / total),
         recent_latency_s: value(0.001_1),
-        latency_p50_s: if failed > 0.0 { Reading::unknown() } else { value(0.000_895) },
-        latency_p95_s: if failed > 0.0 { Reading::unknown() } else { value(0.002_33) },
-        latency_p99_s: if failed > 0.0 { Reading::unknown() } else { value(0.003_9) },
+        latency_p50_s: if failed > 0.0 {
+            Reading::unknown()
+        } else {
+            value(0.000_895)
+        },
+        latency_p95_s: if failed > 0.0 {
+            Reading::unknown()
+        } else {
+            value(0.002_33)
+        },
+        latency_p99_s: if failed > 0.0 {
+            Reading::unknown()
+        } else {
+            value(0.003_9)
+        },
         latency_avg_s: value(0.001_2),
         last_at: Some(at("14:03:12")),
         ..Webhook::default()
@@ -266,8 +289,20 @@ pub(crate) fn outbound() -> (View, Histories) {
         },
     ];
     view.failures = [
-        ("Failed to publish to JetStream: no responders", "nats_recent_failures", 100, "analytics_user_event → webhooks.user.registered.analytics", 3),
-        ("HTTP ‹n›", "webhook_recent_failures", 60, "critical_payment_notification", 0),
+        (
+            "Failed to publish to JetStream: no responders",
+            "nats_recent_failures",
+            100,
+            "analytics_user_event → webhooks.user.registered.analytics",
+            3,
+        ),
+        (
+            "HTTP ‹n›",
+            "webhook_recent_failures",
+            60,
+            "critical_payment_notification",
+            0,
+        ),
     ]
     .map(|(kind, relation, count, about, others)| FailureGroup {
         kind: kind.to_owned(),
@@ -295,7 +330,11 @@ pub(crate) fn outbound() -> (View, Histories) {
                 "last active 21 s ago, says active, 2,831 acked, 4,800 delivered, 3.7 ms a message",
                 "last active never, says active, 0 acked, 0 delivered",
             ][number];
-            let links = ["1 connection, idle 1.2 s", "its connection closed 19 s ago: Client Closed", "no connection of it"][number];
+            let links = [
+                "1 connection, idle 1.2 s",
+                "its connection closed 19 s ago: Client Closed",
+                "no connection of it",
+            ][number];
             Worker {
                 state,
                 condition,
@@ -306,7 +345,10 @@ pub(crate) fn outbound() -> (View, Histories) {
                 cpu: Reading::unknown(),
                 memory: Reading::unknown(),
                 last_seen_s: [value(0.3), value(21.0), Reading::unknown()][number].clone(),
-                accounts: vec![account("postgres", number != 2, told), account("nats", number == 0, links)],
+                accounts: vec![
+                    account("postgres", number != 2, told),
+                    account("nats", number == 0, links),
+                ],
                 ..worker(number, name, [33.0, 0.0, 0.0][number], 1.0)
             }
         })

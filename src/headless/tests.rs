@@ -58,6 +58,7 @@ fn verdict(id: &str, severity: Severity, text: &str) -> Verdict {
 }
 
 /// A view with something in every part.
+#[expect(clippy::too_many_lines, reason = "one of everything")]
 fn view() -> View {
     let now = Moment {
         at: at(0),

@@ -188,7 +188,9 @@ impl Database {
                 worker: row.name.clone(),
                 last_seen: row.last_active,
                 started: None,
-                state: row.active.map(|active| if active { "active" } else { "inactive" }.to_owned()),
+                state: row
+                    .active
+                    .map(|active| if active { "active" } else { "inactive" }.to_owned()),
                 version: None,
                 processed: row.acknowledged,
             };

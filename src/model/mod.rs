@@ -30,9 +30,8 @@ pub use reading::{Reading, ReadingState};
 pub use series::{Histories, SeriesKey};
 pub use verdicts::ids as verdict_ids;
 pub use view::{
-    Event, EventKind, FailureGroup, Flow, Health, Hush, Ledger, LedgerLine, Provider, Queue, QueueState, Severity, SourceView,
-    Verdict, View, Webhook, WebhookMode, Worker, WorkerAccount,
-    WorkerCondition, WorkerState,
+    Event, EventKind, FailureGroup, Flow, Health, Hush, Ledger, LedgerLine, Provider, Queue, QueueState, Severity,
+    SourceView, Verdict, View, Webhook, WebhookMode, Worker, WorkerAccount, WorkerCondition, WorkerState,
 };
 
 use std::collections::{BTreeMap, BTreeSet};

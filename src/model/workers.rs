@@ -141,13 +141,7 @@ pub(super) fn rows(
         .collect()
 }
 
-fn row(
-    name: &Arc<str>,
-    worker: &Known<'_>,
-    sources: &Sources,
-    histories: &Histories,
-    now: Moment,
-) -> Worker {
+fn row(name: &Arc<str>, worker: &Known<'_>, sources: &Sources, histories: &Histories, now: Moment) -> Worker {
     let stamp = worker.target.map(|target| &target.stamp);
     let reading = |value: Option<f64>| sources.reading(value, stamp);
     let total = |tally| worker.target.and_then(|target| target.total(tally));
@@ -223,7 +217,11 @@ fn accounts(worker: &Known<'_>, now: Moment) -> Vec<WorkerAccount> {
         match worker.source {
             Some(source) if source.refuses() => say("metrics", Some(false), "its endpoint refuses".to_owned()),
             Some(source) if source.health() != Health::Ok => {
-                say("metrics", None, format!("its endpoint last answered {}", ago(Some(age))));
+                say(
+                    "metrics",
+                    None,
+                    format!("its endpoint last answered {}", ago(Some(age))),
+                );
             }
             _ => say("metrics", Some(true), "its endpoint answers".to_owned()),
         }

@@ -12,8 +12,8 @@ use super::dictionary::{Dictionary, Missing, Words};
 use crate::base::time::Timestamp;
 use crate::sample::{
     Advisory, CanaryReading, ClusterReading, ConsumerReading, CounterReading, DatabaseReading, Envelope,
-    HeartbeatReading, InventoryReading, OldestReading, OutboundReading, PanelReading, QueueReading, Sample, Scrape, SequencePair,
-    ServerReading, SourceId, SourceReport, StreamReading, StreamState, SubjectsReading,
+    HeartbeatReading, InventoryReading, OldestReading, OutboundReading, PanelReading, QueueReading, Sample, Scrape,
+    SequencePair, ServerReading, SourceId, SourceReport, StreamReading, StreamState, SubjectsReading,
 };
 
 /// The id of a layout or configuration, unique in its chunk.

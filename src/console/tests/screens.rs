@@ -121,9 +121,17 @@ fn a_failing_pipeline_shows_what_is_off_and_why() {
 #[test]
 fn webhooks_that_are_sent_stand_by_subject_and_by_mode() {
     snapshot_sizes("place_webhooks", &after(fixture::outbound(), "4"), &SIZES[..3]);
-    snapshot_sizes("place_webhooks_sorted", &after(fixture::outbound(), "4 j right right right right s"), &[(120, 40)]);
+    snapshot_sizes(
+        "place_webhooks_sorted",
+        &after(fixture::outbound(), "4 j right right right right s"),
+        &[(120, 40)],
+    );
     snapshot_sizes("place_webhook_workers", &after(fixture::outbound(), "3"), &[(120, 40)]);
-    snapshot_sizes("place_webhook_worker", &after(fixture::outbound(), "3 j enter"), &[(120, 40)]);
+    snapshot_sizes(
+        "place_webhook_worker",
+        &after(fixture::outbound(), "3 j enter"),
+        &[(120, 40)],
+    );
 }
 
 #[test]

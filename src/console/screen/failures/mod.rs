@@ -13,10 +13,10 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use super::{Opening, Page, PanelId, Place, Scene, Screen, Stage, history};
 use crate::base::text;
 use crate::console::theme::Role;
-use crate::console::widget::{Frame, Line, span};
 use crate::console::widget::grid::Rows;
-use crate::model::{FailureGroup, SeriesKey};
+use crate::console::widget::{Frame, Line, span};
 use crate::model::field::Field;
+use crate::model::{FailureGroup, SeriesKey};
 use crate::sample::SourceKind;
 
 const PROVIDERS: PanelId = PanelId("failures.providers");
@@ -135,7 +135,11 @@ impl Failures {
         let receives = view.providers.iter().any(|provider| !is_silent_other(provider));
         // Each of these panels is as high as its rows, and no higher than its share.
         let webhooks = rows(view.webhooks.len()).min(area.height / 2).max(5);
-        let modes = if area.height >= 24 { rows(view.modes.len()).min(7) } else { 0 };
+        let modes = if area.height >= 24 {
+            rows(view.modes.len()).min(7)
+        } else {
+            0
+        };
         let providers = match (receives, area.height) {
             (false, _) => 0,
             (true, ..30) => rows(view.providers.len()).min(area.height / 4).max(4),

@@ -146,7 +146,11 @@ fn sources(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, worker: &Worker
         (SourceKind::Postgres, "postgres"),
         (SourceKind::Jetstream, "nats"),
     ] {
-        let mut told = worker.accounts.iter().filter(|account| &*account.source == name).peekable();
+        let mut told = worker
+            .accounts
+            .iter()
+            .filter(|account| &*account.source == name)
+            .peekable();
         if told.peek().is_some() {
             for account in told {
                 let (glyph, role) = match account.up {
@@ -177,7 +181,11 @@ fn sources(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, worker: &Worker
         }
     }
     if worker.is_disputed() {
-        say(glyphs.warning, Role::Warning, "these disagree: one says that it runs, another that it does not");
+        say(
+            glyphs.warning,
+            Role::Warning,
+            "these disagree: one says that it runs, another that it does not",
+        );
     }
     let own = scene.view.sources.iter().filter(|source| source.id.name == worker.name);
     for source in own {

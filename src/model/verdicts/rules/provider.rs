@@ -71,7 +71,9 @@ fn sent(facts: &Facts, webhook: &Minute) -> Option<Finding> {
     // A mean of rounded means is off by so much at most.
     let slow = webhook.mean.is_some_and(|(mean, off)| mean - off > most);
     let calm = success.is_none_or(|success| success >= least)
-        && webhook.mean.is_none_or(|(mean, off)| mean + off < most * CALM || off > most);
+        && webhook
+            .mean
+            .is_none_or(|(mean, off)| mean + off < most * CALM || off > most);
     let stage = stage(enough && (fails || slow), calm);
     Some(Finding::new(subject, stage, || {
         let text = match (success, webhook.mean) {

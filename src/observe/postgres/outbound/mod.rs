@@ -164,7 +164,9 @@ impl Outbound {
                 state.settle(relation.panel, Some(format!("{reason}{arrow}{next}")), samples);
                 // Rights and columns may have changed: the next lookup is due.
                 if fault::is_about_relation(&failure) {
-                    self.looked_up_at = self.looked_up_at.map(|at| at.min(now.saturating_sub(DISCOVERY - RETRY.0)));
+                    self.looked_up_at = self
+                        .looked_up_at
+                        .map(|at| at.min((now + RETRY.0).saturating_sub(DISCOVERY)));
                 }
             }
             Err(lost) => return Err(lost),

@@ -309,8 +309,7 @@ impl Relation {
                 format!("(SELECT {by}, count(*) AS count, {oldest} AS oldest FROM {place} GROUP BY {by}) AS counted")
             }
         };
-        let there =
-            |column: &str| readable(column) || (self.counted.is_some() && matches!(column, "count" | "oldest"));
+        let there = |column: &str| readable(column) || (self.counted.is_some() && matches!(column, "count" | "oldest"));
         let mut values = String::new();
         for column in self.columns {
             let separator = if values.is_empty() { "" } else { ", " };
@@ -387,7 +386,17 @@ mod tests {
     fn no_statement_names_a_column_that_holds_a_secret() {
         for relation in &RELATIONS {
             for column in relation.names() {
-                let secret = ["url", "header", "payload", "token", "secret", "seed", "body", "credential", "tls"];
+                let secret = [
+                    "url",
+                    "header",
+                    "payload",
+                    "token",
+                    "secret",
+                    "seed",
+                    "body",
+                    "credential",
+                    "tls",
+                ];
                 assert!(
                     !secret.iter().any(|word| column.contains(word)),
                     "{} {column}",
@@ -400,9 +409,15 @@ mod tests {
 
     #[test]
     fn a_column_that_is_missing_or_forbidden_is_null_and_a_needed_one_a_problem() {
-        let some = inventory(&[("webhook_id", true), ("webhook_name", true), ("publish_mode", false)], true);
+        let some = inventory(
+            &[("webhook_id", true), ("webhook_name", true), ("publish_mode", false)],
+            true,
+        );
         let statement = webhooks().plan(&some).unwrap();
-        assert!(!statement.contains("publish_mode") && !statement.contains("SELECT *"), "{statement}");
+        assert!(
+            !statement.contains("publish_mode") && !statement.contains("SELECT *"),
+            "{statement}"
+        );
         let forbidden = inventory(&[("webhook_id", true), ("webhook_name", false)], true);
         assert_eq!(
             webhooks().plan(&forbidden).unwrap_err(),

@@ -218,13 +218,17 @@ mod tests {
 
     #[test]
     fn numbers_of_any_type_are_read_and_what_is_none_is_unknown() {
-        let answer = r#"{"now":1000000,"total":7,"rows":[["a","s.a","nats","129","128.0",null,"NaN","-Infinity",null]]}"#;
+        let answer =
+            r#"{"now":1000000,"total":7,"rows":[["a","s.a","nats","129","128.0",null,"NaN","-Infinity",null]]}"#;
         let reading = rows(Panel::Published, answer);
         assert_eq!(reading.left_out, 6);
         let OutboundRows::Sent(sent) = reading.rows else {
             panic!("{reading:?}")
         };
-        assert_eq!((sent[0].total, sent[0].successful, sent[0].failed), (Some(129), Some(128), None));
+        assert_eq!(
+            (sent[0].total, sent[0].successful, sent[0].failed),
+            (Some(129), Some(128), None)
+        );
         assert_eq!((sent[0].avg_ms, sent[0].max_ms, sent[0].last_at), (None, None, None));
     }
 
@@ -248,8 +252,16 @@ mod tests {
             panic!("not workers")
         };
         assert_eq!((workers[0].active, workers[0].last_active), (None, None));
-        for bad in ["", "[]", r#"{"now":"x","total":1,"rows":[]}"#, r#"{"now":1,"total":1,"rows":[[1]]}"#] {
-            assert!(read(Panel::Published, bad, Duration::ZERO, Duration::ZERO).is_err(), "{bad}");
+        for bad in [
+            "",
+            "[]",
+            r#"{"now":"x","total":1,"rows":[]}"#,
+            r#"{"now":1,"total":1,"rows":[[1]]}"#,
+        ] {
+            assert!(
+                read(Panel::Published, bad, Duration::ZERO, Duration::ZERO).is_err(),
+                "{bad}"
+            );
         }
     }
 }
