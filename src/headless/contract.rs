@@ -12,10 +12,10 @@ use serde::Serialize;
 use super::json::Number;
 use crate::base::time::Timestamp;
 use crate::model::{
-    FailureGroup, Flow, Health, LedgerLine, Provider, Queue, QueueState, Reading, ReadingState, Severity, SourceView,
+    FailureGroup, Flow, Health, LedgerLine, ProbeView, Provider, Queue, QueueState, Reading, ReadingState, Severity, SourceView,
     Verdict, View, Webhook, WebhookMode, Worker, WorkerCondition, WorkerState,
 };
-use crate::sample::Panel;
+use crate::sample::{Panel, ProbeState, SourceKind};
 
 /// One reading of a pipeline.
 #[derive(Debug, Serialize)]
@@ -65,6 +65,28 @@ struct SourceOut {
     latency_s: Number,
     error: Option<String>,
     since: Timestamp,
+    /// Of a probe: what the service says; `null` of other sources and until it has answered.
+    probe: Option<ProbeOut>,
+}
+
+#[derive(Debug, Serialize)]
+struct ProbeOut {
+    /// `null` when it does not answer now.
+    state: Option<ProbeState>,
+    last: Option<ProbeState>,
+    status: Option<u16>,
+    service: Option<Arc<str>>,
+    version: Option<Arc<str>>,
+    response_s: Number,
+    checks: Vec<CheckOut>,
+    left_out: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct CheckOut {
+    name: Arc<str>,
+    state: Option<ProbeState>,
+    detail: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -253,7 +275,7 @@ pub fn contract(view: &View, read_only: bool) -> Contract {
         profile: view.profile.clone(),
         read_only,
         window_s: Number(Some(view.window_s)),
-        sources: view.sources.iter().map(source).collect(),
+        sources: view.sources.iter().map(|of| source(of, &view.probes)).collect(),
         flow: flow(&view.flow, &mut marks),
         providers: each(&view.providers, "providers", &mut marks, provider),
         queues: each(&view.queues, "queues", &mut marks, queue),
@@ -321,7 +343,31 @@ macro_rules! figures {
     };
 }
 
-fn source(source: &SourceView) -> SourceOut {
+fn probe(probe: &ProbeView) -> ProbeOut {
+    ProbeOut {
+        state: probe.state,
+        last: probe.last,
+        status: probe.status,
+        service: probe.service.clone(),
+        version: probe.version.clone(),
+        response_s: Number(probe.response_s.value),
+        checks: probe
+            .checks
+            .iter()
+            .map(|check| CheckOut {
+                name: check.name.clone(),
+                state: check.state,
+                detail: check.detail.clone(),
+            })
+            .collect(),
+        left_out: probe.left_out,
+    }
+}
+
+fn source(source: &SourceView, probes: &[ProbeView]) -> SourceOut {
+    let told = (source.id.kind == SourceKind::Probe)
+        .then(|| probes.iter().find(|probe| probe.name == source.id.name))
+        .flatten();
     SourceOut {
         name: source.id.name.clone(),
         kind: source.id.kind.name(),
@@ -330,6 +376,7 @@ fn source(source: &SourceView) -> SourceOut {
         latency_s: Number(source.latency.map(|latency| latency.as_secs_f64())),
         error: source.error.clone(),
         since: millis(source.since),
+        probe: told.map(probe),
     }
 }
 

@@ -183,6 +183,8 @@ fields! {
     CallsRetrying = "retrying", "retrying", Count, "rows of rule_webhook_calls with status retrying, else retrying_calls of webhook_status_summary";
     /// For how long the oldest waiting call has been due.
     CallsOldest = "calls_oldest_s", "oldest due", Seconds, "the database's time minus the least scheduled_at of pending and retrying rows";
+    /// Time of a health endpoint's answer.
+    ProbeAnswer = "response_s", "answer", Seconds, "from sending the request to the last byte";
     /// Failures per second.
     FailuresPerS = "per_s", "failing", PerSecond, "failures of the last 60 s by their own times, divided by 60";
 }

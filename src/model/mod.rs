@@ -1,5 +1,6 @@
 //! Pure: samples in, numbers out. No clock, no I/O, no hash map that is iterated.
 
+mod connections;
 mod counter;
 mod database;
 mod events;
@@ -13,6 +14,7 @@ pub mod letters;
 mod metrics;
 mod news;
 mod outbound;
+mod probes;
 mod queues;
 mod reading;
 mod series;
@@ -30,7 +32,7 @@ pub use reading::{Reading, ReadingState};
 pub use series::{Histories, SeriesKey};
 pub use verdicts::ids as verdict_ids;
 pub use view::{
-    Event, EventKind, FailureGroup, Flow, Health, Hush, Ledger, LedgerLine, Provider, Queue, QueueState, Severity,
+    Event, EventKind, FailureGroup, Flow, Health, Hush, Ledger, LedgerLine, ProbeView, Provider, Queue, QueueState, Severity,
     SourceView, Verdict, View, Webhook, WebhookMode, Worker, WorkerAccount, WorkerCondition, WorkerState,
 };
 
@@ -40,6 +42,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use self::connections::Connections;
 use self::counter::WINDOW;
 use self::database::Database;
 use self::events::{Happening, Merger};
@@ -48,12 +51,13 @@ use self::field::Field;
 use self::ledger::{Books, Context, Ledger as Accounts};
 use self::metrics::{Metrics, Tally};
 use self::outbound::Outbound;
+use self::probes::Probes;
 use self::queues::{Queues, seconds};
 use self::sources::{Sources, Stamp};
 use self::verdicts::{Facts, Memory, Sight, Verdicts};
 use crate::base::time::Moment;
 use crate::config::{Families, Pipeline, Thresholds};
-use crate::sample::{Envelope, OutboundRows, QueueReading, Sample, SourceKind, SourceState, SubjectsReading};
+use crate::sample::{Envelope, OutboundRows, Panel, QueueReading, Sample, SourceKind, SourceState, SubjectsReading};
 
 /// What the model needs to know of the profile. Recorded with what the model was given.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -84,6 +88,8 @@ pub struct Model {
     database: Database,
     queues: Queues,
     outbound: Outbound,
+    connections: Connections,
+    probes: Probes,
     ledger: Accounts,
     verdicts: Verdicts,
     memory: Memory,
@@ -124,6 +130,8 @@ impl Model {
             database: Database::default(),
             queues: Queues::default(),
             outbound: Outbound::default(),
+            connections: Connections::default(),
+            probes: Probes::default(),
             ledger: Accounts::default(),
             verdicts: Verdicts::default(),
             memory: Memory::default(),
@@ -232,6 +240,9 @@ impl Model {
                 if reading.problem.is_some() {
                     self.outbound.lose(reading.panel);
                     self.database.lose(reading.panel);
+                    if reading.panel == Panel::Connections {
+                        self.connections.lose();
+                    }
                 }
                 self.database.panel(reading);
             }
@@ -242,6 +253,13 @@ impl Model {
                     self.outbound.take(&stamp, reading);
                 }
             }
+            Sample::Probe(reading) => {
+                let name = stamp.source.name.clone();
+                if let Some(before) = self.probes.take(stamp, reading) {
+                    self.hear_probe(&name, before, reading, moment);
+                }
+            }
+            Sample::Connections(reading) => self.connections.take(&stamp, reading),
             Sample::Canary(reading) => self.memory.canary(reading),
         }
     }
@@ -305,7 +323,13 @@ impl Model {
         let turns = self.sources.advance(now);
         self.hear_sources(turns, now);
         let figures = failures::figures(&self.metrics, &self.database, &self.sources);
-        let known = workers::known(&self.metrics, &self.database, &self.sources);
+        let known = workers::known(&workers::Witnesses {
+            metrics: &self.metrics,
+            database: &self.database,
+            sources: &self.sources,
+            connections: &self.connections,
+            now,
+        });
         let ledger = self.ledger.evaluate(&Context {
             books: Books {
                 sources: &self.sources,
@@ -437,6 +461,7 @@ impl Model {
         self.view.webhooks = self.outbound.rows(&self.sources);
         self.view.modes = self.outbound.modes(&self.view.webhooks, &self.sources);
         self.view.webhooks_left_out = self.outbound.left_out();
+        self.view.probes = self.probes.rows(&self.sources);
         self.view.failures = self.outbound.groups(&self.sources);
         self.view.failures_left_out = self.outbound.failures_left_out();
         self.view.left_out = self.metrics.left_out() + self.database.left_out + self.database.stats_left_out;

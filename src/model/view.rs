@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::reading::Reading;
 use crate::base::time::{Moment, Timestamp};
-use crate::sample::{ConsumerConfig, DatabaseReading, Panel, ServerReading, SourceId, StreamConfig, SubjectsReading};
+use crate::sample::{
+    ConsumerConfig, DatabaseReading, Panel, ProbeCheck, ProbeState, ServerReading, SourceId, StreamConfig,
+    SubjectsReading,
+};
 
 /// Everything that is shown.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,6 +53,9 @@ pub struct View {
     /// Failures that Postgres has besides.
     #[serde(default)]
     pub failures_left_out: u64,
+    /// Health endpoints, by name.
+    #[serde(default)]
+    pub probes: Vec<ProbeView>,
     /// The ledger.
     pub ledger: Ledger,
     /// Active verdicts, most severe first, root causes before symptoms.
@@ -86,6 +92,7 @@ impl View {
             webhooks_left_out: 0,
             failures: Vec::new(),
             failures_left_out: 0,
+            probes: Vec::new(),
             ledger: Ledger::default(),
             verdicts: Vec::new(),
             events: Vec::new(),
@@ -458,6 +465,31 @@ pub struct FailureGroup {
     pub about: Arc<str>,
     /// How many other webhooks have failed so.
     pub others: u64,
+}
+
+/// A health endpoint: what a service says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ProbeView {
+    /// Its name.
+    pub name: Arc<str>,
+    /// How the service is; `None`: it does not answer, or not yet.
+    pub state: Option<ProbeState>,
+    /// What it said last.
+    pub last: Option<ProbeState>,
+    /// The HTTP status of its last answer.
+    pub status: Option<u16>,
+    /// The service's name, where it says it.
+    pub service: Option<Arc<str>>,
+    /// Its version.
+    pub version: Option<Arc<str>>,
+    /// Its checks: safe and cut.
+    pub checks: Vec<ProbeCheck>,
+    /// Checks left out because there are too many.
+    pub left_out: u64,
+    /// How long its answer took.
+    pub response_s: Reading,
+    /// Why it does not answer, and what to do.
+    pub error: Option<String>,
 }
 
 /// The ledger: did we lose any?

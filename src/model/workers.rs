@@ -4,37 +4,57 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::connections::{self, Connections, Link};
 use super::counter::Counter;
 use super::database::{Database, Pulse};
 use super::field::Field;
 use super::metrics::{Distribution, Gauge, Metrics, Tally, Target, safe_name};
 use super::reading::Reading;
 use super::series::{Histories, SeriesKey};
-use super::sources::{SourceStatus, Sources};
+use super::sources::{SourceStatus, Sources, Stamp};
 use super::view::{Health, Worker, WorkerAccount, WorkerCondition, WorkerState};
 use crate::base::text;
 use crate::base::time::Moment;
 use crate::sample::SourceKind;
 
+/// Rows at most that only NATS knows of.
+const ROWS: usize = 2_000;
+
 /// Rates that a row shows, one a second.
 const RECENT: usize = 60;
 
 /// What is known of one worker.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Known<'a> {
     pub(super) target: Option<&'a Target>,
     source: Option<SourceStatus<'a>>,
     pub(super) pulse: Option<&'a Pulse>,
     /// The statistics that it keeps in Postgres.
     pub(super) stats: Option<&'a Pulse>,
+    /// What its connections to NATS say, where somebody reads them.
+    link: Option<Link>,
+    link_stamp: Option<&'a Stamp>,
+}
+
+/// Who may know workers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Witnesses<'a> {
+    pub(super) metrics: &'a Metrics,
+    pub(super) database: &'a Database,
+    pub(super) sources: &'a Sources,
+    pub(super) connections: &'a Connections,
+    pub(super) now: Moment,
 }
 
 /// Every worker that some source knows, by name.
-pub(super) fn known<'a>(
-    metrics: &'a Metrics,
-    database: &'a Database,
-    sources: &'a Sources,
-) -> BTreeMap<Arc<str>, Known<'a>> {
+pub(super) fn known<'a>(witnesses: &Witnesses<'a>) -> BTreeMap<Arc<str>, Known<'a>> {
+    let Witnesses {
+        metrics,
+        database,
+        sources,
+        connections,
+        now,
+    } = *witnesses;
     let statuses: BTreeMap<&str, SourceStatus<'_>> = sources
         .of_kind(SourceKind::Metrics)
         .map(|status| (&*status.id.name, status))
@@ -53,8 +73,7 @@ pub(super) fn known<'a>(
             Known {
                 target: Some(target),
                 source: statuses.get(&**endpoint).copied(),
-                pulse: None,
-                stats: None,
+                ..Known::default()
             },
         );
     }
@@ -63,6 +82,16 @@ pub(super) fn known<'a>(
     }
     for (worker, stats) in &database.stats {
         out.entry(safe_name(worker)).or_default().stats = Some(stats);
+    }
+    // Who calls itself a worker and is known to nobody else is one all the same.
+    for name in connections.workers() {
+        if !out.keys().any(|worker| connections::is_of(name, worker)) && out.len() < ROWS {
+            out.insert(safe_name(name), Known::default());
+        }
+    }
+    for (name, worker) in &mut out {
+        worker.link = connections.of(name, now);
+        worker.link_stamp = connections.stamp();
     }
     out
 }
@@ -88,8 +117,14 @@ impl Known<'_> {
         if self.source.is_some_and(SourceStatus::refuses) {
             return WorkerCondition::Dead;
         }
-        // Statistics are written when there is something to do: who else speaks says more.
         let others = self.source.is_some() || self.pulse.is_some();
+        // Without an endpoint or a heartbeat of its own, its connections say whether it lives.
+        match self.link.as_ref().and_then(|link| link.up) {
+            Some(false) if !others => return WorkerCondition::Dead,
+            Some(true) if !others => return WorkerCondition::Running,
+            _ => {}
+        }
+        // Statistics are written when there is something to do: who else speaks says more.
         let mute = self.source.is_some_and(|source| source.health() != Health::Ok)
             || self.pulse.is_some_and(|pulse| pulse.is_silent(now))
             || (!others && self.stats.is_some_and(|stats| stats.is_silent(now)));
@@ -103,7 +138,8 @@ impl Known<'_> {
     /// Whether it is registered somewhere, and nobody has ever heard of it.
     pub(super) fn never_started(&self) -> bool {
         let beats = [self.pulse, self.stats];
-        self.target.is_none() && beats.iter().flatten().all(|pulse| pulse.never())
+        let connected = self.link.as_ref().is_some_and(|link| link.up == Some(true));
+        self.target.is_none() && !connected && beats.iter().flatten().all(|pulse| pulse.never())
     }
 
     /// For how long none of its heartbeats has moved.
@@ -114,7 +150,9 @@ impl Known<'_> {
 
     fn last_seen(&self, now: Moment) -> Option<Duration> {
         let scraped = self.target.map(|target| now.mono.saturating_sub(target.stamp.mono));
-        [scraped, self.silence(now)].into_iter().flatten().min()
+        let link = self.link.as_ref().filter(|link| link.up == Some(true));
+        let active = link.and_then(|link| link.idle);
+        [scraped, self.silence(now), active].into_iter().flatten().min()
     }
 }
 
@@ -154,6 +192,9 @@ fn row(name: &Arc<str>, worker: &Known<'_>, sources: &Sources, histories: &Histo
     if worker.pulse.is_some() || worker.stats.is_some() {
         seen_by.push("postgres".into());
     }
+    if worker.link.as_ref().is_some_and(|link| link.up == Some(true)) {
+        seen_by.push("nats".into());
+    }
     let key = SeriesKey::about(Field::WorkerRate, name.clone());
     Worker {
         name: name.clone(),
@@ -177,8 +218,9 @@ fn last_seen(worker: &Known<'_>, sources: &Sources, now: Moment) -> Reading {
     let stamp = worker
         .target
         .map(|target| &target.stamp)
-        .or(worker.pulse.or(worker.stats).map(|pulse| &pulse.stamp));
-    let period = worker.stats.map_or(Duration::ZERO, |stats| stats.period);
+        .or(worker.pulse.or(worker.stats).map(|pulse| &pulse.stamp))
+        .or(worker.link_stamp);
+    let period = worker.stats.map_or(connections::PERIOD, |stats| stats.period);
     sources.reading_for(worker.last_seen(now).map(|age| age.as_secs_f64()), stamp, period)
 }
 
@@ -249,6 +291,9 @@ fn accounts(worker: &Known<'_>, now: Moment) -> Vec<WorkerAccount> {
             (false, false) => Some(!pulse.is_silent(now)),
         };
         say("postgres", up, parts.join(", "));
+    }
+    if let Some(link) = &worker.link {
+        say("nats", link.up, link.text.clone());
     }
     out
 }

@@ -3,6 +3,7 @@
 pub mod jetstream;
 pub mod metrics;
 pub mod postgres;
+pub mod probe;
 mod source;
 
 pub use source::{Outlet, Source, SourceError, supervise};

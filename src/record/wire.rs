@@ -11,8 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::dictionary::{Dictionary, Missing, Words};
 use crate::base::time::Timestamp;
 use crate::sample::{
-    Advisory, CanaryReading, ClusterReading, ConsumerReading, CounterReading, DatabaseReading, Envelope,
-    HeartbeatReading, InventoryReading, OldestReading, OutboundReading, PanelReading, QueueReading, Sample, Scrape,
+    Advisory, CanaryReading, ClusterReading, ConnectionsReading, ConsumerReading, CounterReading, DatabaseReading, Envelope,
+    HeartbeatReading, InventoryReading, OldestReading, OutboundReading, PanelReading, ProbeReading, QueueReading, Sample, Scrape,
     SequencePair, ServerReading, SourceId, SourceReport, StreamReading, StreamState, SubjectsReading,
 };
 
@@ -45,6 +45,8 @@ enum SampleWire {
     Database(Box<DatabaseReading>),
     Panel(PanelReading),
     Outbound(Box<OutboundReading>),
+    Probe(Box<ProbeReading>),
+    Connections(ConnectionsReading),
     Canary(CanaryReading),
 }
 
@@ -159,6 +161,8 @@ impl EnvelopeWire {
             Sample::Database(reading) => SampleWire::Database(reading),
             Sample::Panel(reading) => SampleWire::Panel(reading),
             Sample::Outbound(reading) => SampleWire::Outbound(reading),
+            Sample::Probe(reading) => SampleWire::Probe(reading),
+            Sample::Connections(reading) => SampleWire::Connections(reading),
             Sample::Canary(reading) => SampleWire::Canary(reading),
         };
         Ok(Self {
@@ -203,6 +207,8 @@ impl EnvelopeWire {
             SampleWire::Database(reading) => Sample::Database(reading),
             SampleWire::Panel(reading) => Sample::Panel(reading),
             SampleWire::Outbound(reading) => Sample::Outbound(reading),
+            SampleWire::Probe(reading) => Sample::Probe(reading),
+            SampleWire::Connections(reading) => Sample::Connections(reading),
             SampleWire::Canary(reading) => Sample::Canary(reading),
         };
         Ok(Envelope {

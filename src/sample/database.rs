@@ -127,6 +127,8 @@ pub enum Panel {
     Advisories,
     /// The profile's dead letter stream.
     DeadLetters,
+    /// `/connz` of the server's monitoring port.
+    Connections,
     /// `rule_webhooks`.
     Webhooks,
     /// `nats_publish_summary`.
@@ -160,6 +162,7 @@ impl Panel {
             Self::Oldest => "$JS.API.STREAM.MSG.GET",
             Self::Advisories => "$JS.EVENT.ADVISORY",
             Self::DeadLetters => "$JS.API.STREAM.INFO",
+            Self::Connections => "/connz",
             Self::Webhooks => "rule_webhooks",
             Self::Published => "nats_publish_summary",
             Self::PublishLatency => "nats_performance_stats",

@@ -27,6 +27,7 @@ use crate::model::Settings;
 use crate::observe::jetstream::JetStream;
 use crate::observe::metrics::Fleet;
 use crate::observe::postgres::Postgres;
+use crate::observe::probe::Probe;
 use crate::observe::{Outlet, Source, SourceError, supervise};
 use crate::sample::{Envelope, Interest, Sample, SourceId, SourceKind, SourceReport, SourceState};
 
@@ -84,6 +85,16 @@ impl Session {
         }
         if let Some(link) = &profile.postgres {
             crew.start(Postgres::new(link));
+        }
+        for target in &profile.probes {
+            match Probe::new(target) {
+                Ok(source) => crew.start(source),
+                Err(error) => crew.refuse(
+                    &SourceId::new(SourceKind::Probe, &target.name),
+                    &error,
+                    target.interval,
+                ),
+            }
         }
         Self {
             settings: settings(profile),
@@ -164,7 +175,11 @@ pub fn source_ids(profile: &Profile) -> Vec<SourceId> {
         .postgres
         .iter()
         .map(|_| SourceId::new(SourceKind::Postgres, "postgres"));
-    let mut ids: Vec<SourceId> = nats.chain(metrics).chain(postgres).collect();
+    let probes = profile
+        .probes
+        .iter()
+        .map(|t| SourceId::new(SourceKind::Probe, &t.name));
+    let mut ids: Vec<SourceId> = nats.chain(metrics).chain(postgres).chain(probes).collect();
     ids.sort();
     ids
 }
@@ -172,7 +187,7 @@ pub fn source_ids(profile: &Profile) -> Vec<SourceId> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{PostgresLink, Target, Tls};
+    use crate::config::{Discovery, PostgresLink, Target, Tls};
 
     #[test]
     fn every_configured_source_is_expected_and_no_other() {
@@ -181,6 +196,7 @@ mod tests {
         profile.targets.push(Target {
             name: "gateway".into(),
             url: "http://h/metrics".to_owned(),
+            discovery: Discovery::One,
             auth: None,
             headers: Vec::new(),
             tls: Tls::default(),

@@ -1,8 +1,8 @@
 //! Metrics endpoints: one source a target, read over HTTP and through [`exposition`].
 
-mod client;
+pub(in crate::observe) mod client;
 pub mod exposition;
-mod fault;
+pub(in crate::observe) mod fault;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -228,4 +228,4 @@ impl Source for Metrics {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::observe) mod tests;
