@@ -12,8 +12,8 @@ use serde::Serialize;
 use super::json::Number;
 use crate::base::time::Timestamp;
 use crate::model::{
-    FailureGroup, Flow, Health, LedgerLine, ProbeView, Provider, Queue, QueueState, Reading, ReadingState, Severity, SourceView,
-    Verdict, View, Webhook, WebhookMode, Worker, WorkerCondition, WorkerState,
+    FailureGroup, Flow, Health, LedgerLine, ProbeView, Provider, Queue, QueueState, Reading, ReadingState, Severity,
+    SourceView, Verdict, View, Webhook, WebhookMode, Worker, WorkerCondition, WorkerState,
 };
 use crate::sample::{Panel, ProbeState, SourceKind};
 

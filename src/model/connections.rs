@@ -55,7 +55,11 @@ impl Connections {
         let (stamp, reading) = self.read.as_ref()?;
         let later = now.mono.saturating_sub(stamp.mono);
         let at = reading.now.unwrap_or(stamp.at);
-        let own: Vec<&Connection> = reading.connections.iter().filter(|one| is_of(&one.name, worker)).collect();
+        let own: Vec<&Connection> = reading
+            .connections
+            .iter()
+            .filter(|one| is_of(&one.name, worker))
+            .collect();
         let open: Vec<&&Connection> = own.iter().filter(|one| one.ended.is_none()).collect();
         if !open.is_empty() {
             let active = open.iter().filter_map(|one| one.last_activity).max();
@@ -92,9 +96,15 @@ impl Connections {
         let unnamed = reading.unnamed;
         let (up, text) = match (unnamed, reading.left_out) {
             (0, 0) => (Some(false), "no connection of it".to_owned()),
-            (0, more) => (None, format!("no connection of it among those read, {} left out", text::count(more))),
+            (0, more) => (
+                None,
+                format!("no connection of it among those read, {} left out", text::count(more)),
+            ),
             (1, _) => (None, "no connection of its name, and 1 without a name".to_owned()),
-            (many, _) => (None, format!("no connection of its name, and {} without a name", text::count(many))),
+            (many, _) => (
+                None,
+                format!("no connection of its name, and {} without a name", text::count(many)),
+            ),
         };
         Some(Link { up, idle: None, text })
     }

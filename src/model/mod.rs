@@ -32,8 +32,8 @@ pub use reading::{Reading, ReadingState};
 pub use series::{Histories, SeriesKey};
 pub use verdicts::ids as verdict_ids;
 pub use view::{
-    Event, EventKind, FailureGroup, Flow, Health, Hush, Ledger, LedgerLine, ProbeView, Provider, Queue, QueueState, Severity,
-    SourceView, Verdict, View, Webhook, WebhookMode, Worker, WorkerAccount, WorkerCondition, WorkerState,
+    Event, EventKind, FailureGroup, Flow, Health, Hush, Ledger, LedgerLine, ProbeView, Provider, Queue, QueueState,
+    Severity, SourceView, Verdict, View, Webhook, WebhookMode, Worker, WorkerAccount, WorkerCondition, WorkerState,
 };
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -183,6 +183,13 @@ impl Model {
 
     fn take(&mut self, stamp: Stamp, moment: Moment, sample: &Sample) {
         match sample {
+            Sample::Report(report) if report.state == SourceState::Off && stamp.source.kind == SourceKind::Metrics => {
+                // A discovered target that is gone: its totals stay, its row goes.
+                let sign = self.metrics.refuse(&stamp.source, moment.mono.as_secs_f64());
+                self.hear_target(&stamp.source.name, sign.into_iter().collect(), moment);
+                self.sources.forget(&stamp.source);
+                self.metrics.retire(&stamp.source.name);
+            }
             Sample::Report(report) => {
                 self.sources.report(&stamp.source, moment, report);
                 match stamp.source.kind {

@@ -102,7 +102,10 @@ impl Model {
             ProbeState::Degraded => (Severity::Warning, "degraded"),
             ProbeState::Unhealthy => (Severity::Critical, "unhealthy"),
         };
-        let bad = reading.checks.iter().filter(|check| check.state > Some(ProbeState::Healthy));
+        let bad = reading
+            .checks
+            .iter()
+            .filter(|check| check.state > Some(ProbeState::Healthy));
         let checks: Vec<String> = bad
             .take(3)
             .map(|check| format!("{}: {}", check.name, check.detail))
@@ -113,7 +116,12 @@ impl Model {
             severity,
             format!("probe {name} says {word}"),
         );
-        let detail = format!("HTTP {}{}{}", reading.status, if checks.is_empty() { "" } else { "; " }, checks.join("; "));
+        let detail = format!(
+            "HTTP {}{}{}",
+            reading.status,
+            if checks.is_empty() { "" } else { "; " },
+            checks.join("; ")
+        );
         self.tell(now, &what.detail(detail));
     }
 

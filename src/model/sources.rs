@@ -172,6 +172,11 @@ impl Sources {
             .collect()
     }
 
+    /// Forgets a source that is no more: it is not a failing one.
+    pub(super) fn forget(&mut self, id: &SourceId) {
+        self.tracks.remove(id);
+    }
+
     /// The sources of a kind.
     pub(super) fn of_kind(&self, kind: SourceKind) -> impl Iterator<Item = SourceStatus<'_>> {
         self.tracks

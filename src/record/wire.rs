@@ -11,9 +11,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::dictionary::{Dictionary, Missing, Words};
 use crate::base::time::Timestamp;
 use crate::sample::{
-    Advisory, CanaryReading, ClusterReading, ConnectionsReading, ConsumerReading, CounterReading, DatabaseReading, Envelope,
-    HeartbeatReading, InventoryReading, OldestReading, OutboundReading, PanelReading, ProbeReading, QueueReading, Sample, Scrape,
-    SequencePair, ServerReading, SourceId, SourceReport, StreamReading, StreamState, SubjectsReading,
+    Advisory, CanaryReading, ClusterReading, ConnectionsReading, ConsumerReading, CounterReading, DatabaseReading,
+    Envelope, HeartbeatReading, InventoryReading, OldestReading, OutboundReading, PanelReading, ProbeReading,
+    QueueReading, Sample, Scrape, SequencePair, ServerReading, SourceId, SourceReport, StreamReading, StreamState,
+    SubjectsReading,
 };
 
 /// The id of a layout or configuration, unique in its chunk.

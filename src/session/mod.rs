@@ -22,7 +22,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::base::text;
 use crate::base::time::{Moment, SharedClock};
-use crate::config::Profile;
+use crate::config::{Discovery, Profile};
 use crate::model::Settings;
 use crate::observe::jetstream::JetStream;
 use crate::observe::metrics::Fleet;
@@ -74,13 +74,17 @@ impl Session {
         }
         let mut fleet = Fleet::new(&profile.families);
         for target in &profile.targets {
-            match fleet.source(target) {
-                Ok(source) => crew.start(source),
-                Err(error) => crew.refuse(
-                    &SourceId::new(SourceKind::Metrics, &target.name),
-                    &error,
-                    target.interval,
-                ),
+            let refused = match &target.discovery {
+                Discovery::One => fleet.source(target).map(|source| crew.start(source)),
+                Discovery::Federation => fleet.federation(target).map(|source| crew.start(source)),
+                Discovery::Dns | Discovery::File(_) => {
+                    crew.start(fleet.group(target));
+                    Ok(())
+                }
+            };
+            if let Err(error) = refused {
+                let id = SourceId::new(SourceKind::Metrics, &target.name);
+                crew.refuse(&id, &error, target.interval);
             }
         }
         if let Some(link) = &profile.postgres {
@@ -89,11 +93,7 @@ impl Session {
         for target in &profile.probes {
             match Probe::new(target) {
                 Ok(source) => crew.start(source),
-                Err(error) => crew.refuse(
-                    &SourceId::new(SourceKind::Probe, &target.name),
-                    &error,
-                    target.interval,
-                ),
+                Err(error) => crew.refuse(&SourceId::new(SourceKind::Probe, &target.name), &error, target.interval),
             }
         }
         Self {
@@ -175,10 +175,7 @@ pub fn source_ids(profile: &Profile) -> Vec<SourceId> {
         .postgres
         .iter()
         .map(|_| SourceId::new(SourceKind::Postgres, "postgres"));
-    let probes = profile
-        .probes
-        .iter()
-        .map(|t| SourceId::new(SourceKind::Probe, &t.name));
+    let probes = profile.probes.iter().map(|t| SourceId::new(SourceKind::Probe, &t.name));
     let mut ids: Vec<SourceId> = nats.chain(metrics).chain(postgres).chain(probes).collect();
     ids.sort();
     ids
@@ -187,7 +184,7 @@ pub fn source_ids(profile: &Profile) -> Vec<SourceId> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Discovery, PostgresLink, Target, Tls};
+    use crate::config::{PostgresLink, Target, Tls};
 
     #[test]
     fn every_configured_source_is_expected_and_no_other() {

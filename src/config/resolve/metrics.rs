@@ -41,7 +41,9 @@ fn discovery(entry: &str) -> (Discovery, String) {
         return (Discovery::Dns, url.to_owned());
     }
     let path = entry.strip_prefix("file_sd:");
-    let plain = || (!entry.contains("://") && [".json", ".yml", ".yaml"].iter().any(|end| entry.ends_with(end))).then_some(entry);
+    let plain = || {
+        (!entry.contains("://") && [".json", ".yml", ".yaml"].iter().any(|end| entry.ends_with(end))).then_some(entry)
+    };
     match path.or_else(plain) {
         Some(path) => (Discovery::File(path.into()), "http://file.invalid/metrics".to_owned()),
         None => (Discovery::One, entry.to_owned()),
@@ -76,7 +78,8 @@ impl Resolver<'_> {
             let (discovery, address) = discovery(&url.value);
             match http(&address, "/metrics") {
                 Ok(endpoint) => {
-                    let federation = discovery == Discovery::One && endpoint.path.split('?').next() == Some("/federate");
+                    let federation =
+                        discovery == Discovery::One && endpoint.path.split('?').next() == Some("/federate");
                     let discovery = if federation { Discovery::Federation } else { discovery };
                     endpoints.push(Found {
                         section,

@@ -422,7 +422,9 @@ impl Resolver<'_> {
             }
         }
         let nothing = !links.iter().any(NatsSection::is_set)
-            && layers.iter().all(|l| l.metrics.0.targets.is_none() && l.probes.is_none())
+            && layers
+                .iter()
+                .all(|l| l.metrics.0.targets.is_none() && l.probes.is_none())
             && layers
                 .iter()
                 .all(|l| l.postgres.url.is_none() && l.postgres.url_env.is_none())

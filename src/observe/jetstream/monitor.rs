@@ -124,7 +124,10 @@ async fn ask(request: &Request, clock: &SharedClock) -> Answer {
         body.extend_from_slice(&piece);
     }
     if status != StatusCode::OK {
-        return Err(format!("{status}: {} → is this the server's monitoring port?", quote(&body)));
+        return Err(format!(
+            "{status}: {} → is this the server's monitoring port?",
+            quote(&body)
+        ));
     }
     let mut reading = read(&body).map_err(|error| {
         format!("its answer is no list of connections: {error} → is this the server's monitoring port?")
@@ -213,7 +216,10 @@ mod tests {
     fn captured_pages_name_who_is_connected_and_count_who_does_not_say() {
         let reading = read(KILLED).unwrap();
         let names: Vec<&str> = reading.connections.iter().map(|one| &*one.name).collect();
-        assert_eq!((names.as_slice(), reading.unnamed, reading.left_out), (["publisher", "publisher"].as_slice(), 1, 0));
+        assert_eq!(
+            (names.as_slice(), reading.unnamed, reading.left_out),
+            (["publisher", "publisher"].as_slice(), 1, 0)
+        );
         let reading = read(INBOUND).unwrap();
         assert_eq!(&*reading.connections[0].name, "worker-worker-1");
         assert!(reading.connections[0].last_activity > reading.connections[0].started);
@@ -230,7 +236,13 @@ mod tests {
         let name = &reading.connections[0].name;
         assert!(text::width(name) <= NAME && text::safe(name) == **name);
         assert_eq!(reading.connections[1].reason.as_deref(), Some("Stale Connection"));
-        for bad in ["", "[]", "{}", r#"{"connections":7}"#, r#"{"connections":[{"name":7}]}"#] {
+        for bad in [
+            "",
+            "[]",
+            "{}",
+            r#"{"connections":7}"#,
+            r#"{"connections":[{"name":7}]}"#,
+        ] {
             assert!(read(bad.as_bytes()).is_err(), "{bad}");
         }
     }

@@ -1,10 +1,11 @@
 //! HTTP clients and requests for metrics endpoints.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine as _;
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Identity, Url};
 use secrecy::ExposeSecret as _;
@@ -36,14 +37,18 @@ impl ClientPool {
         if let Some((_, client)) = self.clients.iter().find(|(known, _)| *known == key) {
             return Ok(client.clone());
         }
-        let client = build(key.as_ref())?;
+        let client = build(key.as_ref(), None)?;
         self.clients.push((key, client.clone()));
         Ok(client)
     }
 }
 
-fn build(tls: Option<&Tls>) -> Result<Client, SourceError> {
-    let builder = Client::builder()
+fn build(tls: Option<&Tls>, pinned: Option<(&str, SocketAddr)>) -> Result<Client, SourceError> {
+    let mut builder = Client::builder();
+    if let Some((host, address)) = pinned {
+        builder = builder.resolve(host, address);
+    }
+    let builder = builder
         .user_agent(concat!("hookwatch/", env!("CARGO_PKG_VERSION")))
         .redirect(same_host())
         .pool_max_idle_per_host(1)
@@ -175,6 +180,35 @@ impl Request {
             shown: shown(&url),
             url,
         })
+    }
+
+    /// The same of one address of the target's host name: asked there, and by its name.
+    ///
+    /// # Errors
+    /// When the URL, a header or a certificate is unusable.
+    pub(in crate::observe) fn pinned(
+        target: &Target,
+        address: SocketAddr,
+        clients: &mut ClientPool,
+    ) -> Result<Self, SourceError> {
+        let mut request = Self::new(target, clients)?;
+        let host = request.url.host_str().unwrap_or_default().to_owned();
+        if request.is_https() {
+            // The certificate is for the name, so the name stays in the URL.
+            request.client = build(Some(&target.tls), Some((&host, address)))?;
+        } else {
+            let named = match request.url.port() {
+                Some(port) => format!("{host}:{port}"),
+                None => host,
+            };
+            if let Ok(named) = HeaderValue::from_str(&named) {
+                request.headers.insert(HOST, named);
+            }
+            let placed = request.url.set_ip_host(address.ip());
+            debug_assert!(placed.is_ok(), "an http URL has a host");
+        }
+        request.shown = format!("{} at {address}", request.shown);
+        Ok(request)
     }
 
     pub(in crate::observe) async fn send(&self) -> reqwest::Result<reqwest::Response> {

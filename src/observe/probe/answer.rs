@@ -99,13 +99,23 @@ fn state(said: &str) -> Option<ProbeState> {
 /// One check: its state where it says one, and the rest of it as text.
 fn check_of(status: StatusCode, group: &str, name: &str, check: &Value) -> Result<ProbeCheck, Fault> {
     let place = |part: &str| {
-        let path: Vec<&str> = [group, name, part].into_iter().filter(|part| !part.is_empty()).collect();
+        let path: Vec<&str> = [group, name, part]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect();
         path.join(".")
     };
     let name = shown(name, NAME);
     let Value::Object(parts) = check else {
         let (state, detail) = match check {
-            Value::Bool(up) => (Some(if *up { ProbeState::Healthy } else { ProbeState::Unhealthy }), String::new()),
+            Value::Bool(up) => (
+                Some(if *up {
+                    ProbeState::Healthy
+                } else {
+                    ProbeState::Unhealthy
+                }),
+                String::new(),
+            ),
             Value::String(said) => (state(said), said.clone()),
             Value::Null => (None, String::new()),
             Value::Number(number) => (None, number.to_string()),
@@ -195,7 +205,11 @@ fn kind(value: &Value) -> &'static str {
 
 fn wrong(status: StatusCode, place: &str, is: &str, wanted: &str) -> Fault {
     let place = shown(place, NAME);
-    let place = if place == "it" { "its answer".to_owned() } else { format!("{place} in its answer") };
+    let place = if place == "it" {
+        "its answer".to_owned()
+    } else {
+        format!("{place} in its answer")
+    };
     (
         format!("{status}: {place} is {is} and should be {wanted}"),
         "check that its url is a health endpoint in one of the two shapes",
@@ -205,7 +219,10 @@ fn wrong(status: StatusCode, place: &str, is: &str, wanted: &str) -> Fault {
 fn no_json(status: StatusCode, body: &[u8], error: &serde_json::Error) -> Fault {
     let start = body.trim_ascii_start();
     if start.is_empty() {
-        return (format!("{status} without a body"), "check that its url is a health endpoint");
+        return (
+            format!("{status} without a body"),
+            "check that its url is a health endpoint",
+        );
     }
     if start.starts_with(b"<") {
         return (

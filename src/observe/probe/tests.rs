@@ -46,7 +46,10 @@ async fn asked(reply: Answer) -> Result<ProbeReading, String> {
     let mut outlet = Outlet::new(sender, "test".into(), probe.id(), clock, Redactor::default());
     let read = probe.read(&mut outlet).await;
     assert!(
-        server.requests().iter().all(|asked| asked.contains("authorization: Bearer t0p-s3cret")),
+        server
+            .requests()
+            .iter()
+            .all(|asked| asked.contains("authorization: Bearer t0p-s3cret")),
         "{:?}",
         server.requests()
     );
@@ -63,7 +66,10 @@ async fn asked(reply: Answer) -> Result<ProbeReading, String> {
 async fn both_shapes_are_read_with_every_check() {
     let full = asked(json("200 OK", FULL)).await.unwrap();
     assert_eq!((full.state, full.status), (ProbeState::Degraded, 200));
-    assert_eq!((full.service.as_deref(), full.version.as_deref()), (Some("bridge"), Some("1.4.2")));
+    assert_eq!(
+        (full.service.as_deref(), full.version.as_deref()),
+        (Some("bridge"), Some("1.4.2"))
+    );
     let checks: Vec<(&str, Option<ProbeState>, &str)> = full
         .checks
         .iter()
@@ -83,8 +89,11 @@ async fn both_shapes_are_read_with_every_check() {
     );
     let realtime = asked(json("200 OK", REALTIME)).await.unwrap();
     assert_eq!(realtime.state, ProbeState::Healthy);
-    let checks: Vec<(&str, Option<ProbeState>)> =
-        realtime.checks.iter().map(|check| (&*check.name, check.state)).collect();
+    let checks: Vec<(&str, Option<ProbeState>)> = realtime
+        .checks
+        .iter()
+        .map(|check| (&*check.name, check.state))
+        .collect();
     assert_eq!(
         checks,
         [
@@ -93,7 +102,9 @@ async fn both_shapes_are_read_with_every_check() {
             ("orders", Some(ProbeState::Healthy)),
         ]
     );
-    let ready = asked(json("200 OK", r#"{"service":"bridge","ready":true}"#)).await.unwrap();
+    let ready = asked(json("200 OK", r#"{"service":"bridge","ready":true}"#))
+        .await
+        .unwrap();
     assert_eq!(ready.state, ProbeState::Healthy);
 }
 
@@ -109,37 +120,77 @@ async fn a_503_with_a_body_is_read_and_says_unhealthy_whatever_the_body_says() {
 async fn what_is_no_health_answer_is_refused_with_its_place() {
     let huge = format!("{{\"status\":\"healthy\",\"x\":\"{}\"}}", "x".repeat(10 << 20));
     for (reply, expected) in [
-        (json("200 OK", "<html><body>Log in</body></html>"), "200 OK: HTML instead of JSON"),
+        (
+            json("200 OK", "<html><body>Log in</body></html>"),
+            "200 OK: HTML instead of JSON",
+        ),
         (json("200 OK", &huge), "its answer is larger than 1.0 MiB"),
         (vec![Step::Hang], "no complete answer within 300 ms"),
         (
-            vec![Step::Send(b"HTTP/1.1 200 OK\r\ncontent-length: 90\r\n\r\n{".to_vec()), Step::Hang],
+            vec![
+                Step::Send(b"HTTP/1.1 200 OK\r\ncontent-length: 90\r\n\r\n{".to_vec()),
+                Step::Hang,
+            ],
             "no complete answer within 300 ms",
         ),
-        (json("200 OK", "[]"), "200 OK: its answer is a list and should be an object"),
+        (
+            json("200 OK", "[]"),
+            "200 OK: its answer is a list and should be an object",
+        ),
         (json("200 OK", "{}"), "200 OK: its answer has neither status nor ready"),
-        (json("200 OK", r#"{"status":7}"#), "status in its answer is a number and should be healthy, degraded or unhealthy"),
-        (json("200 OK", r#"{"status":"fine\u001b[31m"}"#), "status in its answer is `fine\\x1b[31m` and should be"),
-        (json("200 OK", r#"{"status":"healthy","checks":[]}"#), "checks in its answer is a list and should be an object"),
+        (
+            json("200 OK", r#"{"status":7}"#),
+            "status in its answer is a number and should be healthy, degraded or unhealthy",
+        ),
+        (
+            json("200 OK", r#"{"status":"fine\u001b[31m"}"#),
+            "status in its answer is `fine\\x1b[31m` and should be",
+        ),
+        (
+            json("200 OK", r#"{"status":"healthy","checks":[]}"#),
+            "checks in its answer is a list and should be an object",
+        ),
         (
             json("200 OK", r#"{"status":"healthy","checks":{"database":{"status":[1]}}}"#),
             "checks.database.status in its answer is a list and should be a word",
         ),
-        (json("200 OK", r#"{"status":"healthy","version":2}"#), "version in its answer is a number and should be text"),
-        (json("404 Not Found", "not here"), "404 Not Found: its answer is no JSON"),
-        (json("500 Internal Server Error", ""), "500 Internal Server Error without a body"),
-        (json("200 OK", &"[".repeat(100_000)), "200 OK: its answer is no JSON: recursion limit exceeded"),
+        (
+            json("200 OK", r#"{"status":"healthy","version":2}"#),
+            "version in its answer is a number and should be text",
+        ),
+        (
+            json("404 Not Found", "not here"),
+            "404 Not Found: its answer is no JSON",
+        ),
+        (
+            json("500 Internal Server Error", ""),
+            "500 Internal Server Error without a body",
+        ),
+        (
+            json("200 OK", &"[".repeat(100_000)),
+            "200 OK: its answer is no JSON: recursion limit exceeded",
+        ),
     ] {
         let said = asked(reply).await.unwrap_err();
-        assert!(said.starts_with("ask http://127.0.0.1:") && said.contains(expected), "{said}");
-        assert!(!said.contains('\u{1b}') && !said.contains("s3cret") && !said.contains("token"), "{said}");
+        assert!(
+            said.starts_with("ask http://127.0.0.1:") && said.contains(expected),
+            "{said}"
+        );
+        assert!(
+            !said.contains('\u{1b}') && !said.contains("s3cret") && !said.contains("token"),
+            "{said}"
+        );
     }
 }
 
 #[tokio::test]
 async fn checks_are_bounded_and_harmless() {
     let mut checks: Vec<String> = (0..300).map(|n| format!("\"c{n:03}\":{{\"status\":\"ok\"}}")).collect();
-    checks.push(format!("\"a\\u202e{}\":{{\"status\":\"ok\",\"error\":\"\\u001b]0;x{}\"}}", "n".repeat(10_000), "e".repeat(10_000)));
+    checks.push(format!(
+        "\"a\\u202e{}\":{{\"status\":\"ok\",\"error\":\"\\u001b]0;x{}\"}}",
+        "n".repeat(10_000),
+        "e".repeat(10_000)
+    ));
     let body = format!("{{\"status\":\"healthy\",\"checks\":{{{}}}}}", checks.join(","));
     let reading = asked(json("200 OK", &body)).await.unwrap();
     assert_eq!((reading.checks.len(), reading.left_out), (100, 201));
@@ -166,5 +217,8 @@ async fn a_service_that_is_gone_says_so() {
             Ok(_) => tokio::task::yield_now().await,
         }
     };
-    assert!(said.contains("connection refused → is the process up") || said.contains("closed the connection"), "{said}");
+    assert!(
+        said.contains("connection refused → is the process up") || said.contains("closed the connection"),
+        "{said}"
+    );
 }

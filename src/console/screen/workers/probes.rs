@@ -41,7 +41,10 @@ impl<'a> List<'a> {
             (Some(check), _) => check.detail.as_str().into(),
             (None, Some(error)) => error.as_str().into(),
             (None, None) => {
-                let bad = probe.checks.iter().filter(|check| check.state > Some(ProbeState::Healthy));
+                let bad = probe
+                    .checks
+                    .iter()
+                    .filter(|check| check.state > Some(ProbeState::Healthy));
                 let bad: Vec<&str> = bad.map(|check| &*check.name).collect();
                 let service = probe.service.as_deref().unwrap_or_default();
                 let told = match (bad.is_empty(), probe.checks.len()) {
@@ -53,7 +56,11 @@ impl<'a> List<'a> {
                     0 => String::new(),
                     more => format!(", {more} checks left out"),
                 };
-                let gap = if service.is_empty() || told.is_empty() { "" } else { "   " };
+                let gap = if service.is_empty() || told.is_empty() {
+                    ""
+                } else {
+                    "   "
+                };
                 format!("{service}{gap}{told}{more}").into()
             }
         }
@@ -97,7 +104,9 @@ impl Rows for List<'_> {
             (0, Some(check)) => Value::text(format!("  {}", check.name)),
             (0, None) => Value::text(&*probe.name),
             (1, _) => Value::text(self.state(row).1),
-            (2, None) => probe.status.map_or(Value::Unknown, |status| Value::text(status.to_string())),
+            (2, None) => probe
+                .status
+                .map_or(Value::Unknown, |status| Value::text(status.to_string())),
             (3, None) => Value::Figure(&probe.response_s, Field::ProbeAnswer),
             (4, None) => probe.version.as_deref().map_or(Value::Unknown, Value::text),
             (5, _) => Value::Text(self.says(row)),
