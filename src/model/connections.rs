@@ -41,11 +41,10 @@ impl Connections {
         self.read.as_ref().map(|(stamp, _)| stamp)
     }
 
-    /// Names of connections that call themselves workers.
+    /// Names of connections that call themselves workers, those that have ended lately too.
     pub(super) fn workers(&self) -> impl Iterator<Item = &Arc<str>> {
         let connections = self.read.iter().flat_map(|(_, reading)| &reading.connections);
         connections
-            .filter(|one| one.ended.is_none())
             .map(|one| &one.name)
             .filter(|name| name.to_ascii_lowercase().contains("worker"))
     }

@@ -262,8 +262,8 @@ impl Model {
             }
             Sample::Probe(reading) => {
                 let name = stamp.source.name.clone();
-                if let Some(before) = self.probes.take(stamp, reading) {
-                    self.hear_probe(&name, before, reading, moment);
+                if self.probes.take(stamp, reading) {
+                    self.hear_probe(&name, reading, moment);
                 }
             }
             Sample::Connections(reading) => self.connections.take(&stamp, reading),

@@ -85,17 +85,8 @@ impl Model {
         }
     }
 
-    /// A service says that it is otherwise than before; the first word of a healthy one is no news.
-    pub(super) fn hear_probe(
-        &mut self,
-        name: &Arc<str>,
-        before: Option<ProbeState>,
-        reading: &ProbeReading,
-        now: Moment,
-    ) {
-        if before.is_none() && reading.state == ProbeState::Healthy {
-            return;
-        }
+    /// A service says that it is otherwise than before.
+    pub(super) fn hear_probe(&mut self, name: &Arc<str>, reading: &ProbeReading, now: Moment) {
         let name = safe_name(name);
         let (severity, word) = match reading.state {
             ProbeState::Healthy => (Severity::Info, "healthy"),

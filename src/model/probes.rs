@@ -15,12 +15,13 @@ pub(super) struct Probes {
 }
 
 impl Probes {
-    /// Takes an answer in; returns the state before, where that was another.
-    pub(super) fn take(&mut self, stamp: Stamp, reading: &ProbeReading) -> Option<Option<ProbeState>> {
+    /// Takes an answer in; true: the service says otherwise than before. The first word of a
+    /// healthy one is no news.
+    pub(super) fn take(&mut self, stamp: Stamp, reading: &ProbeReading) -> bool {
         let name = stamp.source.name.clone();
         let before = self.answers.insert(name, (stamp, reading.clone()));
         let before = before.map(|(_, reading)| reading.state);
-        (before != Some(reading.state)).then_some(before)
+        before.unwrap_or(ProbeState::Healthy) != reading.state
     }
 
     /// The probes as they are shown, by name. One that does not answer says nothing of its service.

@@ -138,7 +138,11 @@ impl Known<'_> {
     /// Whether it is registered somewhere, and nobody has ever heard of it.
     pub(super) fn never_started(&self) -> bool {
         let beats = [self.pulse, self.stats];
-        let connected = self.link.as_ref().is_some_and(|link| link.up == Some(true));
+        // Open, or ended a while ago.
+        let connected = self
+            .link
+            .as_ref()
+            .is_some_and(|link| link.up == Some(true) || link.idle.is_some());
         self.target.is_none() && !connected && beats.iter().flatten().all(|pulse| pulse.never())
     }
 

@@ -139,8 +139,9 @@ impl Resolver<'_> {
             }
         }
         let names = self.names(&endpoints, "health");
-        let named = endpoints.into_iter().zip(names);
-        named
+        endpoints
+            .into_iter()
+            .zip(names)
             .map(|(found, name)| self.target("probes", found, name, (&defaults.0, &defaults.1)))
             .collect()
     }

@@ -49,7 +49,8 @@ pub struct Group {
 #[derive(Debug)]
 struct Member {
     id: SourceId,
-    _stop: DropGuard,
+    /// Ends it when dropped.
+    stop: DropGuard,
 }
 
 /// Where one member is.
@@ -146,7 +147,7 @@ impl Group {
                     retry_in: None,
                     period: self.target.interval,
                 };
-                drop(member._stop);
+                drop(member.stop);
                 outlet.of(member.id).send(Sample::Report(report)).await;
             }
         }
@@ -177,7 +178,7 @@ impl Group {
             }
             let member = Member {
                 id,
-                _stop: stop.drop_guard(),
+                stop: stop.drop_guard(),
             };
             self.members.insert(key, member);
         }
