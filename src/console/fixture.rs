@@ -10,13 +10,13 @@ use hookwatch::console::app::{App, Options, Still};
 use hookwatch::console::screen::Badge;
 use hookwatch::model::field::Field;
 use hookwatch::model::{
-    Event, EventKind, FailureGroup, Flow, Health, Histories, Ledger, LedgerLine, Provider, Queue, QueueState, Reading,
-    ReadingState, SeriesKey, Severity, SourceView, Verdict, View, Webhook, WebhookMode, Worker, WorkerAccount,
-    WorkerCondition, WorkerState,
+    Event, EventKind, FailureGroup, Flow, Health, Histories, Ledger, LedgerLine, ProbeView, Provider, Queue,
+    QueueState, Reading, ReadingState, SeriesKey, Severity, SourceView, Verdict, View, Webhook, WebhookMode, Worker,
+    WorkerAccount, WorkerCondition, WorkerState,
 };
 use hookwatch::sample::{
-    AccountReading, Blocked, ConsumerConfig, DatabaseReading, Discard, Panel, Retention, ServerReading, SourceId,
-    SourceKind, StreamConfig, SubjectsReading,
+    AccountReading, Blocked, ConsumerConfig, DatabaseReading, Discard, Panel, ProbeCheck, ProbeState, Retention,
+    ServerReading, SourceId, SourceKind, StreamConfig, SubjectsReading,
 };
 
 /// How old the session of every fixture is.
@@ -353,6 +353,33 @@ pub(crate) fn outbound() -> (View, Histories) {
             }
         })
         .collect();
+    let check = |name: &str, state, detail: &str| ProbeCheck {
+        name: name.into(),
+        state: Some(state),
+        detail: detail.to_owned(),
+    };
+    view.probes = vec![
+        ProbeView {
+            name: "bridge".into(),
+            state: Some(ProbeState::Unhealthy),
+            last: Some(ProbeState::Unhealthy),
+            status: Some(503),
+            service: Some("webhook-bridge".into()),
+            version: Some("1.4.2".into()),
+            checks: vec![
+                check("database", ProbeState::Healthy, "latency 3"),
+                check("eventBus", ProbeState::Unhealthy, "error connect ECONNREFUSED 10.0.3.9:4222"),
+                check("memory", ProbeState::Healthy, "heapUsed 41MB, utilization 63%"),
+            ],
+            response_s: value(0.045),
+            ..ProbeView::default()
+        },
+        ProbeView {
+            name: "realtime".into(),
+            error: Some("ask http://10.0.3.8:3000/health: no complete answer within 3.0 s → is the service hung, or its host behind a firewall?".to_owned()),
+            ..ProbeView::default()
+        },
+    ];
     view.panels_off = vec![(
         Panel::CallStatus,
         "permission denied for view webhook_status_summary → GRANT SELECT ON \"public\".\"webhook_status_summary\" TO \"watcher\"".to_owned(),

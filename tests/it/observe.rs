@@ -60,22 +60,36 @@ fn condition(view: &View, name: &str) -> Option<WorkerCondition> {
 async fn a_worker_is_known_by_its_connection_and_its_end_is_seen() {
     let name = unique("worker-seen");
     let url = servers().await.nats_url().unwrap();
-    let client = async_nats::ConnectOptions::new().name(&name).connect(&url).await.unwrap();
+    let client = async_nats::ConnectOptions::new()
+        .name(&name)
+        .connect(&url)
+        .await
+        .unwrap();
     let mut watcher = Watcher::start(&profile(&[]).await, &SystemClock::shared());
     watcher
-        .until("the connection", PATIENCE, |view| condition(view, &name) == Some(WorkerCondition::Running))
+        .until("the connection", PATIENCE, |view| {
+            condition(view, &name) == Some(WorkerCondition::Running)
+        })
         .await;
     let view = watcher.view();
     let worker = view.workers.iter().find(|worker| *worker.name == *name).unwrap();
     assert_eq!(worker.seen_by, ["nats".into()]);
-    assert!(worker.accounts[0].text.starts_with("1 connection, last active "), "{worker:?}");
+    assert!(
+        worker.accounts[0].text.starts_with("1 connection, last active "),
+        "{worker:?}"
+    );
     client.drain().await.unwrap();
     watcher
-        .until("its end", PATIENCE, |view| condition(view, &name) == Some(WorkerCondition::Dead))
+        .until("its end", PATIENCE, |view| {
+            condition(view, &name) == Some(WorkerCondition::Dead)
+        })
         .await;
     let view = watcher.view();
     let worker = view.workers.iter().find(|worker| *worker.name == *name).unwrap();
-    assert!(worker.accounts[0].text.starts_with("its connection ended "), "{worker:?}");
+    assert!(
+        worker.accounts[0].text.starts_with("its connection ended "),
+        "{worker:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -98,7 +112,9 @@ async fn a_monitoring_port_that_is_none_costs_the_connections_and_nothing_else()
 async fn of_several_urls_one_that_answers_is_enough() {
     let profile = profile(&["nats://127.0.0.1:1", "nats://127.0.0.1:2"]).await;
     let mut watcher = Watcher::start(&profile, &SystemClock::shared());
-    watcher.until("nats", PATIENCE, |view| health(view, "nats") == Health::Ok).await;
+    watcher
+        .until("nats", PATIENCE, |view| health(view, "nats") == Health::Ok)
+        .await;
 }
 
 /// What `hookwatch snapshot --json` prints.
@@ -112,8 +128,7 @@ async fn snapshot(arguments: &[&str]) -> serde_json::Value {
         .output()
         .await
         .unwrap();
-    serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -126,22 +141,39 @@ async fn probes_and_listed_targets_stand_in_the_snapshot() {
     let folder = tempfile::tempdir().unwrap();
     let list = folder.path().join("hooks.json");
     std::fs::write(&list, format!(r#"[{{"targets":["127.0.0.1:{gateway}"]}}]"#)).unwrap();
-    let (bridge, login) = (format!("bridge=http://127.0.0.1:{probe}"), format!("login=http://127.0.0.1:{page}"));
-    let seen = snapshot(&["--probe", &bridge, "--probe", &login, "--metrics", list.to_str().unwrap()]).await;
+    let (bridge, login) = (
+        format!("bridge=http://127.0.0.1:{probe}"),
+        format!("login=http://127.0.0.1:{page}"),
+    );
+    let seen = snapshot(&[
+        "--probe",
+        &bridge,
+        "--probe",
+        &login,
+        "--metrics",
+        list.to_str().unwrap(),
+    ])
+    .await;
     let source = |name: &str| {
         let sources = seen["sources"].as_array().unwrap();
         let found = sources.iter().find(|source| source["name"] == name);
         found.unwrap_or_else(|| panic!("{name}: {seen:#}")).clone()
     };
     let sick = source("bridge");
-    assert_eq!((sick["kind"].as_str(), sick["state"].as_str()), (Some("probe"), Some("ok")));
+    assert_eq!(
+        (sick["kind"].as_str(), sick["state"].as_str()),
+        (Some("probe"), Some("ok"))
+    );
     assert_eq!(sick["probe"]["state"], "unhealthy");
     assert_eq!(sick["probe"]["status"], 503);
     assert_eq!(sick["probe"]["checks"][1]["detail"], "error refused");
     assert!(sick["probe"]["response_s"].as_f64().unwrap() > 0.0);
     let login = source("login");
     assert_eq!(login["state"], "failing");
-    assert!(login["error"].as_str().unwrap().contains("HTML instead of JSON"), "{login}");
+    assert!(
+        login["error"].as_str().unwrap().contains("HTML instead of JSON"),
+        "{login}"
+    );
     assert!(login["probe"]["state"].is_null());
     assert_eq!(source(&format!("127.0.0.1:{gateway}"))["state"], "ok");
     assert_eq!(source("hooks.json")["state"], "ok");

@@ -229,7 +229,15 @@ fn parse(content: &[u8]) -> Result<BTreeMap<String, Place>, String> {
                 let shown = text::cut(&text::safe(target), 80).into_owned();
                 return Err(format!("entry {}: `{shown}` is no host:port", number + 1));
             }
-            places.insert(target.clone(), Place { url, address: None });
+            let place = Place { url, address: None };
+            // One address may serve several pages.
+            let other = places.get(target).is_some_and(|known| *known != place);
+            let key = if other {
+                format!("{target}{path}")
+            } else {
+                target.clone()
+            };
+            places.insert(key, place);
         }
     }
     Ok(places)

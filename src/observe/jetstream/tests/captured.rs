@@ -19,9 +19,7 @@ use crate::console::theme::colour::Depth;
 use crate::model::{Model, Queue, Reading, ReadingState, Settings, View, WorkerCondition};
 use crate::observe::jetstream::wire::{ConsumerInfo, StreamInfo};
 use crate::observe::metrics::exposition::{Reader, SERIES_LIMIT, Wanted};
-use crate::sample::{
-    Envelope, QueueReading, Sample, Scrape, SourceId, SourceKind, SourceReport, SourceState,
-};
+use crate::sample::{Envelope, QueueReading, Sample, Scrape, SourceId, SourceKind, SourceReport, SourceState};
 
 const TOOK: Duration = Duration::from_millis(2);
 
@@ -77,7 +75,11 @@ impl Watch {
 
     fn report(&mut self, source: &SourceId, error: Option<&str>) {
         let report = SourceReport {
-            state: if error.is_some() { SourceState::Failing } else { SourceState::Ok },
+            state: if error.is_some() {
+                SourceState::Failing
+            } else {
+                SourceState::Ok
+            },
             latency: error.is_none().then_some(TOOK),
             error: error.map(str::to_owned),
             retry_in: None,
@@ -88,8 +90,7 @@ impl Watch {
 
     /// Everything that was captured of one moment.
     fn moment(&mut self, folder: &str, name: &str) {
-        let page: serde_json::Value =
-            serde_json::from_slice(&data(&format!("nats/{folder}/{name}.jsz.json"))).unwrap();
+        let page: serde_json::Value = serde_json::from_slice(&data(&format!("nats/{folder}/{name}.jsz.json"))).unwrap();
         let at: Timestamp = page["now"].as_str().unwrap().parse().unwrap();
         self.now = Moment {
             at,
@@ -146,7 +147,10 @@ impl Watch {
     fn view(&mut self) -> View {
         self.model.advance(self.now);
         let view = self.model.view().clone();
-        let theme = Library::embedded().unwrap().theme("dark", Depth::True, Charset::Unicode).unwrap();
+        let theme = Library::embedded()
+            .unwrap()
+            .theme("dark", Depth::True, Charset::Unicode)
+            .unwrap();
         for key in ['1', '2', '3', '4', '7'] {
             let still = Still {
                 view: view.clone(),
@@ -158,7 +162,11 @@ impl Watch {
                 let area = Rect::new(0, 0, width, height);
                 let mut buffer = Buffer::empty(area);
                 let hits = draw(&app, &theme, area, &mut buffer).hits;
-                update(&mut app, Msg::Input(self.now, crossterm::event::Event::Key(press)), &hits);
+                update(
+                    &mut app,
+                    Msg::Input(self.now, crossterm::event::Event::Key(press)),
+                    &hits,
+                );
                 draw(&app, &theme, area, &mut buffer);
                 for cell in buffer.content() {
                     assert_eq!(text::safe(cell.symbol()), cell.symbol());
@@ -170,7 +178,10 @@ impl Watch {
 }
 
 fn queue<'a>(view: &'a View, consumer: &str) -> &'a Queue {
-    let found = view.queues.iter().find(|queue| queue.consumer.as_deref() == Some(consumer));
+    let found = view
+        .queues
+        .iter()
+        .find(|queue| queue.consumer.as_deref() == Some(consumer));
     found.unwrap_or_else(|| panic!("{consumer}: {:?}", view.queues))
 }
 
@@ -184,21 +195,37 @@ fn messages_past_max_deliver_are_bounded_and_never_counted_as_done() {
     watch.moment("publishing", "00-empty");
     let view = watch.view();
     assert_eq!(queue(&view, "webhook-worker-1").pending.value, Some(0.0));
-    assert_eq!(queue(&view, "webhook-worker-1").completed_per_s.value, None, "one reading says no rate");
+    assert_eq!(
+        queue(&view, "webhook-worker-1").completed_per_s.value,
+        None,
+        "one reading says no rate"
+    );
     watch.moment("publishing", "02-ok-under-load");
     let view = watch.view();
     let under_load = queue(&view, "webhook-worker-1");
-    assert_eq!((under_load.pending.value, under_load.ack_pending.value), (Some(1_338.0), Some(9.0)));
+    assert_eq!(
+        (under_load.pending.value, under_load.ack_pending.value),
+        (Some(1_338.0), Some(9.0))
+    );
     watch.moment("publishing", "06-failing-later");
     let view = watch.view();
     let parked = queue(&view, "webhook-worker-1");
     // 594 are past their last delivery: pending and ack pending know nothing of them.
     assert_eq!((parked.pending.value, parked.ack_pending.value), (Some(0.0), Some(0.0)));
-    assert_eq!((parked.redelivered.value, parked.messages.value), (Some(594.0), Some(3_430.0)));
+    assert_eq!(
+        (parked.redelivered.value, parked.messages.value),
+        (Some(594.0), Some(3_430.0))
+    );
     // On a limits stream the arithmetic says nothing: at most what was delivered again, and not 0.
-    assert_eq!((parked.parked.value, parked.parked.state), (Some(594.0), ReadingState::AtMost));
+    assert_eq!(
+        (parked.parked.value, parked.parked.state),
+        (Some(594.0), ReadingState::AtMost)
+    );
     assert_eq!(parked.orphaned.value, None);
-    assert_eq!(parked.consumer_config.as_ref().unwrap().ack_wait, Duration::from_secs(30));
+    assert_eq!(
+        parked.consumer_config.as_ref().unwrap().ack_wait,
+        Duration::from_secs(30)
+    );
     assert!(!verdicts(&view).contains(&"loss"), "{:?}", view.verdicts);
 }
 
@@ -211,7 +238,10 @@ fn several_durables_are_fan_out_and_a_killed_worker_is_no_load_that_the_other_ta
     let view = watch.view();
     for (consumer, pending) in [("webhook-worker-1", 1_406.0), ("webhook-worker-2", 1_410.0)] {
         assert_eq!(queue(&view, consumer).pending.value, Some(pending));
-        assert_eq!(queue(&view, consumer).redelivered.value.map(|many| many >= 598.0), Some(true));
+        assert_eq!(
+            queue(&view, consumer).redelivered.value.map(|many| many >= 598.0),
+            Some(true)
+        );
     }
     // The backlog is the followed consumer's own: each durable gets every message.
     assert_eq!(view.flow.backlog.value, Some(1_416.0));
@@ -228,14 +258,22 @@ fn after_a_server_restart_floors_fall_back_and_nothing_is_called_lost() {
     let view = watch.view();
     let one = queue(&view, "webhook-worker-1");
     assert_eq!((one.pending.value, one.ack_pending.value), (Some(0.0), Some(1_046.0)));
-    for rate in [&one.ingest_per_s, &one.completed_per_s, &one.attempts_per_s, &one.retries_per_s] {
+    for rate in [
+        &one.ingest_per_s,
+        &one.completed_per_s,
+        &one.attempts_per_s,
+        &one.retries_per_s,
+    ] {
         assert!(rate.value.is_none_or(|rate| rate >= 0.0), "{one:?}");
     }
     watch.moment("publishing", "33-restarted");
     let view = watch.view();
     // Parked messages left ack pending with the next pull, and were not completed by that.
     let one = queue(&view, "webhook-worker-1");
-    assert_eq!((one.ack_pending.value, one.redelivered.value), (Some(0.0), Some(1_046.0)));
+    assert_eq!(
+        (one.ack_pending.value, one.redelivered.value),
+        (Some(0.0), Some(1_046.0))
+    );
     assert!(one.completed_per_s.value.is_none_or(|rate| rate >= 0.0));
     assert!(!verdicts(&view).contains(&"loss"), "{:?}", view.verdicts);
 }
@@ -250,19 +288,37 @@ fn an_ack_wait_of_30_microseconds_is_said_exactly_and_refusing_pages_leave_gaps(
     }
     let view = watch.view();
     let consumer = queue(&view, "webhook-processor");
-    assert_eq!(consumer.consumer_config.as_ref().unwrap().ack_wait, Duration::from_micros(30));
+    assert_eq!(
+        consumer.consumer_config.as_ref().unwrap().ack_wait,
+        Duration::from_micros(30)
+    );
     assert_eq!(text::duration(Duration::from_micros(30)), "30 µs");
     // 943 stored in 6.27 s by last_seq. The page counts what its workers get, and with this
     // ack_wait they get everything three times: both are shown, each with its source.
     let stored = consumer.ingest_per_s.value.unwrap();
     assert!((stored - 943.0 / 6.272_663).abs() < 1.0, "{stored}");
-    let received: f64 = view.providers.iter().filter_map(|provider| provider.received_per_s.value).sum();
-    assert!((2.8..3.2).contains(&(received / stored)), "received {received}, stored {stored}");
+    let received: f64 = view
+        .providers
+        .iter()
+        .filter_map(|provider| provider.received_per_s.value)
+        .sum();
+    assert!(
+        (2.8..3.2).contains(&(received / stored)),
+        "received {received}, stored {stored}"
+    );
     let of = |reading: &Reading| reading.source.as_ref().map(ToString::to_string);
     assert_eq!(of(&consumer.ingest_per_s).as_deref(), Some("jetstream/nats"));
-    assert_eq!(of(&view.providers[0].received_per_s).as_deref(), Some("metrics/email-system"));
+    assert_eq!(
+        of(&view.providers[0].received_per_s).as_deref(),
+        Some("metrics/email-system")
+    );
     let connected = view.workers.iter().find(|worker| worker.name.contains("worker-1"));
-    assert_eq!(connected.map(|worker| worker.condition), Some(WorkerCondition::Running), "{:?}", view.workers);
+    assert_eq!(
+        connected.map(|worker| worker.condition),
+        Some(WorkerCondition::Running),
+        "{:?}",
+        view.workers
+    );
 
     // The page answers 429, then 500: its figures grow stale, and none becomes 0.
     watch.now = Moment {

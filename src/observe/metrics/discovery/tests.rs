@@ -144,6 +144,9 @@ async fn a_files_targets_come_and_go_and_a_wrong_file_changes_nothing() {
 async fn labels_give_scheme_and_path_and_yaml_is_refused_by_name() {
     let places = parse(br#"[{"targets":["h:1"],"labels":{"__scheme__":"https","__metrics_path__":"/m"}}]"#).unwrap();
     assert_eq!(places["h:1"].url, "https://h:1/m");
+    let pages = br#"[{"targets":["h:1"]},{"targets":["h:1","h:1"],"labels":{"__metrics_path__":"/b"}}]"#;
+    let keys: Vec<String> = parse(pages).unwrap().into_keys().collect();
+    assert_eq!(keys, ["h:1", "h:1/b"]);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("hooks.yml");
     write(&path, "- targets: [h:1]", 1);
