@@ -204,6 +204,7 @@ pub(crate) fn outbound() -> (View, Histories) {
     let (mut view, histories) = rich();
     view.providers.clear();
     view.sources.retain(|source| source.id.kind != SourceKind::Metrics);
+    view.sources.push(healthy(SourceKind::Probe, "bridge", 45_000));
     view.webhooks = [
         (
             "analytics_user_event",
@@ -856,8 +857,47 @@ pub(crate) fn hostile() -> (View, Histories) {
         })
         .collect();
     view.left_out = 99_996;
+    view.webhooks = evil
+        .iter()
+        .map(|name| Webhook {
+            name: name.as_str().into(),
+            subject: Some(name.as_str().into()),
+            mode: Some(name.as_str().into()),
+            total: value(f64::MAX),
+            success_ratio: value(f64::NAN),
+            ..Webhook::default()
+        })
+        .collect();
+    view.webhooks_left_out = 99_000;
+    view.failures = evil
+        .iter()
+        .map(|name| FailureGroup {
+            kind: name.clone(),
+            example: name.clone(),
+            about: name.as_str().into(),
+            count: u64::MAX,
+            ..FailureGroup::default()
+        })
+        .collect();
+    view.failures_left_out = u64::MAX;
+    view.probes = evil
+        .iter()
+        .map(|name| ProbeView {
+            name: name.as_str().into(),
+            service: Some(name.as_str().into()),
+            version: Some(name.as_str().into()),
+            error: Some(name.clone()),
+            checks: vec![ProbeCheck {
+                name: name.as_str().into(),
+                state: None,
+                detail: name.clone(),
+            }],
+            ..ProbeView::default()
+        })
+        .collect();
     for (worker, name) in view.workers.iter_mut().zip(&evil) {
         worker.name = name.as_str().into();
+        worker.accounts = vec![account(name, true, name)];
     }
     for (queue, name) in view.queues.iter_mut().zip(&evil) {
         queue.stream = name.as_str().into();
