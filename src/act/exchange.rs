@@ -24,6 +24,8 @@ use crate::config::NatsLink;
 pub use crate::observe::SourceError as ConnectError;
 use crate::observe::jetstream::api::{Api, ApiError, is_name};
 use crate::observe::jetstream::link;
+use crate::observe::letters::raw_headers;
+pub use crate::sample::Stored;
 use crate::sample::StreamReading;
 
 /// How long an answer may take. After that a message may still arrive, but hardly.
@@ -113,30 +115,6 @@ pub struct PubAck {
     pub sequence: u64,
     /// Whether the stream had this id already.
     pub duplicate: bool,
-}
-
-/// A stored message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stored {
-    /// Its sequence.
-    pub sequence: u64,
-    /// Its subject.
-    pub subject: Arc<str>,
-    /// Its headers, repeated names in their order.
-    pub headers: Vec<(Arc<str>, Arc<str>)>,
-    /// Its payload.
-    pub payload: Bytes,
-    /// When it was stored.
-    pub at: Option<Timestamp>,
-}
-
-impl Stored {
-    /// The first header of this name.
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<&Arc<str>> {
-        let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value)
-    }
 }
 
 type Waiting = Arc<Mutex<HashMap<u64, oneshot::Sender<Message>>>>;
@@ -342,7 +320,7 @@ impl Exchange {
         Ok(Some(Stored {
             sequence: raw.seq,
             subject: raw.subject.into(),
-            headers: parse_headers(&decode(raw.hdrs)?),
+            headers: raw_headers(&decode(raw.hdrs)?),
             payload: decode(raw.data)?.into(),
             at: raw.time,
         }))
@@ -488,31 +466,9 @@ fn read<T: serde::de::DeserializeOwned>(message: &Message) -> Result<T, Exchange
     serde_json::from_slice(&message.payload).map_err(|error| ExchangeError::Unreadable(error.to_string()))
 }
 
-/// `NATS/1.0\r\nName: value\r\n…\r\n`: every header, repeated ones too, in their order.
-fn parse_headers(raw: &[u8]) -> Vec<(Arc<str>, Arc<str>)> {
-    let text = String::from_utf8_lossy(raw);
-    let lines = text.split("\r\n").skip(1);
-    lines
-        .filter_map(|line| {
-            let (name, value) = line.split_once(':')?;
-            // One blank after the colon belongs to the format, further ones to the value.
-            Some((name.into(), value.strip_prefix(' ').unwrap_or(value).into()))
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn stored_headers_are_read_with_repeats_and_order() {
-        let raw = b"NATS/1.0\r\nX-B: 1\r\nX-A:two\r\nX-B:  3: x\r\n\r\n";
-        let headers = parse_headers(raw);
-        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (&**name, &**value)).collect();
-        assert_eq!(headers, [("X-B", "1"), ("X-A", "two"), ("X-B", " 3: x")]);
-        assert!(parse_headers(b"").is_empty());
-    }
 
     #[test]
     fn only_a_lost_or_missing_answer_leaves_it_open() {

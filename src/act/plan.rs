@@ -126,6 +126,12 @@ pub struct Plan {
     pub bytes: u64,
     /// Where they go.
     pub targets: Vec<PlannedTarget>,
+    /// The gateway that they go to instead of a stream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_url: Option<Arc<str>>,
+    /// How an edited payload differs from the letter's, a line each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub diff: Vec<String>,
     /// Names of headers that are kept.
     pub kept: BTreeSet<Arc<str>>,
     /// Names of headers that are stripped.
@@ -161,7 +167,7 @@ pub struct Planned {
     pub hash: Hash,
     /// Where it goes.
     pub subject: Arc<str>,
-    /// The stream that takes it.
+    /// The stream that takes it; empty where a gateway does.
     pub stream: Arc<str>,
 }
 
@@ -255,8 +261,10 @@ impl Plan {
             dlq_last_seq: dlq.state.last_seq,
             count,
             bytes: chosen.iter().map(|letter| letter.size).sum(),
-            risks: risks(selection, &chosen, &targets),
+            risks: risks(selection, &chosen, &targets, &how),
             targets,
+            to_url: how.to_url.clone(),
+            diff: Vec::new(),
             kept,
             stripped,
             left_out,
@@ -337,6 +345,15 @@ fn route(chosen: &[&Candidate], dlq: &StreamReading, how: &How, takers: &Takers)
     let mut letters = Vec::with_capacity(chosen.len());
     for letter in chosen {
         let Some(subject) = subject_of(letter) else { continue };
+        if how.to_url.is_some() {
+            letters.push(Planned {
+                sequence: letter.sequence,
+                hash: letter.hash.clone(),
+                subject,
+                stream: "".into(),
+            });
+            continue;
+        }
         let shown = || text::safe(&subject).into_owned();
         let stream = takers.get(&subject).cloned().flatten();
         let stream = stream.ok_or_else(|| PlanError::NoStream(shown()))?;
@@ -361,7 +378,13 @@ fn route(chosen: &[&Candidate], dlq: &StreamReading, how: &How, takers: &Takers)
 #[must_use]
 pub fn destination(how: &How, dlq: &str, original: Option<&Arc<str>>) -> Option<Arc<str>> {
     match how.purpose {
-        Purpose::Replay => how.to_subject.as_ref().or(original).cloned(),
+        Purpose::Replay => how
+            .to_subject
+            .as_ref()
+            .or(original)
+            .cloned()
+            // A gateway decides on the subject itself.
+            .or_else(|| how.to_url.as_ref().map(|_| "".into())),
         Purpose::Archive => Some(match original {
             Some(subject) => format!("{}.{subject}", archive_of(dlq)).into(),
             None => format!("{}.unknown", archive_of(dlq)).into(),
@@ -377,7 +400,7 @@ pub fn archive_of(dlq: &str) -> String {
 
 fn targets(letters: &[Planned], streams: &BTreeMap<Arc<str>, StreamReading>) -> Result<Vec<PlannedTarget>, PlanError> {
     let mut by_stream: BTreeMap<&Arc<str>, (u64, BTreeSet<Arc<str>>)> = BTreeMap::new();
-    for letter in letters {
+    for letter in letters.iter().filter(|letter| !letter.stream.is_empty()) {
         let target = by_stream.entry(&letter.stream).or_default();
         target.0 += 1;
         target.1.insert(letter.subject.clone());
@@ -431,8 +454,20 @@ fn headroom(stream: &StreamReading) -> Option<u64> {
     [by_count, by_subject, by_bytes].into_iter().flatten().min()
 }
 
-fn risks(selection: &Selection, chosen: &[&Candidate], targets: &[PlannedTarget]) -> Vec<String> {
+fn risks(selection: &Selection, chosen: &[&Candidate], targets: &[PlannedTarget], how: &How) -> Vec<String> {
     let mut risks = Vec::new();
+    if how.to_url.is_some() {
+        risks.push(
+            "a gateway is not followed beyond its answer, and a letter whose answer does not come is in doubt"
+                .to_owned(),
+        );
+    }
+    if how.payload.is_some() && how.sign.is_none() {
+        risks.push(
+            "another payload under the old signature: whoever verifies it refuses it → sign it anew with --sign"
+                .to_owned(),
+        );
+    }
     let window = selection.dlq.config.duplicate_window;
     let recent = chosen
         .iter()

@@ -88,6 +88,9 @@ pub async fn targets(
 ) -> Result<(Takers, BTreeMap<Arc<str>, StreamReading>), ExchangeError> {
     let mut takers = Takers::new();
     let mut streams = BTreeMap::new();
+    if how.to_url.is_some() {
+        return Ok((takers, streams));
+    }
     for letter in &selection.letters {
         let Some(subject) = destination(how, &selection.dlq.name, letter.subject.as_ref()) else {
             continue;
@@ -106,17 +109,6 @@ pub async fn targets(
     Ok((takers, streams))
 }
 
-/// The size of a message: payload and headers.
-#[must_use]
-pub fn size(letter: &super::exchange::Stored) -> u64 {
-    let headers: usize = letter
-        .headers
-        .iter()
-        .map(|(name, value)| name.len() + value.len() + 4)
-        .sum();
-    (letter.payload.len() + headers) as u64
-}
-
 /// A message of a DLQ as a candidate, whose subject is known.
 #[must_use]
 pub fn candidate(letter: &super::exchange::Stored, subject: Option<Arc<str>>) -> Candidate {
@@ -125,7 +117,7 @@ pub fn candidate(letter: &super::exchange::Stored, subject: Option<Arc<str>>) ->
         form: crate::sample::LetterForm::Copy,
         subject,
         hash: hash::short(&letter.payload),
-        size: size(letter),
+        size: letter.size(),
         headers: letter.headers.iter().map(|(name, _)| name.clone()).collect(),
         stored_at: letter.at,
     }

@@ -124,6 +124,16 @@ fn is_id(word: &str, digits: usize) -> bool {
             .is_some_and(|(_, tail)| tail.len() >= 4 && tail.bytes().any(|b| b.is_ascii_digit()) && !tail.contains('.'))
 }
 
+/// What an error comes down to: the innermost of its sources.
+#[must_use]
+pub fn root(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut root = error;
+    while let Some(source) = root.source() {
+        root = source;
+    }
+    root.to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -154,6 +154,21 @@ pub struct ReplayArgs {
     /// Another subject than the webhook's own
     #[arg(long, value_name = "SUBJECT")]
     pub to_subject: Option<String>,
+    /// To this gateway by HTTP instead of a stream
+    #[arg(long, value_name = "URL", conflicts_with_all = ["to_subject", "resume"])]
+    pub to_url: Option<String>,
+    /// Another payload for the one letter of --ids, from FILE or - for standard input
+    #[arg(long, value_name = "FILE", requires = "ids")]
+    pub payload: Option<PathBuf>,
+    /// Sign anew: standard-webhooks, svix, telnyx, stripe, github, …
+    #[arg(long, value_name = "SCHEME")]
+    pub sign: Option<String>,
+    /// With --sign, the variable that holds the signing key
+    #[arg(long, value_name = "VAR", requires = "sign", conflicts_with = "secret_file")]
+    pub secret_env: Option<String>,
+    /// With --sign, the file that holds the signing key
+    #[arg(long, value_name = "FILE", requires = "sign")]
+    pub secret_file: Option<PathBuf>,
     /// Letters at most
     #[arg(long, value_name = "N")]
     pub max: Option<u64>,

@@ -1,19 +1,24 @@
 //! Dead letters on the command line.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::io::{self, BufWriter, IsTerminal as _, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use hookwatch::act::audit::AuditLog;
+use hookwatch::act::fire::SecretSource;
 use hookwatch::act::journal::Settlement;
 use hookwatch::act::replay::{Resume, Timing};
+use hookwatch::base::secret::Redactor;
 use hookwatch::base::text;
 use hookwatch::cli::{Cli, DlqCommand, FilterArgs, GroupKey, InDoubt, ReplayArgs};
 use hookwatch::headless::dlq::browse::{BrowseError, Mailbox};
 use hookwatch::headless::dlq::replay::{ReplayContext, ReplayOptions};
 use hookwatch::headless::dlq::{LetterFilter, audit, replay};
 use hookwatch::model::letters::GroupBy;
+use hookwatch::signature::{Scheme, Signer, UnknownScheme};
+use secrecy::ExposeSecret as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -81,14 +86,17 @@ impl Program<'_> {
 
     fn replay(&self, cli: &Cli, args: &ReplayArgs, archive: bool) -> Result<u8, Failure> {
         let resolved = self.resolve(cli)?;
-        let context = ReplayContext {
+        let mut context = ReplayContext {
             profile: resolved.profile,
             who: self.operator(),
             state: self.state()?,
             clock: self.clock.clone(),
             terminal: io::stderr().is_terminal(),
         };
-        let options = options(args, archive)?;
+        let options = ReplayOptions {
+            signer: self.signer(args, &mut context.profile.redactor)?,
+            ..options(args, archive)?
+        };
         block_on(async {
             let stop = CancellationToken::new();
             let mut interrupt = signal(SignalKind::interrupt())?;
@@ -104,6 +112,35 @@ impl Program<'_> {
             let (out, err) = (&mut io::stdout(), &mut io::stderr());
             Ok(Box::pin(replay::replay(&options, &context, stop, out, err)).await)
         })?
+    }
+
+    /// What signs letters anew.
+    fn signer(&self, args: &ReplayArgs, redactor: &mut Redactor) -> Result<Option<Signer>, Failure> {
+        let Some(scheme) = &args.sign else { return Ok(None) };
+        let refused = |reason: String| Failure::Refused(vec![reason]);
+        let scheme: Scheme = scheme
+            .parse()
+            .map_err(|error: UnknownScheme| refused(format!("--sign: {error} → {}", error.next())))?;
+        if scheme == Scheme::Twilio && args.to_url.is_none() {
+            return Err(refused(
+                "--sign twilio signs the URL that is requested → give --to-url".to_owned(),
+            ));
+        }
+        let source = match (&args.secret_env, &args.secret_file) {
+            (Some(variable), _) => SecretSource::Variable(variable.clone()),
+            (None, Some(file)) => SecretSource::File(file.clone()),
+            (None, None) => {
+                return Err(refused(
+                    "--sign needs a key → --secret-env VARIABLE or --secret-file FILE".to_owned(),
+                ));
+            }
+        };
+        let secret = source
+            .read(self.surroundings.environment)
+            .map_err(|error| refused(error.to_string()))?;
+        redactor.learn(secret.expose_secret());
+        let signer = Signer::new(&scheme, &secret).map_err(|error| refused(error.to_string()))?;
+        Ok(Some(signer))
     }
 
     /// Where journals and the audit log are kept.
@@ -169,6 +206,9 @@ fn options(args: &ReplayArgs, archive: bool) -> Result<ReplayOptions, Failure> {
         rate: args.rate,
         canary: args.canary,
         to_subject: args.to_subject.clone(),
+        to_url: args.to_url.clone(),
+        payload: args.payload.as_deref().map(payload).transpose()?,
+        signer: None,
         max: args.max,
         ordered: args.ordered,
         reason: args.reason.clone(),
@@ -183,6 +223,22 @@ fn options(args: &ReplayArgs, archive: bool) -> Result<ReplayOptions, Failure> {
             ..Timing::default()
         },
         json: args.json,
+    })
+}
+
+/// The bytes of a file, or of standard input where it is `-`.
+fn payload(path: &Path) -> Result<Bytes, Failure> {
+    let mut bytes = Vec::new();
+    let read = if path == Path::new("-") {
+        io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        std::fs::read(path)
+    };
+    read.map(Bytes::from).map_err(|error| {
+        let shown = text::safe(&path.display().to_string()).into_owned();
+        Failure::Refused(vec![format!(
+            "--payload: read {shown}: {error} → check path and rights"
+        )])
     })
 }
 

@@ -7,6 +7,37 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::time::Timestamp;
 
+/// A stored message, as the stream has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Its sequence.
+    pub sequence: u64,
+    /// Its subject.
+    pub subject: Arc<str>,
+    /// Its headers, repeated names in their order.
+    pub headers: Vec<(Arc<str>, Arc<str>)>,
+    /// Its payload.
+    pub payload: Bytes,
+    /// When it was stored.
+    pub at: Option<Timestamp>,
+}
+
+impl Stored {
+    /// The first header of this name, in any case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&Arc<str>> {
+        let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value)
+    }
+
+    /// The bytes of its payload and headers.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        let header = |(name, value): &(Arc<str>, Arc<str>)| name.len() + value.len() + 4;
+        (self.payload.len() + self.headers.iter().map(header).sum::<usize>()) as u64
+    }
+}
+
 /// Which letter: the place where it lies. Stays the same for as long as the letter is there, and
 /// never names another one: a stream that was deleted and made anew has another `created`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -23,7 +23,7 @@ pub use jetstream::{
     OldestReading, PeerReading, QueueReading, Retention, SequencePair, ServerReading, StreamConfig, StreamReading,
     StreamState, SubjectsReading,
 };
-pub use letter::{Letter, LetterForm, LetterKey, LetterOrigin};
+pub use letter::{Letter, LetterForm, LetterKey, LetterOrigin, Stored};
 pub use outbound::{
     CallCount, KnownWebhook, OutboundReading, OutboundRows, SendFailure, Sent, SentLatency, WorkerStats,
 };

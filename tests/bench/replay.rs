@@ -43,6 +43,7 @@ async fn main() {
         let config = Config {
             name: name.to_owned(),
             subjects: vec![subject.to_owned()],
+            allow_direct: true,
             ..Config::default()
         };
         context.create_stream(config).await.unwrap();
@@ -115,6 +116,7 @@ async fn main() {
             ..Timing::default()
         },
         attended: false,
+        signer: None,
     };
     let report = Box::pin(replay::start(&plan, None, permit, setting)).await.unwrap();
     assert_eq!(report.counts.deleted, LETTERS as u64);

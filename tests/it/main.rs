@@ -14,6 +14,7 @@ mod fire;
 mod jetstream;
 mod lab;
 mod layering;
+mod letters;
 mod observe;
 mod readme;
 mod record;

@@ -153,7 +153,11 @@ impl Order {
 }
 
 impl SecretSource {
-    fn read(&self, environment: &Environment) -> Result<SecretString, OrderError> {
+    /// The secret.
+    ///
+    /// # Errors
+    /// When the variable is not set, or the file cannot be read.
+    pub fn read(&self, environment: &Environment) -> Result<SecretString, OrderError> {
         match self {
             Self::Variable(name) => environment
                 .get(name)

@@ -57,9 +57,12 @@ pub struct How {
     /// Another payload, for the one letter of an edited replay, in base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<String>,
-    /// Headers that are replaced: new signatures.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub headers: Vec<(String, String)>,
+    /// To this gateway instead of a stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_url: Option<Arc<str>>,
+    /// Signed anew by this scheme. The key is asked for again at a resume: it is written nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign: Option<Arc<str>>,
 }
 
 impl Default for How {
@@ -73,7 +76,8 @@ impl Default for How {
             ordered: false,
             idempotent_workers: false,
             payload: None,
-            headers: Vec::new(),
+            to_url: None,
+            sign: None,
         }
     }
 }

@@ -74,6 +74,8 @@ pub struct Standings {
     open: Vec<Intent>,
     /// How it ended; `None`: it did not.
     pub outcome: Option<Outcome>,
+    /// How many letters stand where, kept up with every record.
+    counts: Counts,
 }
 
 /// How many letters stand where.
@@ -97,6 +99,32 @@ pub struct Counts {
     pub kept: u64,
     /// Gone before their turn.
     pub gone: u64,
+}
+
+impl Counts {
+    fn enter(&mut self, stand: &Stand) {
+        self.each(stand, |count| *count += 1);
+    }
+
+    fn leave(&mut self, stand: &Stand) {
+        self.each(stand, |count| *count -= 1);
+    }
+
+    fn each(&mut self, stand: &Stand, change: impl Fn(&mut u64)) {
+        change(match stand {
+            Stand::Waiting => &mut self.waiting,
+            Stand::Sent => &mut self.sent,
+            Stand::Landed => &mut self.landed,
+            Stand::Deleted => {
+                change(&mut self.landed);
+                &mut self.deleted
+            }
+            Stand::Refused(_) => &mut self.refused,
+            Stand::Doubt(_) => &mut self.in_doubt,
+            Stand::Kept => &mut self.kept,
+            Stand::Gone => &mut self.gone,
+        });
+    }
 }
 
 impl Standings {
@@ -165,9 +193,11 @@ impl Standings {
             dropped: false,
             sends: 0,
         };
-        if self.letters.insert(letter, standing).is_none() {
-            self.order.push(letter);
+        match self.letters.insert(letter, standing) {
+            None => self.order.push(letter),
+            Some(before) => self.counts.leave(&before.stand),
         }
+        self.counts.enter(&Stand::Waiting);
     }
 
     /// A window whose last line is missing was never sent: its intents are dropped.
@@ -186,42 +216,29 @@ impl Standings {
 
     fn set(&mut self, letter: u64, change: impl FnOnce(&mut Standing)) {
         if let Some(standing) = self.letters.get_mut(&letter) {
+            self.counts.leave(&standing.stand);
             change(standing);
+            self.counts.enter(&standing.stand);
         }
     }
 
     /// What was refused is tried again: the target may have room now.
     pub fn retry_refused(&mut self) {
-        for standing in self.letters.values_mut() {
-            if matches!(standing.stand, Stand::Refused(_)) {
-                standing.stand = Stand::Waiting;
-            }
+        let refused: Vec<u64> = self
+            .which(|standing| matches!(standing.stand, Stand::Refused(_)))
+            .collect();
+        for letter in refused {
+            self.set(letter, |standing| standing.stand = Stand::Waiting);
         }
     }
 
     /// How many letters stand where.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        let mut counts = Counts {
+        Counts {
             selected: self.letters.len() as u64,
-            ..Counts::default()
-        };
-        for standing in self.letters.values() {
-            *match standing.stand {
-                Stand::Waiting => &mut counts.waiting,
-                Stand::Sent => &mut counts.sent,
-                Stand::Landed => &mut counts.landed,
-                Stand::Deleted => {
-                    counts.landed += 1;
-                    &mut counts.deleted
-                }
-                Stand::Refused(_) => &mut counts.refused,
-                Stand::Doubt(_) => &mut counts.in_doubt,
-                Stand::Kept => &mut counts.kept,
-                Stand::Gone => &mut counts.gone,
-            } += 1;
+            ..self.counts
         }
-        counts
     }
 
     /// The letters that stand so, in the order in which they go.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::gateway::Gateway;
 use super::mirror::{self, Mirror, PART};
 use super::run::Run;
 use super::{Context, ReplayError, Report, Resume};
@@ -25,6 +26,7 @@ pub async fn start(
     context: Context,
 ) -> Result<Report, ReplayError> {
     permit.redeem(&plan.hash)?;
+    let gateway = Gateway::of(&plan.how, &context)?;
     let exchange = Arc::new(Exchange::connect(&context.link, &context.clock).await?);
     let dlq = stream(&exchange, &plan.dlq).await?;
     if dlq.created != Some(plan.dlq_created) {
@@ -64,7 +66,7 @@ pub async fn start(
         }
     };
     let mirror = Mirror::begin(&exchange, &begin, &selected).await?;
-    let mut run = Run::new(context, exchange, journal, standings, begin, lease, mirror);
+    let mut run = Run::new(context, exchange, journal, standings, begin, lease, mirror, gateway);
     Box::pin(run.complete()).await
 }
 
@@ -109,13 +111,13 @@ pub async fn resume(dlq: &str, how: &Resume, permit: Permit, context: Context) -
             let mirror::Copy {
                 mut begin,
                 mut records,
-                mut window,
+                mut windows,
                 at,
             } = mirror::read(&exchange, dlq).await?;
-            date(&mut window, at.zip(taken_at), &context);
+            date(&mut windows, at.zip(taken_at), &context);
             // Its own name: the other operator's journal may lie in the same folder.
             let name = format!("{}-{}", begin.replay, lease.epoch());
-            records.extend(window.into_iter().map(|entry| entry.record));
+            records.extend(windows.into_iter().map(|entry| entry.record));
             let mut journal = context.journals.create(&name)?;
             begin.replay = name.into();
             records[0] = Record::Begin(Box::new(begin.clone()));
@@ -130,21 +132,22 @@ pub async fn resume(dlq: &str, how: &Resume, permit: Permit, context: Context) -
             });
         }
     };
+    let gateway = Gateway::of(&begin.how, &context)?;
     standings.retry_refused();
     let selected: Vec<Record> = parts(&standings);
     let mut mirror = Mirror::begin(&exchange, &begin, &selected).await?;
     mirror.settle_all(&standings);
-    let mut run = Run::new(context, exchange, journal, standings, begin, lease, mirror);
+    let mut run = Run::new(context, exchange, journal, standings, begin, lease, mirror, gateway);
     run.settle_doubts(how.in_doubt).await?;
     Box::pin(run.complete()).await
 }
 
 /// Two times by one clock, the server's, say how old a window is, whosever clock it bears.
-fn date(window: &mut [Entry], sent_and_taken: Option<(Timestamp, Timestamp)>, context: &Context) {
+fn date(windows: &mut [Entry], sent_and_taken: Option<(Timestamp, Timestamp)>, context: &Context) {
     let Some((sent, taken)) = sent_and_taken.filter(|(sent, taken)| sent <= taken) else {
         return;
     };
-    for entry in window {
+    for entry in windows {
         if let Record::Window(window) = &mut entry.record {
             window.who.clone_from(&context.who);
             window.age_ms = u64::try_from(since(sent, taken).as_millis()).unwrap_or(u64::MAX / 2);

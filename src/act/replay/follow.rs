@@ -11,6 +11,8 @@ use crate::act::journal::Hash;
 pub struct Follow {
     /// By stream and sequence there: those whose end is not known.
     outstanding: BTreeMap<(Arc<str>, u64), Hash>,
+    /// The same by replay id.
+    by_id: BTreeMap<Hash, (Arc<str>, u64)>,
     /// Left their stream; decided when the DLQ was read after that.
     left: Vec<(Arc<str>, u64)>,
     /// Replay ids on new letters in the DLQ.
@@ -37,6 +39,7 @@ impl Follow {
     /// A letter is stored.
     pub fn published(&mut self, stream: &Arc<str>, sequence: u64, id: &Hash) {
         self.outstanding.insert((stream.clone(), sequence), id.clone());
+        self.by_id.insert(id.clone(), (stream.clone(), sequence));
     }
 
     /// A new letter in the DLQ carries this replay id.
@@ -53,6 +56,7 @@ impl Follow {
     pub fn decide(&mut self) {
         for key in std::mem::take(&mut self.left) {
             if let Some(id) = self.outstanding.remove(&key) {
+                self.by_id.remove(&id);
                 if self.dead.remove(&id) {
                     self.died += 1;
                 } else {
@@ -60,11 +64,20 @@ impl Follow {
                 }
             }
         }
-        let dead = &mut self.dead;
-        let before = self.outstanding.len();
         // A copy is made before the message is acked.
-        self.outstanding.retain(|_, id| !dead.remove(id));
-        self.died += (before - self.outstanding.len()) as u64;
+        let known: Vec<Hash> = self
+            .dead
+            .iter()
+            .filter(|id| self.by_id.contains_key(*id))
+            .cloned()
+            .collect();
+        for id in known {
+            self.dead.remove(&id);
+            if let Some(key) = self.by_id.remove(&id) {
+                self.outstanding.remove(&key);
+                self.died += 1;
+            }
+        }
     }
 
     /// The oldest messages whose end is not known, at most `most` a stream.

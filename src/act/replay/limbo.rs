@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::message::message;
 use super::run::{Halt, Run};
 use super::window::verdict;
 use crate::act::exchange::{ExchangeError, NO_STREAM, PATIENCE, WRONG_LAST_SEQUENCE};
 use crate::act::hash;
-use crate::act::journal::{Hash, Intent, Record, Stand, WindowAt};
+use crate::act::journal::{Hash, Intent, Record, Settlement, Stand, WindowAt};
 use crate::act::plan::REPLAY_ID;
 use crate::base::time::since;
 use crate::sample::StreamReading;
@@ -54,11 +53,32 @@ impl Run {
             }
         }
         for ((number, stream), intents) in by_window {
+            if stream.is_empty() {
+                self.doubt_gateway(&intents).await?;
+                continue;
+            }
             let Some(window) = self.standings.windows.get(&number).cloned() else {
                 continue;
             };
             self.resolve_window(&window, &stream, intents, &again).await?;
         }
+        Ok(())
+    }
+
+    /// A gateway cannot be asked what it took.
+    async fn doubt_gateway(&mut self, intents: &[Intent]) -> Result<(), Halt> {
+        let idempotent = self.begin.how.idempotent_workers;
+        let record = |intent: &Intent| {
+            let letter = intent.letter;
+            if idempotent {
+                let settlement = Settlement::Resend;
+                Record::Settled { letter, settlement }
+            } else {
+                let reason = "the gateway may have taken it, its answer is not known".to_owned();
+                Record::Doubt { letter, reason }
+            }
+        };
+        self.commit(intents.iter().map(record).collect()).await?;
         Ok(())
     }
 
@@ -175,7 +195,7 @@ impl Run {
             }));
         };
         let how = self.how_of(intent.letter);
-        let (mut headers, payload) = message(&letter, intent, &how)?;
+        let (mut headers, payload) = self.message(&letter, intent, &how)?;
         if let Some(expected) = expected {
             headers.insert("Nats-Expected-Last-Sequence", expected.to_string());
         }

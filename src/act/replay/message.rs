@@ -9,20 +9,45 @@ use bytes::Bytes;
 use crate::act::exchange::{ExchangeError, Stored};
 use crate::act::journal::{How, Intent};
 use crate::act::plan::{REPLAY_ID, is_kept_by};
+use crate::base::time::Timestamp;
+use crate::model::letters;
+use crate::signature::Signer;
 
 /// The headers and the payload of a letter's replay: the webhook's own headers as they are, none
-/// of the DLQ's or NATS's, our id, and what an edited replay replaces.
+/// of the DLQ's or NATS's, our id, the payload of an edited replay, and new signatures from
+/// `signer` with their time.
 ///
 /// # Errors
 /// When a header cannot be sent.
-pub(super) fn message(letter: &Stored, intent: &Intent, how: &How) -> Result<(HeaderMap, Bytes), ExchangeError> {
+pub(super) fn message(
+    letter: &Stored,
+    intent: &Intent,
+    how: &How,
+    signer: Option<(&Signer, Timestamp)>,
+) -> Result<(HeaderMap, Bytes), ExchangeError> {
+    let payload: Bytes = match &how.payload {
+        None => letter.payload.clone(),
+        Some(text) => STANDARD
+            .decode(text)
+            .map_err(|error| ExchangeError::Unsent(format!("the edited payload is damaged: {error}")))?
+            .into(),
+    };
+    let new = signer.filter(|_| how.sign.is_some()).map(|(signer, timestamp)| {
+        signer.sign(&crate::signature::Message {
+            id: letters::webhook_id(&letter.headers).unwrap_or(&intent.id),
+            timestamp,
+            body: &payload,
+            url: how.to_url.as_deref().unwrap_or_default(),
+        })
+    });
+    let new = new.unwrap_or_default();
     let mut headers = HeaderMap::new();
-    let is_replaced = |name: &str| how.headers.iter().any(|(new, _)| new.eq_ignore_ascii_case(name));
+    let is_replaced = |name: &str| new.iter().any(|(new, _)| new.eq_ignore_ascii_case(name));
     let own = letter
         .headers
         .iter()
         .filter(|(name, _)| is_kept_by(how.purpose, name) && !is_replaced(name));
-    let new = how.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let new = new.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     for (name, value) in own.map(|(name, value)| (&**name, &**value)).chain(new) {
         let unsent = || ExchangeError::Unsent(format!("the header {} cannot be sent", crate::base::text::safe(name)));
         let name: HeaderName = name.parse().map_err(|_| unsent())?;
@@ -32,20 +57,16 @@ pub(super) fn message(letter: &Stored, intent: &Intent, how: &How) -> Result<(He
     headers.insert(NATS_MESSAGE_ID, &*intent.id);
     headers.insert("Nats-Expected-Stream", &*intent.stream);
     headers.insert(REPLAY_ID, &*intent.id);
-    let payload = match &how.payload {
-        None => letter.payload.clone(),
-        Some(text) => STANDARD
-            .decode(text)
-            .map_err(|error| ExchangeError::Unsent(format!("the edited payload is damaged: {error}")))?
-            .into(),
-    };
     Ok((headers, payload))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
+
     use crate::act::journal::Purpose;
+    use crate::signature::{Scheme, Verifier};
 
     fn letter() -> Stored {
         let headers = [
@@ -83,7 +104,7 @@ mod tests {
 
     #[test]
     fn the_webhook_is_what_it_was_and_nothing_of_the_dlq_goes_along() {
-        let (headers, payload) = message(&letter(), &intent(), &How::default()).unwrap();
+        let (headers, payload) = message(&letter(), &intent(), &How::default(), None).unwrap();
         assert_eq!(payload, letter().payload);
         assert_eq!(values(&headers, "X-Signature"), ["t=1,v1=ab"]);
         assert_eq!(values(&headers, "x-Twice"), ["a", " b"]);
@@ -99,23 +120,30 @@ mod tests {
             purpose: Purpose::Archive,
             ..How::default()
         };
-        let (headers, _) = message(&letter(), &intent(), &how).unwrap();
+        let (headers, _) = message(&letter(), &intent(), &how, None).unwrap();
         assert_eq!(values(&headers, "X-NATS-DLQ-Reason"), ["boom"]);
         assert!(headers.get("Nats-Rollup").is_none());
     }
 
     #[test]
     fn an_edited_replay_replaces_payload_and_signature() {
+        let scheme: Scheme = "hmac-sha256-hex:X-Signature".parse().unwrap();
+        let signer = Signer::new(&scheme, &"key".to_owned().into()).unwrap();
+        let verifier = Verifier::new(&scheme, &"key".to_owned().into()).unwrap();
         let how = How {
             payload: Some(STANDARD.encode("{}")),
-            headers: vec![("x-signature".into(), "new".into())],
+            sign: Some(scheme.name().into()),
             ..How::default()
         };
-        let (headers, payload) = message(&letter(), &intent(), &how).unwrap();
+        let now = Timestamp::from_second(1_700_000_000).unwrap();
+        let (headers, payload) = message(&letter(), &intent(), &how, Some((&signer, now))).unwrap();
         assert_eq!(&payload[..], b"{}");
-        assert_eq!(values(&headers, "x-signature"), ["new"]);
-        assert!(
-            headers.get("X-Signature").is_none(),
+        let header = |name: &str| headers.get(name).map(HeaderValue::as_str);
+        let verdict = verifier.verify(&header, &payload, "", now, Duration::from_secs(1));
+        assert!(verdict.is_ok(), "{verdict:?}");
+        assert_eq!(
+            values(&headers, "X-Signature").len(),
+            1,
             "the old one does not stay beside it"
         );
     }

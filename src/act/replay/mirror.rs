@@ -1,5 +1,5 @@
 //! The journal's copy in the bucket, by which another operator can take over: what the replay is,
-//! its selection, and per window what is about to be sent and what became of all before it.
+//! its selection, the windows that are on their way, and what became of all before them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::act::bucket::{self, BucketError};
 use crate::act::exchange::Exchange;
-use crate::act::journal::{Begin, Entry, Record, Stand, Standings};
+use crate::act::hash;
+use crate::act::journal::{Begin, Entry, Intent, Record, Stand, Standings, Window};
 use crate::base::time::Timestamp;
 
 /// Letters in a part of the selection: well below the server's limit of a message.
@@ -36,8 +37,72 @@ struct Standpoint {
     beyond: Vec<usize>,
     /// Those among them that did not land.
     exceptions: Vec<Record>,
-    /// The window that is about to be sent.
-    window: Vec<Entry>,
+    /// The windows that are on their way or about to be.
+    windows: Vec<Sent>,
+}
+
+/// A window, without what can be worked out again.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Sent {
+    window: Window,
+    at: Timestamp,
+    letters: Vec<u64>,
+    /// Those that go elsewhere than they were selected for.
+    odd: Vec<Intent>,
+}
+
+impl Sent {
+    /// Windows and their letters, as they are written down in the journal.
+    pub(super) fn of(standings: &Standings, windows: &[(u64, Vec<u64>)]) -> Vec<Self> {
+        let sent = windows.iter().filter_map(|(number, letters)| {
+            let known = standings.windows.get(number)?;
+            let mut sent = Self {
+                window: known.window.clone(),
+                at: known.at,
+                letters: Vec::with_capacity(letters.len()),
+                odd: Vec::new(),
+            };
+            for letter in letters {
+                let intent = standings
+                    .letters
+                    .get(letter)
+                    .and_then(|standing| standing.intent.as_ref());
+                match intent {
+                    Some(intent) if intended(standings, *number, *letter).as_ref() == Some(intent) => {
+                        sent.letters.push(*letter);
+                    }
+                    other => sent.odd.extend(other.cloned()),
+                }
+            }
+            Some(sent)
+        });
+        sent.collect()
+    }
+
+    /// The records that the journal holds of it.
+    fn entries(self, standings: &Standings) -> Vec<Entry> {
+        let number = self.window.window;
+        let letters = self.letters.iter();
+        let intents = letters.filter_map(|letter| intended(standings, number, *letter));
+        let mut records: Vec<Record> = intents.chain(self.odd).map(Record::Intent).collect();
+        records.push(Record::Window(self.window));
+        let at = self.at;
+        records.into_iter().map(|record| Entry { at, record }).collect()
+    }
+}
+
+/// How a letter goes as it was selected.
+fn intended(standings: &Standings, window: u64, letter: u64) -> Option<Intent> {
+    let begin = standings.begin.as_ref()?;
+    let standing = standings.letters.get(&letter)?;
+    Some(Intent {
+        window,
+        letter,
+        hash: standing.hash.clone(),
+        id: hash::replay_id(&begin.dlq, begin.dlq_created, letter, 1),
+        subject: standing.subject.clone(),
+        stream: standing.stream.clone(),
+    })
 }
 
 /// The copy, written by compare-and-set.
@@ -117,18 +182,18 @@ impl Mirror {
         }
     }
 
-    /// Writes how far the replay is, and the window that comes next.
+    /// Writes how far the replay is, and the windows that are on their way.
     ///
     /// # Errors
     /// [`BucketError::Conflict`] when somebody else wrote it.
-    pub(super) async fn write(&mut self, exchange: &Exchange, window: &[Entry]) -> Result<(), BucketError> {
+    pub(super) async fn write(&mut self, exchange: &Exchange, windows: Vec<Sent>) -> Result<(), BucketError> {
         let key = bucket::key("window", &self.dlq);
         let standpoint = Standpoint {
             replay: self.replay.clone(),
             settled: self.settled,
             beyond: self.beyond.iter().copied().collect(),
             exceptions: self.exceptions.clone(),
-            window: window.to_vec(),
+            windows,
         };
         let expected = match self.revision {
             Some(revision) => revision,
@@ -152,11 +217,11 @@ impl Mirror {
 pub(super) struct Copy {
     /// What it is.
     pub(super) begin: Begin,
-    /// The records of a journal, but for the last window.
+    /// The records of a journal, but for the last windows.
     pub(super) records: Vec<Record>,
-    /// The last window.
-    pub(super) window: Vec<Entry>,
-    /// When that was written, by the server's clock.
+    /// The windows that may have been on their way.
+    pub(super) windows: Vec<Entry>,
+    /// When they were written down, by the server's clock.
     pub(super) at: Option<Timestamp>,
 }
 
@@ -186,7 +251,7 @@ pub(super) async fn read(exchange: &Exchange, dlq: &str) -> Result<Copy, BucketE
         return Ok(Copy {
             begin,
             records,
-            window: Vec::new(),
+            windows: Vec::new(),
             at: None,
         });
     };
@@ -207,10 +272,16 @@ pub(super) async fn read(exchange: &Exchange, dlq: &str) -> Result<Copy, BucketE
     records.extend(landed);
     // What did not land says so after what was taken for landed.
     records.extend(standpoint.exceptions);
+    let undated = records.iter().map(|record| Entry {
+        at: Timestamp::UNIX_EPOCH,
+        record: record.clone(),
+    });
+    let standings = Standings::of(&undated.collect::<Vec<_>>());
+    let windows = standpoint.windows.into_iter();
     Ok(Copy {
+        windows: windows.flat_map(|sent| sent.entries(&standings)).collect(),
         begin,
         records,
-        window: standpoint.window,
         at,
     })
 }

@@ -8,8 +8,10 @@
 //!                     a lost connection, a resume, a takeover
 //! ```
 
+mod ahead;
 mod begin;
 mod follow;
+mod gateway;
 mod limbo;
 mod message;
 mod mirror;
@@ -32,6 +34,7 @@ use super::permit::Refusal;
 use crate::base::time::SharedClock;
 use crate::config::NatsLink;
 use crate::observe::SourceError;
+use crate::signature::Signer;
 
 /// What a replay needs of its surroundings.
 #[derive(Clone, Debug)]
@@ -54,6 +57,8 @@ pub struct Context {
     pub timing: Timing,
     /// Whether somebody is there to go on after an automatic pause; else the replay ends.
     pub attended: bool,
+    /// Signs letters anew, where that is asked for.
+    pub signer: Option<Signer>,
 }
 
 /// What the operator wants.
@@ -236,6 +241,12 @@ pub enum ReplayError {
         /// Letters in all.
         selected: u64,
     },
+    /// Letters are to be signed anew, and nobody says with which key.
+    #[error("replay: letters are signed anew as {0} → give the key again: --secret-env VARIABLE or --secret-file FILE")]
+    NoKey(String),
+    /// There can be no request to the gateway.
+    #[error("replay: the gateway cannot be used: {0} → check --to-url")]
+    Gateway(String),
     /// The stream is another one now.
     #[error("resume: {0} was deleted and made anew since → its letters are gone, nothing can be resumed")]
     AnotherStream(String),
@@ -246,7 +257,12 @@ impl ReplayError {
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         match self {
-            Self::Refusal(_) | Self::NothingToResume(_) | Self::Unfinished { .. } | Self::AnotherStream(_) => true,
+            Self::Refusal(_)
+            | Self::NothingToResume(_)
+            | Self::Unfinished { .. }
+            | Self::NoKey(_)
+            | Self::Gateway(_)
+            | Self::AnotherStream(_) => true,
             Self::Lease(error) => !matches!(error, LeaseError::Lost(_)),
             Self::Journal(error) => matches!(error, JournalError::Busy(_) | JournalError::Damaged { .. }),
             Self::Connect(_) | Self::Exchange { .. } => false,

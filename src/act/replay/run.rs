@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::follow::Follow;
-use super::mirror::Mirror;
+use super::gateway::Gateway;
+use super::mirror::{Mirror, Sent};
 use super::window::Ramp;
 use super::{Context, Ending, Phase, Progress, Remark, ReplayError, Report, Steering};
 use crate::act::bucket::BucketError;
@@ -25,6 +26,9 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Messages that are looked at in one go.
 const AT_ONCE: usize = 1_024;
 
+/// Letters that a gateway refuses, more than it takes, before nothing more is sent.
+const MOST_REFUSED: u64 = 3;
+
 /// A replay under way.
 pub(super) struct Run {
     pub(super) context: Context,
@@ -34,7 +38,11 @@ pub(super) struct Run {
     pub(super) begin: Begin,
     pub(super) lease: Lease,
     pub(super) mirror: Mirror,
+    /// Where letters go that go into no stream.
+    pub(super) gateway: Option<Gateway>,
     pub(super) follow: Follow,
+    /// A connection for deletes alone: a server works off a connection's requests one by one.
+    sweeper: Option<Arc<Exchange>>,
     /// Deletes under way: each task the letters of a window, those that are gone come back.
     pub(super) deletes: JoinSet<Result<Vec<u64>, ExchangeError>>,
     /// The last sequence of the DLQ that was searched for letters of our own.
@@ -97,8 +105,10 @@ impl Run {
         begin: Begin,
         lease: Lease,
         mirror: Mirror,
+        gateway: Option<Gateway>,
     ) -> Self {
         Self {
+            gateway,
             started: context.clock.now().mono,
             searched: begin.dlq_last_seq,
             context,
@@ -109,6 +119,7 @@ impl Run {
             lease,
             mirror,
             follow: Follow::default(),
+            sweeper: None,
             deletes: JoinSet::new(),
             last_delete: None,
             came_back: 0,
@@ -145,6 +156,10 @@ impl Run {
 
     /// Once through what is left to do.
     async fn pass(&mut self) -> Result<bool, Halt> {
+        if self.sweeper.is_none() {
+            let sweeper = Exchange::connect(&self.context.link, &self.context.clock).await;
+            self.sweeper = sweeper.ok().map(Arc::new);
+        }
         self.enter(Phase::Limbo);
         self.resolve_limbo().await?;
         let landed: Vec<u64> = self.standings.which(|s| s.stand == Stand::Landed).collect();
@@ -215,8 +230,9 @@ impl Run {
 
     /// Writes how far we are to the bucket. Whoever else wrote there has taken over, unless the
     /// lease is still ours and the server forgot what we wrote.
-    pub(super) async fn publish_standpoint(&mut self, window: &[Entry]) -> Result<(), Halt> {
-        match self.mirror.write(&self.exchange, window).await {
+    pub(super) async fn publish_standpoint(&mut self, windows: &[(u64, Vec<u64>)]) -> Result<(), Halt> {
+        let sent = Sent::of(&self.standings, windows);
+        match self.mirror.write(&self.exchange, sent).await {
             Ok(()) => return Ok(()),
             Err(BucketError::Conflict) => {}
             Err(BucketError::Exchange(error)) => return Err(error.into()),
@@ -224,7 +240,8 @@ impl Run {
         }
         self.lease.reconnect(&self.exchange).await?;
         self.mirror.reread();
-        match self.mirror.write(&self.exchange, window).await {
+        let sent = Sent::of(&self.standings, windows);
+        match self.mirror.write(&self.exchange, sent).await {
             Ok(()) => Ok(()),
             Err(BucketError::Exchange(error)) => Err(error.into()),
             Err(error) => Err(Halt::Broken(error.into())),
@@ -273,6 +290,7 @@ impl Run {
     /// Connects again, as long as it is allowed to take.
     async fn reconnect(&mut self) -> Result<(), ReplayError> {
         // Deletes of the lost connection come to nothing: their letters have landed all the same.
+        self.sweeper = None;
         self.deletes.abort_all();
         while self.deletes.join_next().await.is_some() {}
         let begun = self.context.clock.now().mono;
@@ -327,7 +345,7 @@ impl Run {
                 text::duration(self.context.timing.follow)
             )
         } else if unsettled.refused + unsettled.in_doubt > 0 {
-            "the first letters were not taken by their stream".to_owned()
+            "the first letters were not taken".to_owned()
         } else {
             return Ok(());
         };
@@ -338,6 +356,12 @@ impl Run {
     pub(super) async fn brake(&mut self) -> Result<(), Halt> {
         if self.begin.how.purpose != Purpose::Replay {
             return Ok(());
+        }
+        let counts = self.standings.counts();
+        let is_shut = counts.refused >= MOST_REFUSED && counts.refused > counts.landed;
+        if self.gateway.is_some() && is_shut {
+            let why = format!("the gateway refused {} letters", text::count(counts.refused));
+            return self.pause_by_itself(why).await;
         }
         let fates = self.follow.fates();
         if fates.is_deadly() {
@@ -438,7 +462,8 @@ impl Run {
         if letters.is_empty() {
             return;
         }
-        let (exchange, dlq) = (self.exchange.clone(), self.begin.dlq.clone());
+        let exchange = self.sweeper.as_ref().unwrap_or(&self.exchange).clone();
+        let dlq = self.begin.dlq.clone();
         self.deletes.spawn(async move {
             exchange.delete_all(&dlq, &letters).await?;
             Ok(letters)
@@ -447,6 +472,15 @@ impl Run {
 
     /// Writes down the deletes that are done; `all`: waits for every one.
     pub(super) async fn collect_deletes(&mut self, all: bool) -> Result<(), Halt> {
+        let records = self.finished_deletes(all).await?;
+        if !records.is_empty() {
+            self.commit(records).await?;
+        }
+        Ok(())
+    }
+
+    /// The deletes that are done and still to be written down; `all`: waits for every one.
+    pub(super) async fn finished_deletes(&mut self, all: bool) -> Result<Vec<Record>, Halt> {
         let mut records = Vec::new();
         loop {
             let done = if all {
@@ -463,9 +497,8 @@ impl Run {
         }
         if !records.is_empty() {
             self.last_delete = Some(self.context.clock.now().mono);
-            self.commit(records).await?;
         }
-        Ok(())
+        Ok(records)
     }
 
     /// Some time after the last delete, looks whether all letters stay gone.
@@ -494,7 +527,10 @@ impl Run {
     }
 
     /// Deletes again what came back, if it is the same letter. It is never published again.
-    pub(super) async fn verify(&mut self, deleted: Vec<u64>) -> Result<(), Halt> {
+    pub(super) async fn verify(&mut self, mut deleted: Vec<u64>) -> Result<(), Halt> {
+        let state = self.exchange.stream(&self.begin.dlq).await?.state;
+        // Nothing lies below the first sequence, nor anywhere in an empty stream.
+        deleted.retain(|letter| state.messages > 0 && *letter >= state.first_seq);
         for some in deleted.chunks(AT_ONCE) {
             let found = self.exchange.messages(&self.begin.dlq, some).await?;
             let back: Vec<u64> = found

@@ -5,13 +5,19 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::HeaderMap;
+use bytes::Bytes;
+
+use super::ahead::Ahead;
+use super::gateway::Posting;
 use super::message::message;
 use super::run::{Halt, Run};
 use crate::act::exchange::{Answer, Exchange, ExchangeError, PATIENCE, PubAck, Stored};
 use crate::act::hash;
-use crate::act::journal::{Intent, MOST_IN_A_WINDOW, Purpose, Record, TargetMark, Window};
+use crate::act::journal::{Intent, MOST_IN_A_WINDOW, Purpose, Record, Standing, TargetMark, Window};
 use crate::act::pace::{Bucket, Rate};
 use crate::act::plan::{archive_of, destination};
+use crate::observe::letters::Mailbox;
 
 /// How long it takes from a tenth of the rate to all of it.
 const RAMP: Duration = Duration::from_secs(10);
@@ -42,6 +48,11 @@ impl Ramp {
         })
     }
 
+    /// Whether there is a rate to keep to.
+    fn is_paced(&self) -> bool {
+        self.rate.is_some()
+    }
+
     /// How many of `most` letters may go now, or how long to wait.
     fn take(&mut self, most: usize, now: Duration) -> Result<usize, Duration> {
         let Some((rate, bucket)) = &mut self.rate else {
@@ -69,75 +80,149 @@ struct Ready {
     letter: Stored,
 }
 
-/// What the answers of a window say.
+/// What is known and still to be written down.
 #[derive(Default)]
 struct Settled {
     records: Vec<Record>,
     landed: Vec<u64>,
+}
+
+/// What the answers of a window say.
+#[derive(Default)]
+struct Landing {
+    records: Vec<Record>,
+    landed: Vec<u64>,
+    /// Stream, sequence there, replay id and letter of those to follow.
+    followed: Vec<(Arc<str>, u64, Arc<str>, u64)>,
     /// Whether an answer is missing.
     limbo: bool,
 }
 
+/// What will say whether a letter landed.
+enum Reply<'a> {
+    /// A `PubAck`.
+    Stream(Answer<'a>),
+    /// A gateway's answer.
+    Gateway(Posting),
+}
+
+/// A window on its way.
+struct Flight<'a> {
+    ready: Vec<Ready>,
+    answers: Vec<(Intent, Result<Reply<'a>, ExchangeError>)>,
+    /// Those that were sent before in this replay: a duplicate is then ours.
+    resent: BTreeSet<u64>,
+}
+
+/// What goes next: letters that are there, those that are gone, and their targets as they stand.
+struct Next {
+    ready: Vec<Ready>,
+    gone: Vec<u64>,
+    targets: BTreeMap<Arc<str>, TargetMark>,
+}
+
 impl Run {
-    /// Sends the letters of `queue`, a window at a time.
+    /// Sends the letters of `queue`, a window at a time. While the answers to one come in, the
+    /// next is written down and sent, unless letters must go one after the other.
     pub(super) async fn send(&mut self, queue: &mut VecDeque<u64>, ramp: &mut Ramp) -> Result<(), Halt> {
+        let overlaps = !self.begin.how.ordered && self.begin.how.window > 1;
+        let exchange = self.exchange.clone();
         let mut settled = Settled::default();
-        let mut next = self.read(&self.choose(queue, ramp).await).await?;
+        let mut flight = None;
+        let mut ahead = if overlaps && !ramp.is_paced() && queue.len() > self.begin.how.window {
+            self.open_ahead().await
+        } else {
+            None
+        };
+        let mut next = self.fetch(queue, ramp, ahead.as_mut()).await?;
         let mut looked = self.context.clock.now().mono;
-        while !next.0.is_empty() || !next.1.is_empty() || !queue.is_empty() {
-            let (mut ready, gone) = next;
-            let number = self.standings.next_window();
-            for one in &mut ready {
-                one.intent.window = number;
-            }
-            let mut records = std::mem::take(&mut settled.records);
-            records.extend(gone.into_iter().map(|letter| Record::Gone { letter }));
-            self.write_down(number, &ready, records).await?;
-            self.lease.check()?;
-            self.delete(std::mem::take(&mut settled.landed));
-            self.collect_deletes(false).await?;
-            let exchange = self.exchange.clone();
-            let answers = self.publish(&exchange, &ready).await;
-            self.published += ready.len() as u64;
-            let resent = self.resent(&ready);
-            let chosen = self.choose(queue, ramp);
-            let (done, read) = tokio::join!(settle(answers, &resent), async { self.read(&chosen.await).await });
-            settled = done;
-            if settled.limbo {
-                self.commit(std::mem::take(&mut settled.records)).await?;
-                return Err(Halt::Lost);
-            }
-            let by_letter: BTreeMap<u64, &Ready> = ready.iter().map(|one| (one.intent.letter, one)).collect();
-            for record in &settled.records {
-                if let Record::Landed {
-                    letter,
-                    stored: Some(stored),
-                    ..
-                } = record
-                    && let Some(one) = by_letter.get(letter)
-                    && self.how_of(*letter).purpose == Purpose::Replay
-                {
-                    self.follow.published(&one.intent.stream, *stored, &one.intent.id);
-                }
-            }
-            next = read?;
+        let is_left = |queue: &VecDeque<u64>, ahead: &Option<Ahead>| {
+            !queue.is_empty() || ahead.as_ref().is_some_and(|ahead| !ahead.is_empty())
+        };
+        while !next.ready.is_empty() || !next.gone.is_empty() || is_left(queue, &ahead) {
+            self.write_down(&mut next, &mut settled, flight.as_ref()).await?;
+            let resent = self.resent(&next.ready);
+            let sent = Flight {
+                answers: self.publish(&exchange, &next.ready).await,
+                ready: next.ready,
+                resent,
+            };
+            self.published += sent.ready.len() as u64;
+            let due = if overlaps { flight.replace(sent) } else { Some(sent) };
+            let (landed, fetched) = tokio::join!(settle(due), self.fetch(queue, ramp, ahead.as_mut()));
+            self.land(landed, &mut settled).await?;
+            next = fetched?;
             let now = self.context.clock.now().mono;
-            if now.saturating_sub(looked) >= Duration::from_millis(200) {
-                looked = now;
+            let is_due = now.saturating_sub(looked) >= Duration::from_millis(200);
+            let is_held = *self.context.steering.borrow() != super::Steering::Run;
+            if is_due || is_held {
+                self.land(settle(flight.take()).await, &mut settled).await?;
                 self.flush(&mut settled).await?;
+            }
+            if is_held && let Some(ahead) = &mut ahead {
+                ahead.put_back(queue);
+            }
+            if is_due {
+                looked = now;
                 self.look().await?;
                 self.tell();
                 self.brake().await?;
             }
-            if *self.context.steering.borrow() != super::Steering::Run {
-                self.flush(&mut settled).await?;
-                self.heed().await?;
-            }
+            self.heed().await?;
         }
+        self.land(settle(flight.take()).await, &mut settled).await?;
         self.flush(&mut settled).await
     }
 
-    /// Writes down what is known of the last window, and deletes what has landed.
+    /// The next window: chosen, read, and its targets looked at.
+    async fn fetch(&self, queue: &mut VecDeque<u64>, ramp: &mut Ramp, ahead: Option<&mut Ahead>) -> Result<Next, Halt> {
+        let most = self.begin.how.window.clamp(1, MOST_IN_A_WINDOW);
+        let (chosen, found) = match ahead {
+            Some(_) if *self.context.steering.borrow() != super::Steering::Run => (Vec::new(), None),
+            Some(ahead) => ahead.next(queue, most).await,
+            None => (self.choose(queue, ramp).await, None),
+        };
+        let read = async {
+            match found {
+                Some(found) => Ok(found),
+                None => self.exchange.messages(&self.begin.dlq, &chosen).await,
+            }
+        };
+        let (found, targets) = tokio::join!(read, self.marks(&chosen));
+        let (ready, gone) = self.sort(&chosen, found?);
+        Ok(Next {
+            ready,
+            gone,
+            targets: targets?,
+        })
+    }
+
+    /// Reads ahead where it can.
+    async fn open_ahead(&self) -> Option<Ahead> {
+        let mailbox = Mailbox::open(&self.context.link, &self.begin.dlq, &self.context.clock).await;
+        if let Err(error) = &mailbox {
+            tracing::debug!(%error, "letters are read in their turn");
+        }
+        mailbox.ok().map(Ahead::new)
+    }
+
+    /// Takes up what became of a window.
+    async fn land(&mut self, landed: Landing, settled: &mut Settled) -> Result<(), Halt> {
+        if landed.limbo {
+            self.commit(landed.records).await?;
+            return Err(Halt::Lost);
+        }
+        for (stream, stored, id, letter) in landed.followed {
+            if self.how_of(letter).purpose == Purpose::Replay {
+                self.follow.published(&stream, stored, &id);
+            }
+        }
+        settled.records.extend(landed.records);
+        settled.landed.extend(landed.landed);
+        Ok(())
+    }
+
+    /// Writes down what is known of the windows before, and deletes what has landed.
     async fn flush(&mut self, settled: &mut Settled) -> Result<(), Halt> {
         if settled.records.is_empty() {
             return Ok(());
@@ -188,9 +273,8 @@ impl Run {
         chosen
     }
 
-    /// Reads letters; those that are no longer there, or are others now, come second.
-    async fn read(&self, letters: &[u64]) -> Result<(Vec<Ready>, Vec<u64>), Halt> {
-        let found = self.exchange.messages(&self.begin.dlq, letters).await?;
+    /// Letters as they were found; those that are no longer there, or are others now, come second.
+    fn sort(&self, letters: &[u64], found: Vec<Option<Stored>>) -> (Vec<Ready>, Vec<u64>) {
         let mut ready = Vec::with_capacity(letters.len());
         let mut gone = Vec::new();
         for (sequence, letter) in letters.iter().zip(found) {
@@ -202,15 +286,7 @@ impl Run {
                 gone.push(*sequence);
                 continue;
             };
-            let (mut subject, mut stream) = (standing.subject.clone(), standing.stream.clone());
-            if standing.dropped {
-                let how = crate::act::journal::How {
-                    purpose: Purpose::Archive,
-                    ..self.begin.how.clone()
-                };
-                subject = destination(&how, &self.begin.dlq, Some(&subject)).unwrap_or(subject);
-                stream = archive_of(&self.begin.dlq).into();
-            }
+            let (subject, stream) = self.target(standing);
             let id = hash::replay_id(&self.begin.dlq, self.begin.dlq_created, *sequence, 1);
             let intent = Intent {
                 window: 0,
@@ -222,32 +298,82 @@ impl Run {
             };
             ready.push(Ready { intent, letter });
         }
-        Ok((ready, gone))
+        (ready, gone)
     }
 
-    /// Journal and bucket hold the window before anything of it is sent.
-    async fn write_down(&mut self, number: u64, ready: &[Ready], mut records: Vec<Record>) -> Result<(), Halt> {
-        let mut targets: BTreeMap<Arc<str>, TargetMark> = BTreeMap::new();
-        for one in ready {
-            if !targets.contains_key(&one.intent.stream) {
-                let mark = self.mark(&one.intent.stream).await?;
-                targets.insert(one.intent.stream.clone(), mark);
-            }
+    /// Journal and bucket hold the window before anything of it is sent, and what is known of
+    /// those before. Only then is deleted what has landed.
+    async fn write_down(
+        &mut self,
+        next: &mut Next,
+        settled: &mut Settled,
+        flight: Option<&Flight<'_>>,
+    ) -> Result<(), Halt> {
+        let number = self.standings.next_window();
+        for one in &mut next.ready {
+            one.intent.window = number;
         }
-        let before = records.len();
-        records.extend(ready.iter().map(|one| Record::Intent(one.intent.clone())));
-        if !ready.is_empty() {
+        let mut records = std::mem::take(&mut settled.records);
+        records.extend(self.finished_deletes(false).await?);
+        records.extend(next.gone.drain(..).map(|letter| Record::Gone { letter }));
+        records.extend(next.ready.iter().map(|one| Record::Intent(one.intent.clone())));
+        if !next.ready.is_empty() {
             records.push(Record::Window(Window {
                 window: number,
-                letters: ready.len() as u64,
+                letters: next.ready.len() as u64,
                 server_id: self.exchange.server_id(),
                 who: self.context.who.clone(),
                 age_ms: 0,
-                targets,
+                targets: std::mem::take(&mut next.targets),
             }));
         }
-        let entries = self.commit(records).await?;
-        self.publish_standpoint(&entries[before..]).await
+        self.commit(records).await?;
+        let on_their_way: Vec<(u64, Vec<u64>)> = [flight.map(|flight| &flight.ready), Some(&next.ready)]
+            .into_iter()
+            .flatten()
+            .filter_map(|ready| {
+                let number = ready.first()?.intent.window;
+                Some((number, ready.iter().map(|one| one.intent.letter).collect()))
+            })
+            .collect();
+        self.publish_standpoint(&on_their_way).await?;
+        self.lease.check()?;
+        self.delete(std::mem::take(&mut settled.landed));
+        Ok(())
+    }
+
+    /// The targets of letters, as they stand.
+    async fn marks(&self, letters: &[u64]) -> Result<BTreeMap<Arc<str>, TargetMark>, Halt> {
+        let mut marks = BTreeMap::new();
+        for letter in letters {
+            let stream = self
+                .standings
+                .letters
+                .get(letter)
+                .map(|standing| self.target(standing).1);
+            // A gateway is no stream.
+            if let Some(stream) = stream.filter(|stream| !stream.is_empty() && !marks.contains_key(stream)) {
+                let mark = self.mark(&stream).await?;
+                marks.insert(stream, mark);
+            }
+        }
+        Ok(marks)
+    }
+
+    /// The subject that a letter goes to, and the stream that takes it.
+    fn target(&self, standing: &Standing) -> (Arc<str>, Arc<str>) {
+        if !standing.dropped {
+            return (standing.subject.clone(), standing.stream.clone());
+        }
+        let how = crate::act::journal::How {
+            purpose: Purpose::Archive,
+            ..self.begin.how.clone()
+        };
+        let subject = destination(&how, &self.begin.dlq, Some(&standing.subject));
+        (
+            subject.unwrap_or_else(|| standing.subject.clone()),
+            archive_of(&self.begin.dlq).into(),
+        )
     }
 
     /// A target as it stands.
@@ -265,7 +391,7 @@ impl Run {
         &self,
         exchange: &'a Exchange,
         ready: &[Ready],
-    ) -> Vec<(Intent, Result<Answer<'a>, ExchangeError>)> {
+    ) -> Vec<(Intent, Result<Reply<'a>, ExchangeError>)> {
         let mut answers = Vec::with_capacity(ready.len());
         for one in ready {
             // Between two messages this process may have stood still for long.
@@ -273,14 +399,37 @@ impl Run {
                 Err(ExchangeError::Unsent(error.to_string()))
             } else {
                 let how = self.how_of(one.intent.letter);
-                match message(&one.letter, &one.intent, &how) {
-                    Ok((headers, payload)) => exchange.send(one.intent.subject.to_string(), headers, payload).await,
-                    Err(error) => Err(error),
+                let gateway = self.gateway.as_ref().filter(|_| how.to_url.is_some());
+                match (self.message(&one.letter, &one.intent, &how), gateway) {
+                    (Ok((headers, payload)), None) => {
+                        let answer = exchange.send(one.intent.subject.to_string(), headers, payload).await;
+                        answer.map(Reply::Stream)
+                    }
+                    (Ok((headers, payload)), Some(gateway)) => {
+                        Ok(Reply::Gateway(gateway.post(one.intent.letter, &headers, payload)))
+                    }
+                    (Err(error), _) => Err(error),
                 }
             };
             answers.push((one.intent.clone(), answer));
         }
         answers
+    }
+
+    /// What is sent of a letter.
+    pub(super) fn message(
+        &self,
+        letter: &Stored,
+        intent: &Intent,
+        how: &crate::act::journal::How,
+    ) -> Result<(HeaderMap, Bytes), ExchangeError> {
+        let signer = self.context.signer.as_ref();
+        message(
+            letter,
+            intent,
+            how,
+            signer.map(|signer| (signer, self.context.clock.now().at)),
+        )
     }
 
     /// How a letter goes: a dropped one as into the archive.
@@ -294,7 +443,8 @@ impl Run {
             std::borrow::Cow::Owned(crate::act::journal::How {
                 purpose: Purpose::Archive,
                 payload: None,
-                headers: Vec::new(),
+                sign: None,
+                to_url: None,
                 ..self.begin.how.clone()
             })
         } else {
@@ -313,24 +463,30 @@ impl Run {
 }
 
 /// Waits for the answers of a window.
-async fn settle(answers: Vec<(Intent, Result<Answer<'_>, ExchangeError>)>, resent: &BTreeSet<u64>) -> Settled {
-    let mut settled = Settled::default();
-    for (intent, answer) in answers {
-        let outcome = match answer {
-            Ok(answer) => answer.acked(PATIENCE).await,
-            Err(error) => Err(error),
+async fn settle(flight: Option<Flight<'_>>) -> Landing {
+    let mut landing = Landing::default();
+    let Some(flight) = flight else { return landing };
+    for (intent, answer) in flight.answers {
+        let letter = intent.letter;
+        let was_sent = flight.resent.contains(&letter);
+        let record = match answer {
+            Ok(Reply::Gateway(posting)) => posting.outcome().await,
+            Ok(Reply::Stream(answer)) => verdict(&intent, answer.acked(PATIENCE).await, was_sent),
+            Err(error) => verdict(&intent, Err(error), was_sent),
         };
-        match verdict(&intent, outcome, resent.contains(&intent.letter)) {
+        match record {
             Some(record) => {
-                if matches!(record, Record::Landed { .. }) {
-                    settled.landed.push(intent.letter);
+                if let Record::Landed { stored, .. } = &record {
+                    landing.landed.push(letter);
+                    let followed = stored.map(|stored| (intent.stream, stored, intent.id, letter));
+                    landing.followed.extend(followed);
                 }
-                settled.records.push(record);
+                landing.records.push(record);
             }
-            None => settled.limbo = true,
+            None => landing.limbo = true,
         }
     }
-    settled
+    landing
 }
 
 /// What an answer means; `None`: nobody knows yet.

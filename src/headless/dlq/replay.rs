@@ -5,20 +5,27 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{LetterFilter, report};
 use crate::act::audit::{AuditError, AuditLog, Deed};
 use crate::act::exchange::{ConnectError, Exchange, ExchangeError, NO_STREAM};
+use crate::act::fire::{self, GuardError};
 use crate::act::journal::{Counts, Folder, How, MOST_IN_A_WINDOW, Purpose};
 use crate::act::permit::{Asked, Confirmed, Gate, Permit, Refusal, Write as Writing};
 use crate::act::plan::{Plan, PlanError, archive_of};
 use crate::act::replay::{self, Context, Ending, Progress, ReplayError, Report, Resume, Steering, Timing};
 use crate::act::select::{self, SelectError};
+use crate::base::secret::strip_url_credentials;
 use crate::base::text;
 use crate::base::time::SharedClock;
 use crate::config::Profile;
+use crate::model::letters;
+use crate::signature::Signer;
 
 /// Every letter published and deleted.
 const DONE: u8 = 0;
@@ -26,6 +33,9 @@ const DONE: u8 = 0;
 const FAILED: u8 = 1;
 /// Nothing was sent.
 const REFUSED: u8 = 2;
+/// Letters that are on their way to a gateway at the same time.
+const AT_A_GATEWAY: usize = 16;
+
 /// Interrupted.
 const INTERRUPTED: u8 = 130;
 
@@ -49,6 +59,12 @@ pub struct ReplayOptions {
     pub canary: u64,
     /// Another subject.
     pub to_subject: Option<String>,
+    /// A gateway instead of a stream.
+    pub to_url: Option<String>,
+    /// Another payload, for one letter.
+    pub payload: Option<Bytes>,
+    /// What signs letters anew.
+    pub signer: Option<Signer>,
     /// Letters at most.
     pub max: Option<u64>,
     /// Whether the order under a subject is kept.
@@ -95,6 +111,8 @@ enum CommandError {
     Plan(#[from] PlanError),
     #[error(transparent)]
     Refusal(#[from] Refusal),
+    #[error(transparent)]
+    Gateway(#[from] GuardError),
     #[error(transparent)]
     Replay(#[from] ReplayError),
     #[error(transparent)]
@@ -222,7 +240,14 @@ async fn draw(
         to_subject: options.to_subject.as_deref().map(Arc::from),
         rate: options.rate,
         canary: if options.archive { 0 } else { options.canary },
-        window: if context.profile.protected { 1 } else { MOST_IN_A_WINDOW },
+        window: match (context.profile.protected, &options.to_url) {
+            (true, _) => 1,
+            (false, Some(_)) => AT_A_GATEWAY,
+            (false, None) => MOST_IN_A_WINDOW,
+        },
+        payload: options.payload.as_ref().map(|payload| STANDARD.encode(payload)),
+        to_url: options.to_url.as_deref().map(Arc::from),
+        sign: options.signer.as_ref().map(|signer| signer.scheme().name().into()),
         ordered: options.ordered,
         idempotent_workers: context.profile.idempotent_workers,
         ..How::default()
@@ -236,11 +261,26 @@ async fn draw(
     if options.archive && options.write && gate.is_open(context.clock.now().mono) {
         select::ensure_archive(&exchange, &selection.dlq, &archive_of(dlq)).await?;
     }
+    if let Some(url) = &options.to_url {
+        let is_confirmed = options.yes.is_some() || !options.write;
+        fire::guard(url, selection.letters.len() > 1, is_confirmed, &context.profile)?;
+        if strip_url_credentials(url) != *url {
+            return Err(CommandError::Missing(
+                "credentials in --to-url would be written into the journal → leave them out",
+            ));
+        }
+    }
     let (mut takers, mut streams) = select::targets(&exchange, &selection, &how).await?;
     if options.archive {
         select::assume_archive(&selection, &how, &mut takers, &mut streams);
     }
-    Ok(Plan::draw(&selection, how, options.max, &takers, &streams)?)
+    let mut plan = Plan::draw(&selection, how, options.max, &takers, &streams)?;
+    if let (Some(payload), Some(letter)) = (&options.payload, plan.letters.first()) {
+        let before = exchange.message(dlq, letter.sequence).await?;
+        let before = before.map(|letter| letter.payload).unwrap_or_default();
+        plan.diff = letters::difference(&before, payload);
+    }
+    Ok(plan)
 }
 
 /// A replay that is run, watched and written down.
@@ -305,6 +345,7 @@ impl<'a> Task<'a> {
             progress,
             timing: self.options.timing,
             attended: false,
+            signer: self.options.signer.clone(),
         };
         let outcome = self.watch(work(setting), watched.clone(), steer, stop, err).await?;
         let last = watched.borrow().clone();

@@ -61,6 +61,12 @@ pub(super) fn plan(plan: &Plan, out: &mut impl Write) -> io::Result<()> {
             text::cut(&names(&target.subjects), 200)
         )?;
     }
+    if let Some(url) = &plan.to_url {
+        writeln!(out, "  to the gateway {}", text::safe(url))?;
+    }
+    for line in &plan.diff {
+        writeln!(out, "  | {line}")?;
+    }
     writeln!(out, "  headers kept: {}", names(&plan.kept))?;
     writeln!(out, "  headers stripped: {}", names(&plan.stripped))?;
     let out_of = plan.left_out;

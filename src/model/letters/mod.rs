@@ -1,8 +1,10 @@
 //! Dead letters: where they came from, what killed them, groups of the same cause. Pure.
 
+mod difference;
 mod group;
 mod origin;
 
+pub use difference::difference;
 pub use group::{Group, GroupBy, Groups};
 pub use origin::origin;
 

@@ -131,6 +131,16 @@ impl Api {
         &self.link
     }
 
+    /// The prefix of its subjects, without the last dot.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Waits until no answer on `subject` can come any more, and says why.
+    pub(crate) async fn trouble(&self, subject: &str) -> ApiError {
+        trouble(&mut self.link.signals.watch(), subject).await
+    }
+
     /// Why this connection must be replaced, if it must.
     pub(crate) fn lost(&self) -> Option<Arc<str>> {
         let state = self.link.signals.watch();

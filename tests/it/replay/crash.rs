@@ -170,6 +170,7 @@ fn bench(world: &World, journals: Folder) -> Bench {
                 ..Timing::default()
             },
             attended: false,
+            signer: None,
         },
         gate: Gate::new(&profile, Write::Asked),
         _steer: steer,

@@ -9,6 +9,67 @@ fn args<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [QUICK, more].concat()
 }
 
+/// What a letter died of, with figures and ids of its own.
+type Reason = fn(usize) -> String;
+
+const CAUSES: [(&str, Reason); 5] = [
+    ("slow", |n| {
+        format!("statement timeout after {} ms on row {n}", 5_000 + n)
+    }),
+    ("refused", |n| {
+        format!("connect to 10.0.{}.{}:5432: connection refused", n % 200, n % 250)
+    }),
+    ("tenant", |n| {
+        format!("no tenant 7f3c{n:08x}-8d5e-4b8a-9c53-0a1b2c{:06x}", n % 4_096)
+    }),
+    ("schema", |n| format!("column \"amount\" of invoice {n} is no number")),
+    ("gone", |n| format!("HTTP 410 from upstream, attempt {n}")),
+];
+
+#[tokio::test]
+async fn of_ten_thousand_letters_of_five_causes_one_cause_is_replayed() {
+    const EACH: usize = 2_000;
+    let world = World::new(Shape::default()).await;
+    let database = support::database().await;
+    for (tag, reason) in CAUSES {
+        world.bury_each(EACH, tag, reason).await;
+    }
+    let (code, out, err) = world.run("groups", &["--json"]).await;
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    let groups: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let counts: Vec<&serde_json::Value> = groups.iter().map(|group| &group["count"]).collect();
+    assert_eq!(counts, [EACH; 5], "{out}");
+
+    let _worker = world.work(&database, None).await;
+    let count = EACH.to_string();
+    let arguments = args(&[
+        "--reason-like",
+        "statement timeout",
+        "--write",
+        "--yes",
+        &count,
+        "--json",
+    ]);
+    let (code, out, err) = world.run("replay", &arguments).await;
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    let report: serde_json::Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
+    let report = &report["report"];
+    assert_eq!(report["fates"]["processed"], EACH, "{report}");
+    let published = world.take_published().await;
+    assert_eq!(published.len(), EACH);
+    assert!(published.iter().all(verifies));
+    let (rows, seen) = rows(&database).await;
+    assert_eq!(usize::try_from(rows).unwrap(), EACH);
+    assert!(seen.iter().all(|(id, seen)| id.starts_with("slow-") && *seen == 1));
+
+    let (_, out, _) = world.run("groups", &["--json"]).await;
+    let left: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(left.len(), 4, "{out}");
+    for group in &left {
+        assert!(groups.contains(group), "{group} is not as it was: {groups:?}");
+    }
+}
+
 #[tokio::test]
 async fn one_group_is_replayed_byte_for_byte_and_the_others_are_untouched() {
     let world = World::new(Shape::default()).await;

@@ -138,10 +138,15 @@ impl World {
     /// Puts `count` signed letters that died of `reason` into the DLQ; their webhooks are called
     /// `<reason>-<n>`.
     pub(super) async fn bury(&self, count: usize, reason: &str) {
+        self.bury_each(count, reason, |_| reason.to_owned()).await;
+    }
+
+    /// The same where each letter has a reason of its own; their webhooks are called `<tag>-<n>`.
+    pub(super) async fn bury_each(&self, count: usize, tag: &str, reason: impl Fn(usize) -> String) {
         let signer = Signer::new(&Scheme::StandardWebhooks, &SecretString::from(KEY)).unwrap();
         let mut acks = Vec::new();
         for n in 0..count {
-            let webhook = format!("{reason}-{n}");
+            let webhook = format!("{tag}-{n}");
             let payload = format!("{{\"id\":\"{webhook}\",\"odd\":\"\\u0000\u{202e}é\"}}");
             let mut headers = HeaderMap::new();
             let message = Signed {
@@ -156,7 +161,7 @@ impl World {
             headers.append("X-Twice", "one");
             headers.append("X-Twice", "two, three");
             headers.insert("X-NATS-Original-Subject", format!("{}.telnyx.sent{}", self.name, n % 7));
-            headers.insert("X-NATS-DLQ-Reason", reason);
+            headers.insert("X-NATS-DLQ-Reason", reason(n));
             headers.insert("Nats-Msg-Id", format!("dead-{webhook}"));
             let subject = format!("dlq.{}.telnyx.sent", self.name);
             let ack = self
@@ -164,6 +169,12 @@ impl World {
                 .publish_with_headers(subject, headers, payload.into())
                 .await;
             acks.push(ack.unwrap());
+            // The client lets no more than some thousand wait for their acks.
+            if acks.len() == 1_000 {
+                for ack in acks.drain(..) {
+                    ack.await.unwrap();
+                }
+            }
         }
         for ack in acks {
             ack.await.unwrap();
