@@ -34,7 +34,7 @@ const STREAMS: usize = 1_000;
 const KEYS: usize = 100;
 
 /// Longest wait for anything on screen.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 #[expect(clippy::print_stdout, reason = "the report of a bench")]
 fn say(line: &str) {
