@@ -4,7 +4,7 @@
 # make bench  the budgets, measured
 # make soak   the long runs
 # make recordings  the recordings in recordings/, anew
-# make pictures    the picture in the README, from them
+# make pictures    the picture in the README and the demo cast, from them
 # make interop  foreign tools read what we write
 
 CARGO ?= cargo
@@ -51,5 +51,8 @@ recordings: servers
 	    target/release/hookwatch demo --scenario $$scenario --headless 80s --record recordings/$$scenario.mcap >/dev/null || exit 1; \
 	done
 
+# The README's picture, and the demo to play with asciinema.
 pictures:
-	$(CARGO) run --release --locked --quiet -- export recordings/demo.mcap --as svg --at 28s --size 140x42 --force --out tests/data/overview.svg
+	$(CARGO) build --release --locked --quiet
+	target/release/hookwatch export recordings/demo.mcap --as svg --at 28s --size 140x42 --force --out tests/data/overview.svg
+	target/release/hookwatch export recordings/demo.mcap --as cast --size 120x36 --speed 2 --force --out recordings/demo.cast

@@ -4,10 +4,14 @@
 mod console;
 #[path = "main/dlq.rs"]
 mod dlq;
+#[path = "main/export.rs"]
+mod export;
 #[path = "main/fire.rs"]
 mod fire;
 #[path = "main/lab.rs"]
 mod lab;
+#[path = "main/play.rs"]
+mod play;
 #[path = "main/record.rs"]
 mod record;
 
@@ -141,8 +145,9 @@ impl Program<'_> {
             Some(Command::Check(args)) => self.check(&cli, args),
             Some(Command::Dlq { command }) => self.dlq(&cli, command),
             Some(Command::Record(args)) => self.record(&cli, args),
+            Some(Command::Play(args)) => self.play(&cli, args),
             Some(Command::Verify { recording }) => record::verify(recording),
-            Some(Command::Export(args)) => record::export(args),
+            Some(Command::Export(args)) => export::export(args),
             Some(Command::Fire(args)) => self.fire(&cli, args),
             Some(Command::Config(args)) => self.config(&cli, args),
             Some(Command::Demo(args)) => self.demo(&cli, args),
@@ -188,8 +193,9 @@ impl Program<'_> {
         let resolved = self.resolve(cli)?;
         resolved.require_something_to_watch()?;
         console::require_terminal()?;
-        let (profile, looks, record) = (&resolved.profile, &resolved.console, cli.record());
-        block_on(self.console(profile, looks, resolved.warnings.clone(), false, record))?
+        let (profile, looks) = (&resolved.profile, &resolved.console);
+        let (record, history) = (cli.record(), cli.history());
+        block_on(self.console(profile, looks, resolved.warnings.clone(), false, record, history))?
     }
 
     fn snapshot(&self, cli: &Cli, args: &SnapshotArgs) -> Result<u8, Failure> {

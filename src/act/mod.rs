@@ -5,6 +5,7 @@ pub mod bucket;
 pub mod exchange;
 pub mod fire;
 pub mod hash;
+pub mod import;
 pub mod journal;
 pub mod lease;
 pub mod pace;

@@ -28,6 +28,7 @@ const ADDED: &[&str] = &[
     "x-delivery-count",
     "x-dlq-",
     "x-deliveries",
+    "hookwatch-import-id",
     "exception-type",
     "exception-message",
     "failed-at",

@@ -73,6 +73,9 @@ pub enum Command {
     },
     /// Record what the sources see, without a screen: FILE, or a folder of rotated files
     Record(RecordArgs),
+    /// Play a recording in the console, at any speed, size and theme
+    #[command(mut_args(hide_what_is_live))]
+    Play(PlayArgs),
     /// Check a recording: 0 intact, 1 damaged but readable, 2 unreadable
     Verify {
         /// A recording, or a folder of rotated ones
@@ -109,6 +112,12 @@ pub enum Command {
     },
 }
 
+/// Options of the console that say nothing of a recording.
+fn hide_what_is_live(arg: clap::Arg) -> clap::Arg {
+    let live = ["record", "read_only"].contains(&arg.get_id().as_str());
+    if live { arg.hide(true) } else { arg }
+}
+
 impl Command {
     /// Its name, as it is typed.
     #[must_use]
@@ -119,6 +128,7 @@ impl Command {
             Self::Check(_) => "check",
             Self::Dlq { .. } => "dlq",
             Self::Record(_) => "record",
+            Self::Play(_) => "play",
             Self::Verify { .. } => "verify",
             Self::Export(_) => "export",
             Self::Fire(_) => "fire",
@@ -150,6 +160,7 @@ impl Command {
             Self::Watch(args) => Some(&args.console),
             Self::Config(args) => Some(&args.console),
             Self::Demo(args) => Some(&args.console),
+            Self::Play(args) => Some(&args.console),
             _ => None,
         }
     }
@@ -223,6 +234,9 @@ pub struct ConsoleArgs {
     /// Record the session to FILE, or to a folder of rotated files
     #[arg(long, value_name = "FILE|DIR")]
     pub record: Option<PathBuf>,
+    /// Begin with the last 6 h: from a folder of recordings, or from a Prometheus server
+    #[arg(long, value_name = "DIR|URL")]
+    pub history: Option<String>,
 }
 
 /// `hookwatch watch`
@@ -281,15 +295,62 @@ pub struct RecordArgs {
     pub connection: ConnectionArgs,
 }
 
+/// `hookwatch play`
+#[derive(Args, Clone, Debug)]
+pub struct PlayArgs {
+    /// A recording, or a folder of rotated ones
+    #[arg(value_name = "FILE|DIR")]
+    pub recording: PathBuf,
+    /// From this time (14:03:22), this long after the beginning (90s) or this part (30%)
+    #[arg(long, value_name = "TIME|DURATION")]
+    pub at: Option<String>,
+    /// Times real time: 0.5, 1, 2, 4, 8 or 16
+    #[arg(long, value_name = "X", default_value = "1")]
+    pub speed: String,
+    /// Begin anew at the end
+    #[arg(long = "loop")]
+    pub looping: bool,
+    /// How the console looks.
+    #[command(flatten)]
+    pub console: ConsoleArgs,
+}
+
 /// What a recording is turned into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ExportForm {
+    /// The screen as it was, for asciinema (asciicast 2)
+    Cast,
+    /// The same for asciinema 3 and later (asciicast 3)
+    Cast3,
+    /// The screen at one moment
+    Svg,
+    /// The same as pixels
+    Png,
     /// The pipeline's figures at every second, comma-separated
     Csv,
     /// The same, one JSON object a line
     Json,
-    /// A screen at one moment
-    Svg,
+    /// What was wrong and what was done, in Markdown, with charts beside it
+    Report,
+    /// A recording again, without names: needs --anonymize
+    Mcap,
+}
+
+impl ExportForm {
+    /// Its name, as it is typed.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cast => "cast",
+            Self::Cast3 => "cast3",
+            Self::Svg => "svg",
+            Self::Png => "png",
+            Self::Csv => "csv",
+            Self::Json => "json",
+            Self::Report => "report",
+            Self::Mcap => "mcap",
+        }
+    }
 }
 
 /// `hookwatch export`
@@ -304,27 +365,34 @@ pub struct ExportArgs {
     /// Write to FILE instead of standard output
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Overwrite FILE
+    #[arg(long)]
+    pub force: bool,
+    /// Names of hosts, streams, subjects, consumers, providers, workers and databases become
+    /// pseudonyms; figures stay
+    #[arg(long)]
+    pub anonymize: bool,
     /// From this time, or this long after the beginning
     #[arg(long, value_name = "TIME|DURATION")]
     pub from: Option<String>,
     /// To this time, or this long after the beginning
     #[arg(long, value_name = "TIME|DURATION")]
     pub to: Option<String>,
-    /// svg: at this time, or this long after the beginning; else at the end
+    /// svg, png: at this time, or this long after the beginning; else at the end
     #[arg(long, value_name = "TIME|DURATION", conflicts_with_all = ["from", "to"])]
     pub at: Option<String>,
-    /// svg: columns and rows
-    #[arg(long, value_name = "CxR", default_value = "120x40")]
-    pub size: String,
-    /// svg: the theme
-    #[arg(long, value_name = "NAME", default_value = "dark")]
-    pub theme: String,
-    /// svg: the screen
-    #[arg(long, value_name = "NAME", default_value = "overview")]
-    pub screen: String,
-    /// Overwrite FILE
-    #[arg(long)]
-    pub force: bool,
+    /// cast, svg, png: columns and rows (120x40)
+    #[arg(long, value_name = "CxR")]
+    pub size: Option<String>,
+    /// cast, svg, png: the theme (dark); report: of its charts (light)
+    #[arg(long, value_name = "NAME")]
+    pub theme: Option<String>,
+    /// cast, svg, png: the screen (overview)
+    #[arg(long, value_name = "NAME")]
+    pub screen: Option<String>,
+    /// cast: times real time, 0.25 to 100
+    #[arg(long, value_name = "X")]
+    pub speed: Option<String>,
 }
 
 /// `hookwatch config`
@@ -375,6 +443,14 @@ impl Cli {
         let of_command = self.command.as_ref().and_then(Command::console);
         let asked = of_command.and_then(|console| console.record.as_deref());
         asked.or(self.console.record.as_deref())
+    }
+
+    /// Where the console takes from what was before its start.
+    #[must_use]
+    pub fn history(&self) -> Option<&str> {
+        let of_command = self.command.as_ref().and_then(Command::console);
+        let asked = of_command.and_then(|console| console.history.as_deref());
+        asked.or(self.console.history.as_deref())
     }
 
     /// What the arguments say of the configuration.

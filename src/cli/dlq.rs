@@ -19,6 +19,8 @@ pub enum DlqCommand {
     Groups(GroupsArgs),
     /// Write letters to a file, a JSON object a line, byte for byte
     Export(ExportLettersArgs),
+    /// Plan to put the letters of an export back; with --write --yes N, do it
+    Import(Box<ImportArgs>),
     /// Plan a replay; with --write --yes N, do it
     Replay(Box<ReplayArgs>),
     /// Move letters to `<dlq>-archive`; with --write --yes N, do it
@@ -121,6 +123,31 @@ pub struct ExportLettersArgs {
     /// Overwrite FILE
     #[arg(long)]
     pub force: bool,
+    /// What to connect to.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+}
+
+/// `hookwatch dlq import`
+#[derive(Args, Clone, Debug)]
+pub struct ImportArgs {
+    /// What `dlq export` wrote, or - for standard input
+    pub file: PathBuf,
+    /// Change something: without it, nothing is sent
+    #[arg(long)]
+    pub write: bool,
+    /// How many letters the plan holds; it must be exactly that
+    #[arg(long, value_name = "N")]
+    pub yes: Option<u64>,
+    /// The profile's name, where it is protected
+    #[arg(long, value_name = "NAME")]
+    pub confirm_profile: Option<String>,
+    /// Why; goes to the audit log
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Print JSON: the plan on one line, the report on the last
+    #[arg(long)]
+    pub json: bool,
     /// What to connect to.
     #[command(flatten)]
     pub connection: ConnectionArgs,
@@ -235,6 +262,7 @@ impl DlqCommand {
             Self::Show(args) => &args.connection,
             Self::Groups(args) => &args.connection,
             Self::Export(args) => &args.connection,
+            Self::Import(args) => &args.connection,
             Self::Replay(args) | Self::Archive(args) => &args.connection,
             Self::Audit(args) => &args.connection,
         }

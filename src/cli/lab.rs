@@ -31,6 +31,9 @@ pub struct DemoArgs {
     /// No console: watch for this long and print the last reading as JSON
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub headless: Option<Duration>,
+    /// Play the recording of a demo instead of starting servers, as where none are installed
+    #[arg(long, conflicts_with_all = ["scenario", "seed", "workers", "rate"])]
+    pub recorded: bool,
     /// What happens.
     #[command(flatten)]
     pub scenario: ScenarioArgs,

@@ -8,11 +8,12 @@ mod log;
 mod pages;
 
 pub use args::{
-    CheckArgs, Cli, Command, ConfigArgs, ConnectionArgs, ConsoleArgs, ExportArgs, ExportForm, RecordArgs, SnapshotArgs,
-    WatchArgs,
+    CheckArgs, Cli, Command, ConfigArgs, ConnectionArgs, ConsoleArgs, ExportArgs, ExportForm, PlayArgs, RecordArgs,
+    SnapshotArgs, WatchArgs,
 };
 pub use dlq::{
-    AuditArgs, DlqCommand, ExportLettersArgs, FilterArgs, GroupKey, GroupsArgs, InDoubt, ListArgs, ReplayArgs, ShowArgs,
+    AuditArgs, DlqCommand, ExportLettersArgs, FilterArgs, GroupKey, GroupsArgs, ImportArgs, InDoubt, ListArgs,
+    ReplayArgs, ShowArgs,
 };
 pub use fire::{BatchArg, FireArgs};
 pub use lab::{DemoArgs, FaultArgs, LabCommand, LoadArgs, ScenarioArgs, UpArgs};

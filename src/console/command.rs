@@ -12,6 +12,8 @@ pub enum Chapter {
     Panels,
     /// Rows of a table.
     Rows,
+    /// The past: a recording, the last minutes, what is kept of now.
+    Past,
     /// What is shown, and how.
     Display,
     /// The console itself.
@@ -20,7 +22,14 @@ pub enum Chapter {
 
 impl Chapter {
     /// Every chapter, in the order of the help.
-    pub const ALL: [Self; 5] = [Self::Screens, Self::Panels, Self::Rows, Self::Display, Self::Console];
+    pub const ALL: [Self; 6] = [
+        Self::Screens,
+        Self::Panels,
+        Self::Rows,
+        Self::Past,
+        Self::Display,
+        Self::Console,
+    ];
 
     /// Its heading.
     #[must_use]
@@ -29,10 +38,32 @@ impl Chapter {
             Self::Screens => "Screens",
             Self::Panels => "Panels",
             Self::Rows => "Rows",
+            Self::Past => "Past",
             Self::Display => "Display",
             Self::Console => "Console",
         }
     }
+}
+
+/// What is on screen: now, or something that is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// A live session, or a picture of one.
+    #[default]
+    Live,
+    /// A recording that is played.
+    Recording,
+    /// The last minutes of a live session, which goes on meanwhile.
+    Rewind,
+}
+
+/// When a command can be run, if not always.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// On a live session only.
+    Live,
+    /// On what is over only. Its keys come before those that another command has there.
+    Past,
 }
 
 /// How a command stands in the key line.
@@ -47,11 +78,13 @@ pub struct Hint {
 macro_rules! commands {
     (@hint) => { None };
     (@hint $label:literal $rank:literal) => { Some(Hint { label: $label, rank: $rank }) };
+    (@when) => { None };
+    (@when $when:ident) => { Some(When::$when) };
     (@screens) => { None };
     (@screens $($screen:ident)+) => { Some(&[$(Screen::$screen),+]) };
     ($($chapter:ident { $(
         #[doc = $doc:literal]
-        $name:ident = $id:literal $([$($key:literal),*])? $(, hint $label:literal / $rank:literal)? $(, on $($screen:ident)+)?;
+        $name:ident = $id:literal $([$($key:literal),*])? $(, hint $label:literal / $rank:literal)? $(, on $($screen:ident)+)? $(, while $when:ident)?;
     )* })*) => {
         /// Something that can be done.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,6 +117,10 @@ macro_rules! commands {
             /// The screens that have it; `None`: all.
             #[must_use]
             pub fn screens(self) -> Option<&'static [Screen]> { match self { $($(Self::$name => commands!(@screens $($($screen)+)?),)*)* } }
+
+            /// When it can be run; `None`: always.
+            #[must_use]
+            pub fn when(self) -> Option<When> { match self { $($(Self::$name => commands!(@when $($when)?),)*)* } }
         }
     };
 }
@@ -145,6 +182,74 @@ commands! {
         /// Marks the row, or takes the mark off.
         Mark = "mark" ["space"], on Queues Workers Failures DeadLetters Events;
     }
+    Past {
+        /// Plays or pauses.
+        PlayPause = "play-pause" ["space", "p"], hint "play" / 0, while Past;
+        /// Goes back by 5 s.
+        SkipBack = "skip-back" ["left"], hint "5 s" / 1, while Past;
+        /// Goes forward by 5 s.
+        SkipForward = "skip-forward" ["right"], hint "5 s" / 1, while Past;
+        /// Goes back by a minute.
+        MinuteBack = "minute-back" ["H", "ctrl-left"], hint "1 min" / 4, while Past;
+        /// Goes forward by a minute.
+        MinuteForward = "minute-forward" ["L", "ctrl-right"], hint "1 min" / 4, while Past;
+        /// Goes one reading back and pauses; from live: into the last 15 minutes.
+        StepBack = "step-back" [","], hint "step" / 5;
+        /// Goes one reading forward and pauses.
+        StepForward = "step-forward" ["."], hint "step" / 5;
+        /// Plays slower, down to ½×.
+        Slower = "slower" ["<"], hint "speed" / 3, while Past;
+        /// Plays faster, up to 16×.
+        Faster = "faster" [">"], hint "speed" / 3, while Past;
+        /// Plays faster where nothing happens.
+        IdleRamp = "idle-ramp" ["I"], while Past;
+        /// Begins anew at the end.
+        Loop = "loop" ["o"], while Past;
+        /// Goes to the last marker before this moment.
+        PreviousMarker = "previous-marker" ["["], hint "marker" / 4;
+        /// Goes to the next marker.
+        NextMarker = "next-marker" ["]"], hint "marker" / 4;
+        /// Goes to the last alert before this moment.
+        PreviousAlert = "previous-alert" ["{"], hint "alert" / 2;
+        /// Goes to the next alert.
+        NextAlert = "next-alert" ["}"], hint "alert" / 2;
+        /// Goes to a time (14:03:22), an offset (90s, -10s) or a part (30%).
+        Goto = "goto" ["t"], hint "goto" / 3;
+        /// Goes to the beginning.
+        Tenth0 = "tenth-0" ["0", "alt-0"], while Past;
+        /// Goes to so many tenths of the length.
+        Tenth1 = "tenth-1" ["alt-1"], while Past;
+        /// Goes to so many tenths of the length.
+        Tenth2 = "tenth-2" ["alt-2"], while Past;
+        /// Goes to so many tenths of the length.
+        Tenth3 = "tenth-3" ["alt-3"], while Past;
+        /// Goes to so many tenths of the length.
+        Tenth4 = "tenth-4" ["alt-4"], while Past;
+        /// Goes to so many tenths of the length.
+        Tenth5 = "tenth-5" ["alt-5"], while Past;
+        /// Goes to so many tenths of the length.
+        Tenth6 = "tenth-6" ["alt-6"], while Past;
+        /// Goes to so many tenths of the length.
+        Tenth7 = "tenth-7" ["alt-7"], while Past;
+        /// Goes to so many tenths of the length.
+        Tenth8 = "tenth-8" ["alt-8"], while Past;
+        /// Goes to so many tenths of the length.
+        Tenth9 = "tenth-9" ["alt-9"], while Past;
+        /// Marks this moment with a text; a recording keeps it.
+        Note = "note" ["m"], hint "mark" / 5;
+        /// Lists markers and alerts; enter goes to one.
+        Markers = "markers" ["'"], hint "marks" / 5, while Past;
+        /// Remembers the figures of this moment, to compare another with.
+        Pin = "pin" ["P"];
+        /// Compares the pinned moment (or the one shown) with now, largest change first.
+        Compare = "compare" ["C"];
+        /// Starts to record, or ends the recording.
+        Record = "record" ["r"], hint "record" / 5, while Live;
+        /// Steps back into the last 15 minutes, or returns to live.
+        Rewind = "rewind" ["R"], hint "rewind" / 5;
+        /// Saves the last 15 minutes as a recording.
+        Save = "save" ["S"];
+    }
     Display {
         /// Lists the verdicts with their evidence; acknowledge and silence them there.
         Verdicts = "verdicts" ["v"], hint "verdicts" / 4;
@@ -155,7 +260,7 @@ commands! {
         /// Asks how many workers would drain the backlog in time.
         WhatIf = "what-if" ["w"], hint "what if" / 6, on Overview Queues Workers;
         /// Holds the picture still; data goes on.
-        Pause = "pause" ["p"], hint "pause" / 5;
+        Pause = "pause" ["p"], hint "pause" / 4, while Live;
         /// Charts over a longer time: 1, 5, 15 min, 1 h.
         RangeLonger = "range-longer" ["+", "="], hint "range" / 6, on Overview Queues Workers Failures;
         /// Charts over a shorter time.
@@ -175,7 +280,7 @@ commands! {
         /// Shows or hides this help.
         Help = "help" ["?", "f1"], hint "help" / 0;
         /// Shows the messages of this session.
-        Messages = "messages" ["m"];
+        Messages = "messages" ["N"];
         /// Goes back one layer: popup, detail, filter, zoom, focus.
         Back = "back" ["esc"];
         /// Suspends the console; `fg` brings it back.
@@ -193,9 +298,54 @@ impl Command {
         exists && self.screens().is_none_or(|screens| screens.contains(&screen))
     }
 
-    /// Whether some screen has both: then they need different keys.
+    /// Whether it can be run while that is on screen.
+    #[must_use]
+    pub fn fits(self, mode: Mode) -> bool {
+        match self.when() {
+            None => true,
+            Some(When::Live) => mode == Mode::Live,
+            Some(When::Past) => mode != Mode::Live,
+        }
+    }
+
+    /// Whether it answers or changes something: a recording has nobody who could.
+    #[must_use]
+    pub fn acts(self) -> bool {
+        matches!(self, Self::Acknowledge | Self::Silence)
+    }
+
+    /// The tenth of a recording that it goes to.
+    #[must_use]
+    pub fn tenth(self) -> Option<u32> {
+        Some(match self {
+            Self::Tenth0 => 0,
+            Self::Tenth1 => 1,
+            Self::Tenth2 => 2,
+            Self::Tenth3 => 3,
+            Self::Tenth4 => 4,
+            Self::Tenth5 => 5,
+            Self::Tenth6 => 6,
+            Self::Tenth7 => 7,
+            Self::Tenth8 => 8,
+            Self::Tenth9 => 9,
+            _ => return None,
+        })
+    }
+
+    /// Whether they do the same with another number, and share a row of the help.
+    #[must_use]
+    pub fn does_the_same(self, other: Self) -> bool {
+        self.doc() == other.doc()
+    }
+
+    /// Whether some screen has both at a time: then they need different keys.
     #[must_use]
     pub fn meets(self, other: Self) -> bool {
+        // What is of the past comes first there.
+        let past = |command: Self| command.when() == Some(When::Past);
+        if past(self) != past(other) {
+            return false;
+        }
         match (self.screens(), other.screens()) {
             (Some(ours), Some(theirs)) => ours.iter().any(|screen| theirs.contains(screen)),
             _ => true,

@@ -106,6 +106,12 @@ pub struct Glyphs {
     pub tick: char,
     /// The bar beside the row under the cursor, and the thumb of a scroll bar.
     pub marker: (char, char),
+    /// A marked moment.
+    pub flag: char,
+    /// Somebody's action.
+    pub action: char,
+    /// Held.
+    pub pause: char,
     /// An area in a legend, and where a background cannot show it.
     pub shade: char,
     /// A gap in a history.
@@ -134,6 +140,9 @@ static UNICODE: Glyphs = Glyphs {
     heavy: '━',
     tick: '┤',
     marker: ('▌', '┃'),
+    flag: '◆',
+    action: '»',
+    pause: '‖',
     shade: '▒',
     hatch: '╱',
     levels: [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'],
@@ -159,6 +168,9 @@ static ASCII: Glyphs = Glyphs {
     heavy: '=',
     tick: '+',
     marker: ('>', '#'),
+    flag: '@',
+    action: '$',
+    pause: '"',
     shade: ':',
     hatch: '/',
     levels: [' ', '_', '.', ':', '-', '=', '+', '*', '#'],
@@ -183,6 +195,7 @@ pub fn spell(text: &str, charset: Charset) -> Cow<'_, str> {
             'µ' | 'μ' => out.push('u'),
             'Δ' => out.push('d'),
             '×' => out.push('x'),
+            '½' => out.push_str("1/2"),
             '·' => out.push('.'),
             '•' => out.push('*'),
             '‹' => out.push('<'),
@@ -223,6 +236,9 @@ mod tests {
             glyphs.tick,
             glyphs.marker.0,
             glyphs.marker.1,
+            glyphs.flag,
+            glyphs.action,
+            glyphs.pause,
             glyphs.shade,
             glyphs.hatch,
         ];

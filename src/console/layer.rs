@@ -46,6 +46,20 @@ pub enum Layer {
     },
     /// The messages of this session; the first row on screen, newest first.
     Messages(usize),
+    /// A marker's text that is being typed, of a position of the past or of this moment.
+    Note {
+        /// The position of the past; `None`: live.
+        at: Option<Duration>,
+        /// What is typed.
+        input: Input,
+    },
+    /// Markers and alerts of what is played.
+    Marks {
+        /// The one under the cursor.
+        at: usize,
+    },
+    /// Two moments side by side; the first row on screen.
+    Compare(usize),
     /// A question.
     Dialog(Box<Dialog>),
 }
@@ -55,7 +69,7 @@ impl Layer {
     #[must_use]
     pub fn takes_text(&self) -> bool {
         match self {
-            Self::Filter { .. } | Self::Palette(_) => true,
+            Self::Filter { .. } | Self::Palette(_) | Self::Note { .. } => true,
             Self::Dialog(dialog) => matches!(dialog.confirm, Confirm::Typed { .. }),
             _ => false,
         }

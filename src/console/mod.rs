@@ -5,7 +5,8 @@
 //!        app::draw(&App, &Theme, Rect, &mut Buffer) -> Drawn   changes nothing
 //! ```
 //!
-//! [`command`] is the table of what can be done; [`theme`] is the only place that names colours;
+//! [`command`] is the table of what can be done; [`player`] is what there is to play and where
+//! one stands in it, as plain data; [`theme`] is the only place that names colours;
 //! [`widget`] is the only way onto the screen. All of that is plain data in, cells out:
 //! [`run`](run::run) and [`terminal`] alone know a runtime, a terminal and a clock.
 
@@ -16,6 +17,7 @@ pub mod kept;
 pub mod keymap;
 pub mod layer;
 pub mod palette;
+pub mod player;
 pub mod run;
 pub mod screen;
 pub mod terminal;

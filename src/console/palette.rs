@@ -1,7 +1,7 @@
 //! The palette: commands by name, with completion and history. It reaches every command of the
 //! table; some words take an argument.
 
-use super::command::Command;
+use super::command::{Command, Mode};
 use super::screen::Screen;
 use super::ui::RANGES;
 use super::widget::figure;
@@ -20,6 +20,8 @@ pub enum Argument {
     Column,
     /// Any text.
     Text,
+    /// A file that is overwritten where it is there.
+    Forced,
 }
 
 /// A word of the palette besides the commands' own names.
@@ -40,6 +42,13 @@ pub const WORDS: &[Word] = &[
     word("range", Command::RangeLonger, Some(Argument::Range)),
     word("sort", Command::Sort, Some(Argument::Column)),
     word("filter", Command::Filter, Some(Argument::Text)),
+    word("goto", Command::Goto, Some(Argument::Text)),
+    word("note", Command::Note, Some(Argument::Text)),
+    word("mark", Command::Note, Some(Argument::Text)),
+    word("record", Command::Record, Some(Argument::Text)),
+    word("record!", Command::Record, Some(Argument::Forced)),
+    word("save", Command::Save, Some(Argument::Text)),
+    word("save!", Command::Save, Some(Argument::Forced)),
     word("overview", Command::ShowOverview, None),
     word("queues", Command::ShowQueues, None),
     word("streams", Command::ShowQueues, None),
@@ -53,6 +62,7 @@ pub const WORDS: &[Word] = &[
     word("test-webhooks", Command::ShowTestWebhooks, None),
     word("events", Command::ShowEvents, None),
     word("alerts", Command::Verdicts, None),
+    word("live", Command::Rewind, None),
     word("utc", Command::TimeZone, None),
     word("exit", Command::Quit, None),
     word("q", Command::Quit, None),
@@ -75,6 +85,8 @@ pub struct Choices {
     pub columns: Vec<String>,
     /// The screen.
     pub screen: Screen,
+    /// What is on it: now, or something that is over.
+    pub mode: Mode,
 }
 
 /// One completion.
@@ -157,7 +169,7 @@ pub fn parse(line: &str, choices: &Choices) -> Result<Request, String> {
         Argument::Theme => (command, pick("theme", choices.themes.clone())?),
         Argument::Range => (command, pick("range", ranges())?),
         Argument::Column => (command, pick("column", choices.columns.clone())?),
-        Argument::Text => (command, rest.to_owned()),
+        Argument::Text | Argument::Forced => (command, rest.to_owned()),
     };
     if !command.applies(choices.screen) {
         return Err(format!("{name} does nothing on {}", choices.screen.title()));
@@ -218,7 +230,7 @@ pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&
 pub fn complete(line: &str, choices: &Choices, most: usize) -> Vec<Completion> {
     let line = line.trim_start();
     let candidates: Vec<Completion> = match line.split_once(char::is_whitespace) {
-        None => commands(choices.screen),
+        None => commands(choices),
         Some((name, _)) => WORDS
             .iter()
             .filter(|word| word.name == name)
@@ -236,7 +248,7 @@ pub fn complete(line: &str, choices: &Choices, most: usize) -> Vec<Completion> {
     ranked.into_iter().map(|(_, _, completion)| completion).collect()
 }
 
-fn commands(screen: Screen) -> Vec<Completion> {
+fn commands(choices: &Choices) -> Vec<Completion> {
     let own = Command::ALL.iter().map(|command| Completion {
         line: command.id().to_owned(),
         command: *command,
@@ -254,7 +266,7 @@ fn commands(screen: Screen) -> Vec<Completion> {
             argument: word.argument,
         });
     own.chain(words)
-        .filter(|completion| completion.command.applies(screen))
+        .filter(|completion| completion.command.applies(choices.screen) && completion.command.fits(choices.mode))
         .collect()
 }
 
@@ -264,7 +276,7 @@ fn arguments(word: &Word, choices: &Choices) -> Vec<Completion> {
         Some(Argument::Theme) => choices.themes.clone(),
         Some(Argument::Range) => ranges(),
         Some(Argument::Column) => choices.columns.clone(),
-        Some(Argument::Text) | None => Vec::new(),
+        Some(Argument::Text | Argument::Forced) | None => Vec::new(),
     };
     values
         .into_iter()
@@ -304,6 +316,7 @@ mod tests {
             themes: ["dark", "light", "high-contrast"].map(str::to_owned).to_vec(),
             columns: ["pending", "ack pending"].map(str::to_owned).to_vec(),
             screen: Screen::Queues,
+            mode: Mode::Live,
         }
     }
 
@@ -317,9 +330,15 @@ mod tests {
     #[test]
     fn every_command_is_reached_by_its_name() {
         for command in Command::ALL.iter().filter(|command| command.applies(Screen::Queues)) {
-            let request = parse(command.id(), &choices());
+            let mode = if command.fits(Mode::Live) {
+                Mode::Live
+            } else {
+                Mode::Recording
+            };
+            let choices = Choices { mode, ..choices() };
+            let request = parse(command.id(), &choices);
             assert_eq!(request.map(|request| request.command), Ok(*command));
-            assert_eq!(lines(command.id())[0], command.id());
+            assert_eq!(complete(command.id(), &choices, 4)[0].line, command.id());
         }
     }
 

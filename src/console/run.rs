@@ -10,10 +10,22 @@ use futures_util::StreamExt as _;
 use jiff::tz::TimeZone;
 use rustix::process::{Signal as Kill, kill_current_process_group};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+mod deck;
+#[cfg(test)]
+mod deck_tests;
+mod job;
+mod keep;
+
+pub use deck::Recorded;
+pub use keep::Shelf;
+
+use self::deck::Deck;
+use self::job::{Done, Jobs};
 use super::app::{self, App, Drawn, Effect, Msg, Options, update};
+use super::command::Mode;
 use super::glyph::Charset;
 use super::kept::Kept;
 use super::keymap::Keymap;
@@ -22,28 +34,47 @@ use super::terminal::{Terminal, TerminalError};
 use super::theme::colour::Depth;
 use super::theme::{Library, Theme, ThemeError};
 use crate::base::time::{Moment, SharedClock};
-use crate::model::{Settings, Severity};
-use crate::record::RecorderState;
+use crate::model::{History, Settings, Severity};
 use crate::sample::{Envelope, Interest};
 use crate::session::{Alarms, Tap, Ticker};
 
-/// What the console needs.
+/// A live session.
 #[derive(Debug)]
-pub struct RunOptions {
-    /// The profile, as the model sees it.
-    pub settings: Settings,
-    /// When the session started.
+pub struct Live {
+    /// When it started.
     pub started: Moment,
-    /// Where what the model is given goes besides.
-    pub tap: Option<Tap>,
-    /// The one clock.
-    pub clock: SharedClock,
+    /// Where what the model is given goes besides: the last 15 minutes, a recording.
+    pub tap: Tap,
+    /// What was before the session started, once it is known, or why it is not.
+    pub history: Option<oneshot::Receiver<Result<History, String>>>,
     /// What the sources see.
     pub envelopes: mpsc::Receiver<Envelope>,
     /// What the sources are told is on screen.
     pub interest: watch::Sender<Interest>,
     /// Whoever is told of verdicts besides the screen.
     pub alarms: Alarms,
+}
+
+/// What a console shows.
+#[derive(Debug)]
+pub enum Subject {
+    /// What happens now.
+    Live(Box<Live>),
+    /// A recording. There is no source and no actor behind it: nothing can be changed.
+    Recording(Box<Recorded>),
+}
+
+/// What the console needs.
+#[derive(Debug)]
+pub struct RunOptions {
+    /// The profile, as the model sees it.
+    pub settings: Settings,
+    /// What it shows.
+    pub subject: Subject,
+    /// Where recordings without a name go.
+    pub shelf: Shelf,
+    /// The one clock.
+    pub clock: SharedClock,
     /// On what one works.
     pub badges: Vec<Badge>,
     /// The profile's own label.
@@ -121,7 +152,10 @@ const STOPPING: Duration = Duration::from_millis(250);
 pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, Error> {
     let themes = resolve(&options.themes, &options.theme, options.depth, options.charset)?;
     let shown = appearance(&options);
-    let mut app = App::live(options.settings.clone(), shown, options.started);
+    let mut app = match &options.subject {
+        Subject::Live(live) => App::live(options.settings.clone(), shown, live.started),
+        Subject::Recording(_) => App::recorded(&options.settings, shown, options.clock.now()),
+    };
     for notice in &options.notices {
         app.flash(Severity::Warning, notice.as_str());
     }
@@ -133,83 +167,186 @@ pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, E
     ended
 }
 
+/// What the loop drives.
+struct Works {
+    live: Option<Box<Live>>,
+    deck: Deck,
+    jobs: Jobs,
+    shelf: Shelf,
+    clock: SharedClock,
+}
+
 /// The loop.
 async fn drive(app: &mut App, themes: &[Theme], options: RunOptions, stop: CancellationToken) -> Result<Exit, Error> {
-    let RunOptions {
-        mut tap,
-        clock,
-        mut envelopes,
-        interest,
-        mut alarms,
-        mouse,
-        ..
-    } = options;
-    let mut terminal = Terminal::enter(mouse)?;
-    let mut signals = Signals::listen().map_err(Error::Signals)?;
-    let mut input = EventStream::new();
-    let mut batch = Vec::with_capacity(BATCH);
-    let mut drawn = Drawn::default();
-    let mut ticker = Ticker::new(clock.now());
-    let (mut frame_at, mut answer_at, mut dirty) = (Duration::ZERO, Duration::ZERO, true);
-    loop {
-        let now = clock.now();
-        if ticker.is_due(now) {
-            update(app, Msg::Tick(now), &drawn.hits);
-            let raised = alarms.note(app.view());
-            terminal.send(&raised.iter().map(|alert| alarms.terminal(alert)).collect::<String>())?;
-            tell_tick(&mut tap, app);
-            dirty = true;
-        }
-        if dirty && now.mono >= frame_at {
-            let theme = &themes[app.theme()];
-            drawn = terminal.draw(|area, buffer| {
-                let drawn = app::draw(app, theme, area, buffer);
-                let cursor = drawn.cursor;
-                (drawn, cursor)
-            })?;
-            (frame_at, answer_at, dirty) = (now.mono + FRAME, now.mono + ANSWER, false);
-            interest.send_if_modified(|known| replace(known, app.interest(&drawn.hits)));
-        }
-        let wake = if dirty { ticker.at().min(frame_at) } else { ticker.at() };
-        let effects = tokio::select! {
-            biased;
-            () = stop.cancelled() => return Ok(Exit::Stopped),
-            signal = signals.next() => match signal {
-                Received::End(number) => return Ok(Exit::Signal(number)),
-                Received::Continue => { terminal.resume()?; dirty = true; Vec::new() }
-            },
-            event = input.next() => {
-                let event: Event = event.unwrap_or_else(|| Err(io::ErrorKind::UnexpectedEof.into())).map_err(Error::Input)?;
-                (frame_at, dirty) = (frame_at.min(answer_at), true);
-                update(app, Msg::Input(clock.now(), event), &drawn.hits)
-            }
-            _ = envelopes.recv_many(&mut batch, BATCH), if !envelopes.is_closed() || !envelopes.is_empty() => {
-                batch.drain(..).for_each(|envelope| { if let Some(tap) = &mut tap { tap.envelope(&envelope); } update(app, Msg::Data(envelope), &drawn.hits); });
-                if app.has_news() { ticker.hurry(clock.now()); }
-                Vec::new()
-            }
-            () = tokio::time::sleep(wake.saturating_sub(clock.now().mono)) => Vec::new(),
+    let mut terminal = Terminal::enter(options.mouse)?;
+    let mut works = Works::new(app, options.subject, options.shelf, options.clock);
+    let ended = works.drive(app, themes, &mut terminal, &stop).await;
+    // The terminal is given back first: a slow disk keeps nobody from it.
+    drop(terminal);
+    let Works { live, jobs, .. } = works;
+    drop(live);
+    jobs.finish().await;
+    ended
+}
+
+impl Works {
+    fn new(app: &mut App, subject: Subject, shelf: Shelf, clock: SharedClock) -> Self {
+        let mut jobs = Jobs::new();
+        let (live, deck) = match subject {
+            Subject::Live(live) => (Some(live), Deck::empty()),
+            Subject::Recording(recorded) => (None, Deck::recorded(*recorded, app, &mut jobs)),
         };
-        for effect in effects {
-            match effect {
-                Effect::Quit => return Ok(Exit::Quit),
-                Effect::Suspend => suspend(&mut terminal, &mut signals).await?,
-                Effect::Redraw => terminal.forget(),
-                Effect::Mouse(on) => terminal.set_mouse(on)?,
-                Effect::Copy(text) => terminal.copy(&text)?,
+        Self {
+            live,
+            deck,
+            jobs,
+            shelf,
+            clock,
+        }
+    }
+
+    async fn drive(
+        &mut self,
+        app: &mut App,
+        themes: &[Theme],
+        terminal: &mut Terminal,
+        stop: &CancellationToken,
+    ) -> Result<Exit, Error> {
+        let mut signals = Signals::listen().map_err(Error::Signals)?;
+        let mut input = EventStream::new();
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut drawn = Drawn::default();
+        let mut history = self.live.as_mut().and_then(|live| live.history.take());
+        let mut ticker = Ticker::new(self.clock.now());
+        let (mut frame_at, mut answer_at, mut dirty) = (Duration::ZERO, Duration::ZERO, true);
+        loop {
+            let now = self.clock.now();
+            if ticker.is_due(now) {
+                update(app, Msg::Tick(now), &drawn.hits);
+                terminal.send(&self.tick(app))?;
+                dirty = true;
             }
+            dirty |= self.deck.advance(now.mono, app);
+            if dirty && now.mono >= frame_at {
+                let theme = &themes[app.theme()];
+                drawn = terminal.draw(|area, buffer| {
+                    let drawn = app::draw(app, theme, area, buffer);
+                    let cursor = drawn.cursor;
+                    (drawn, cursor)
+                })?;
+                (frame_at, answer_at, dirty) = (now.mono + FRAME, now.mono + ANSWER, false);
+                self.tell_interest(app, &drawn);
+            }
+            let next = self.deck.wake().map_or(ticker.at(), |at| at.min(ticker.at()));
+            let wake = if dirty { next.min(frame_at) } else { next };
+            let pause = wake.saturating_sub(self.clock.now().mono);
+            let effects = tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(Exit::Stopped),
+                signal = signals.next() => match signal {
+                    Received::End(number) => return Ok(Exit::Signal(number)),
+                    Received::Continue => { terminal.resume()?; dirty = true; Vec::new() }
+                },
+                event = input.next() => {
+                    let event: Event = event.unwrap_or_else(|| Err(io::ErrorKind::UnexpectedEof.into())).map_err(Error::Input)?;
+                    (frame_at, dirty) = (frame_at.min(answer_at), true);
+                    update(app, Msg::Input(self.clock.now(), event), &drawn.hits)
+                }
+                done = self.jobs.next() => { self.done(done, app); dirty = true; Vec::new() }
+                past = arrival(&mut history) => { app.remember(past, self.clock.now()); dirty = true; Vec::new() }
+                () = receive(&mut self.live, &mut batch) => {
+                    self.take_in(&mut batch, app, &drawn);
+                    if app.has_news() { ticker.hurry(self.clock.now()); }
+                    Vec::new()
+                }
+                () = tokio::time::sleep(pause) => Vec::new(),
+            };
+            for effect in effects {
+                match effect {
+                    Effect::Quit => return Ok(Exit::Quit),
+                    Effect::Suspend => suspend(terminal, &mut signals).await?,
+                    Effect::Redraw => terminal.forget(),
+                    Effect::Mouse(on) => terminal.set_mouse(on)?,
+                    Effect::Copy(text) => terminal.copy(&text)?,
+                    Effect::Play(control) => {
+                        let tap = self.live.as_mut().map(|live| &mut live.tap);
+                        self.deck.control(control, self.clock.now(), app, tap, &mut self.jobs);
+                    }
+                    Effect::Keep(wanted) => {
+                        let tap = self.live.as_mut().map(|live| &mut live.tap);
+                        let (now, retro) = (self.clock.now(), &self.deck.retro);
+                        keep::keep(wanted, now, &self.shelf, retro, app, tap, &mut self.jobs);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The model has worked out its figures. Returns what the terminal is told of alarms.
+    fn tick(&mut self, app: &mut App) -> String {
+        let Some(live) = &mut self.live else {
+            return String::new();
+        };
+        let Some(view) = app.live_view() else {
+            return String::new();
+        };
+        let raised = live.alarms.note(view);
+        let alarms = raised.iter().map(|alert| live.alarms.terminal(alert)).collect();
+        live.tap.tick(view);
+        keep::tell_tape(&mut live.tap, app);
+        alarms
+    }
+
+    /// Sources read what is on screen; while the past is, they go on with what was.
+    fn tell_interest(&self, app: &App, drawn: &Drawn) {
+        if let Some(live) = self.live.as_ref().filter(|_| app.mode() == Mode::Live) {
+            live.interest
+                .send_if_modified(|known| replace(known, app.interest(&drawn.hits)));
+        }
+    }
+
+    fn take_in(&mut self, batch: &mut Vec<Envelope>, app: &mut App, drawn: &Drawn) {
+        let Some(live) = &mut self.live else { return };
+        for envelope in batch.drain(..) {
+            live.tap.envelope(&envelope);
+            update(app, Msg::Data(envelope), &drawn.hits);
+        }
+    }
+
+    /// Something that was done away from the screen is done.
+    fn done(&mut self, done: Done, app: &mut App) {
+        match done {
+            Done::Sought(number, past) => self
+                .deck
+                .sought(number, past, self.clock.now().mono, app, &mut self.jobs),
+            Done::Rewound(playback, back) => self.deck.rewound(playback, &back, app, &mut self.jobs),
+            Done::Recording(recorder) => {
+                self.jobs.beginning = false;
+                keep::started(recorder, app, self.live.as_mut().map(|live| &mut live.tap));
+            }
+            Done::Written(Ok(told)) => app.flash(Severity::Info, told),
+            Done::Written(Err(reason)) => app.flash(Severity::Warning, reason),
         }
     }
 }
 
-/// The model has worked out its figures. A recording that stopped is told once, and left.
-fn tell_tick(tap: &mut Option<Tap>, app: &mut App) {
-    if let (Some(to), Some(view)) = (tap.as_mut(), app.live_view()) {
-        to.tick(view);
-        if let Some(RecorderState::Stopped(reason)) = to.progress().map(|progress| progress.state) {
-            to.stop_recording();
-            app.flash(Severity::Critical, format!("the recording stopped: {reason}"));
+/// What was before the session, when it is there. Never, when nobody asked for it.
+async fn arrival(history: &mut Option<oneshot::Receiver<Result<History, String>>>) -> Result<History, String> {
+    let Some(job) = history else {
+        return std::future::pending().await;
+    };
+    let arrived = job.await;
+    *history = None;
+    arrived.unwrap_or_else(|_| Err("--history: reading it came to no end".to_owned()))
+}
+
+/// Waits for what the sources see. For ever, where there are none any more.
+async fn receive(live: &mut Option<Box<Live>>, batch: &mut Vec<Envelope>) {
+    match live {
+        Some(live) if !live.envelopes.is_closed() || !live.envelopes.is_empty() => {
+            live.envelopes.recv_many(batch, BATCH).await;
         }
+        _ => std::future::pending().await,
     }
 }
 

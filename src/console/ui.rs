@@ -46,6 +46,7 @@ pub(super) struct Drag {
 }
 
 /// Where the person is and how they want to see it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 #[derive(Clone, Debug)]
 pub struct Ui {
     pub(super) screen: Screen,
@@ -57,6 +58,8 @@ pub struct Ui {
     pub(super) range: Option<Duration>,
     pub(super) span: Option<Span>,
     pub(super) drag: Option<Drag>,
+    /// Whether the mouse is being drawn over the strip.
+    pub(super) scrubbing: bool,
     pub(super) clicked: Option<(PanelId, usize, Duration)>,
     pub(super) zones: (Zone, Option<Zone>),
     pub(super) local: bool,

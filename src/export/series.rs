@@ -6,7 +6,7 @@ use crate::model::field::Field;
 use crate::model::{Flow, Reading, View};
 
 /// The figures of a row, in the order of the columns.
-const COLUMNS: &[Field] = &[
+pub const COLUMNS: &[Field] = &[
     Field::ReceivedPerS,
     Field::QueuedPerS,
     Field::StoredPerS,
@@ -34,7 +34,8 @@ fn figure(flow: &Flow, field: Field) -> Option<&Reading> {
 }
 
 /// A value that may be written: known, finite, and not merely the last one known.
-fn value(flow: &Flow, field: Field) -> Option<f64> {
+#[must_use]
+pub fn value(flow: &Flow, field: Field) -> Option<f64> {
     let reading = figure(flow, field).filter(|reading| !reading.is_stale())?;
     reading.value.filter(|value| value.is_finite())
 }
@@ -69,6 +70,25 @@ pub fn json_row(view: &View) -> String {
         row.insert(field.key().to_owned(), value(&view.flow, *field).into());
     }
     serde_json::Value::Object(row).to_string()
+}
+
+/// Seconds since the begin, and the figures in the order of [`COLUMNS`].
+pub type Row = (f64, Vec<Option<f64>>);
+
+/// Lowest, highest and last of each figure that was known.
+#[must_use]
+pub fn summary(rows: &[Row]) -> Vec<(Field, f64, f64, f64)> {
+    let columns = COLUMNS.iter().enumerate();
+    columns
+        .filter_map(|(column, field)| {
+            let mut known = rows.iter().filter_map(|(_, row)| row[column]);
+            let first = known.next()?;
+            let of_one = (*field, first, first, first);
+            Some(known.fold(of_one, |(field, low, high, _), value| {
+                (field, low.min(value), high.max(value), value)
+            }))
+        })
+        .collect()
 }
 
 #[cfg(test)]

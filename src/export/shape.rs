@@ -1,6 +1,8 @@
 //! Characters that are drawn, not written: frames, braille, blocks and state glyphs look the
 //! same in every viewer and join at the edges of their cells, whatever font there is.
 
+use std::fmt;
+
 /// A cell's size in pixels.
 pub(super) const CELL: (u16, u16) = (10, 20);
 
@@ -19,72 +21,175 @@ pub(super) enum Paint {
     Dots,
 }
 
-/// One part of a character: path data relative to the cell's upper left corner, already moved there.
-pub(super) type Part = (Paint, String);
+impl Paint {
+    /// The width of its line, pixels; `None`: filled.
+    pub(super) fn width(self) -> Option<f32> {
+        match self {
+            Self::Fill | Self::Shade(_) => None,
+            Self::Line => Some(1.4),
+            Self::Heavy => Some(2.2),
+            Self::Dots => Some(3.0),
+        }
+    }
+
+    /// Its strength, 0 to 1.
+    pub(super) fn opacity(self) -> f32 {
+        match self {
+            Self::Shade(quarters) => f32::from(quarters) / 4.0,
+            _ => 1.0,
+        }
+    }
+}
+
+/// A step of a pen. All but the first are relative to where the pen is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Step {
+    /// To a place, without drawing.
+    To(f32, f32),
+    /// A straight line.
+    Line(f32, f32),
+    /// A curve with one control point.
+    Curve(f32, f32, f32, f32),
+    /// Half a circle, anticlockwise.
+    Half(f32, f32),
+    /// Back to where the pen was put down.
+    Close,
+}
+
+/// What a pen draws; written as SVG path data.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Path(pub(super) Vec<Step>);
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A minus sign is separation enough.
+        let gap = |number: f32| if number < 0.0 { "" } else { " " };
+        for step in &self.0 {
+            match *step {
+                Step::To(x, y) => write!(f, "M{x} {y}")?,
+                Step::Line(x, 0.0) => write!(f, "h{x}")?,
+                Step::Line(0.0, y) => write!(f, "v{y}")?,
+                Step::Line(x, y) => write!(f, "l{x}{}{y}", gap(y))?,
+                Step::Curve(across, down, x, y) => {
+                    write!(f, "q{across}{}{down}{}{x}{}{y}", gap(down), gap(x), gap(y))?;
+                }
+                Step::Half(x, y) => {
+                    let radius = x.hypot(y) / 2.0;
+                    write!(f, "a{radius} {radius} 0 0 0{}{x}{}{y}", gap(x), gap(y))?;
+                }
+                Step::Close => write!(f, "z")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One part of a character, already moved to its cell.
+pub(super) type Part = (Paint, Path);
+
+/// Where in a cell a pen begins, and what it draws from there.
+type Stroke<'a> = (f32, f32, &'a [Step]);
 
 /// The parts of a character in the cell whose upper left corner is (`x`, `y`); `None`: it is written as text.
 pub(super) fn parts(character: char, x: u32, y: u32) -> Option<Vec<Part>> {
-    let at = |dx: u32, dy: u32| format!("M{} {}", x + dx, y + dy);
-    let one = |paint: Paint, path: String| Some(vec![(paint, path)]);
-    match character {
-        '\u{2800}'..='\u{28ff}' => one(Paint::Dots, braille(u32::from(character) - 0x2800, x, y)),
-        '▁'..='█' => {
-            let eighths = u32::from(character) - 0x2580;
-            let height = f64::from(eighths) * 2.5;
-            one(
-                Paint::Fill,
-                format!("M{x} {}h10v{height}h-10z", f64::from(y) + 20.0 - height),
-            )
+    use Step::{Close, Curve, Half, Line};
+    let corner = (pixel(x), pixel(y));
+    let draw = |strokes: &[Stroke<'_>]| {
+        let mut path = Path::default();
+        for (dx, dy, steps) in strokes {
+            path.0.push(Step::To(corner.0 + dx, corner.1 + dy));
+            path.0.extend_from_slice(steps);
         }
-        '▌' => one(Paint::Fill, at(0, 0) + "h5v20h-5z"),
-        '▐' => one(Paint::Fill, at(5, 0) + "h5v20h-5z"),
-        '░' => one(Paint::Shade(1), at(0, 0) + "h10v20h-10z"),
-        '▒' => one(Paint::Shade(2), at(0, 0) + "h10v20h-10z"),
-        '▓' => one(Paint::Shade(3), at(0, 0) + "h10v20h-10z"),
-        '─' => one(Paint::Line, at(0, 10) + "h10"),
-        '│' => one(Paint::Line, at(5, 0) + "v20"),
-        '━' => one(Paint::Heavy, at(0, 10) + "h10"),
-        '╭' => one(Paint::Line, at(5, 20) + "v-5q0-5 5-5"),
-        '╮' => one(Paint::Line, at(0, 10) + "q5 0 5 5v5"),
-        '╰' => one(Paint::Line, at(5, 0) + "v5q0 5 5 5"),
-        '╯' => one(Paint::Line, at(0, 10) + "q5 0 5-5v-5"),
-        '┤' => one(Paint::Line, at(5, 0) + "v20" + &at(0, 10) + "h5"),
-        '┃' => one(Paint::Heavy, at(5, 0) + "v20"),
-        '╱' => one(Paint::Line, at(0, 20) + "l10-20"),
-        '●' => one(Paint::Fill, circle(x, y, 4)),
-        '○' => one(Paint::Line, circle(x, y, 3)),
-        '◐' => Some(vec![
-            (Paint::Line, circle(x, y, 3)),
-            (Paint::Fill, at(5, 7) + "a3 3 0 0 0 0 6z"),
-        ]),
+        path
+    };
+    let one = |paint: Paint, strokes: &[Stroke<'_>]| Some(vec![(paint, draw(strokes))]);
+    let block = |paint, dx, dy, width, height| {
+        one(
+            paint,
+            &[(dx, dy, &[Line(width, 0.0), Line(0.0, height), Line(-width, 0.0), Close])],
+        )
+    };
+    let circle = |paint, radius: f32| {
+        let halves = [Half(2.0 * radius, 0.0), Half(-2.0 * radius, 0.0), Close];
+        (paint, draw(&[(5.0 - radius, 10.0, &halves)]))
+    };
+    match character {
+        '\u{2800}'..='\u{28ff}' => {
+            let bits = u32::from(character) - 0x2800;
+            let dots = DOTS.iter().enumerate().filter(|(number, _)| bits >> number & 1 == 1);
+            let places: Vec<Stroke<'_>> = dots.map(|(_, (dx, dy))| (*dx, *dy, DOT)).collect();
+            one(Paint::Dots, &places)
+        }
+        '▁'..='█' => {
+            let height = pixel(u32::from(character) - 0x2580) * 2.5;
+            block(Paint::Fill, 0.0, 20.0 - height, 10.0, height)
+        }
+        '▌' => block(Paint::Fill, 0.0, 0.0, 5.0, 20.0),
+        '▐' => block(Paint::Fill, 5.0, 0.0, 5.0, 20.0),
+        '░' => block(Paint::Shade(1), 0.0, 0.0, 10.0, 20.0),
+        '▒' => block(Paint::Shade(2), 0.0, 0.0, 10.0, 20.0),
+        '▓' => block(Paint::Shade(3), 0.0, 0.0, 10.0, 20.0),
+        '─' => one(Paint::Line, &[(0.0, 10.0, &[Line(10.0, 0.0)])]),
+        '│' => one(Paint::Line, &[(5.0, 0.0, &[Line(0.0, 20.0)])]),
+        '━' => one(Paint::Heavy, &[(0.0, 10.0, &[Line(10.0, 0.0)])]),
+        '╭' => one(
+            Paint::Line,
+            &[(5.0, 20.0, &[Line(0.0, -5.0), Curve(0.0, -5.0, 5.0, -5.0)])],
+        ),
+        '╮' => one(
+            Paint::Line,
+            &[(0.0, 10.0, &[Curve(5.0, 0.0, 5.0, 5.0), Line(0.0, 5.0)])],
+        ),
+        '╰' => one(Paint::Line, &[(5.0, 0.0, &[Line(0.0, 5.0), Curve(0.0, 5.0, 5.0, 5.0)])]),
+        '╯' => one(
+            Paint::Line,
+            &[(0.0, 10.0, &[Curve(5.0, 0.0, 5.0, -5.0), Line(0.0, -5.0)])],
+        ),
+        '┤' => one(
+            Paint::Line,
+            &[(5.0, 0.0, &[Line(0.0, 20.0)]), (0.0, 10.0, &[Line(5.0, 0.0)])],
+        ),
+        '┃' => one(Paint::Heavy, &[(5.0, 0.0, &[Line(0.0, 20.0)])]),
+        '╱' => one(Paint::Line, &[(0.0, 20.0, &[Line(10.0, -20.0)])]),
+        '●' => Some(vec![circle(Paint::Fill, 4.0)]),
+        '○' => Some(vec![circle(Paint::Line, 3.0)]),
+        '◐' => {
+            let half = draw(&[(5.0, 7.0, &[Half(0.0, 6.0), Close])]);
+            Some(vec![circle(Paint::Line, 3.0), (Paint::Fill, half)])
+        }
         '◌' => one(
             Paint::Dots,
-            [(5, 6), (9, 10), (5, 14), (1, 10)]
-                .map(|(dx, dy)| at(dx, dy) + "h0")
-                .concat(),
+            &[(5.0, 6.0, DOT), (9.0, 10.0, DOT), (5.0, 14.0, DOT), (1.0, 10.0, DOT)],
         ),
-        '▲' => one(Paint::Fill, at(5, 5) + "l4 9h-8z"),
-        '▼' => one(Paint::Fill, at(5, 15) + "l4-9h-8z"),
-        '▶' => one(Paint::Fill, at(1, 6) + "l8 4l-8 4z"),
-        '▸' => one(Paint::Fill, at(2, 7) + "l5 3l-5 3z"),
-        '✔' => one(Paint::Heavy, at(1, 10) + "l3 4l5-8"),
-        '✖' => one(Paint::Heavy, at(2, 7) + "l6 6" + &at(8, 7) + "l-6 6"),
+        '▲' => one(Paint::Fill, &[(5.0, 5.0, &[Line(4.0, 9.0), Line(-8.0, 0.0), Close])]),
+        '▼' => one(Paint::Fill, &[(5.0, 15.0, &[Line(4.0, -9.0), Line(-8.0, 0.0), Close])]),
+        '▶' => one(Paint::Fill, &[(1.0, 6.0, &[Line(8.0, 4.0), Line(-8.0, 4.0), Close])]),
+        '▸' => one(Paint::Fill, &[(2.0, 7.0, &[Line(5.0, 3.0), Line(-5.0, 3.0), Close])]),
+        '✔' => one(Paint::Heavy, &[(1.0, 10.0, &[Line(3.0, 4.0), Line(5.0, -8.0)])]),
+        '✖' => one(
+            Paint::Heavy,
+            &[(2.0, 7.0, &[Line(6.0, 6.0)]), (8.0, 7.0, &[Line(-6.0, 6.0)])],
+        ),
         _ => None,
     }
 }
 
-fn circle(x: u32, y: u32, radius: u32) -> String {
-    let (left, middle, size) = (x + 5 - radius, y + 10, 2 * radius);
-    format!("M{left} {middle}a{radius} {radius} 0 1 0 {size} 0a{radius} {radius} 0 1 0-{size} 0z")
-}
+const DOT: &[Step] = &[Step::Line(0.0, 0.0)];
 
-/// Dots 1 to 8 of a braille pattern: column and row.
-const DOTS: [(u32, u32); 8] = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3)];
+/// Dots 1 to 8 of a braille pattern in their cell.
+const DOTS: [(f32, f32); 8] = [
+    (2.5, 2.5),
+    (2.5, 7.5),
+    (2.5, 12.5),
+    (7.5, 2.5),
+    (7.5, 7.5),
+    (7.5, 12.5),
+    (2.5, 17.5),
+    (7.5, 17.5),
+];
 
-fn braille(bits: u32, x: u32, y: u32) -> String {
-    let dots = DOTS.iter().enumerate().filter(|(number, _)| bits >> number & 1 == 1);
-    let paths: Vec<String> = dots
-        .map(|(_, (column, row))| format!("M{}.5 {}.5h0", x + 2 + column * 5, y + 2 + row * 5))
-        .collect();
-    paths.concat()
+/// Pixels of a picture are far fewer than an `f32` counts exactly.
+#[expect(clippy::cast_precision_loss, reason = "at most 500 columns of 10 pixels")]
+pub(super) fn pixel(number: u32) -> f32 {
+    number as f32
 }

@@ -13,7 +13,7 @@ use crate::console::theme::colour::{XTERM, indexed};
 use crate::console::theme::{Appearance, Role, Theme};
 
 /// Red, green, blue.
-type Rgb = (u8, u8, u8);
+pub(super) type Rgb = (u8, u8, u8);
 
 /// What the colours mean that a terminal decides itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl Palette {
         }
     }
 
-    fn rgb(&self, color: Color, default: Rgb) -> Rgb {
+    pub(super) fn rgb(&self, color: Color, default: Rgb) -> Rgb {
         let named = |index: usize| self.ansi[index];
         match color {
             Color::Reset => default,
@@ -74,7 +74,7 @@ impl Palette {
     }
 
     /// Foreground and background of a cell, reverse and dim applied.
-    fn colours(&self, cell: &Cell) -> (Rgb, Rgb) {
+    pub(super) fn colours(&self, cell: &Cell) -> (Rgb, Rgb) {
         let mut fg = self.rgb(cell.fg, self.foreground);
         let mut bg = self.rgb(cell.bg, self.background);
         if cell.modifier.contains(Modifier::REVERSED) {
@@ -139,7 +139,7 @@ pub fn render(buffer: &Buffer, palette: &Palette) -> String {
             let single = characters.next().filter(|_| characters.next().is_none());
             if let Some(drawn) = single.and_then(|character| parts(character, x, y)) {
                 for (paint, path) in drawn {
-                    shapes.entry((paint, fg)).or_default().push_str(&path);
+                    append(shapes.entry((paint, fg)).or_default(), format_args!("{path}"));
                 }
                 continue;
             }
@@ -180,12 +180,13 @@ pub fn render(buffer: &Buffer, palette: &Palette) -> String {
     out.push_str(&grounds);
     for ((paint, colour), path) in &shapes {
         let colour = hex(*colour);
-        let look = match paint {
-            Paint::Fill => format!("fill=\"{colour}\""),
-            Paint::Shade(quarters) => format!("fill=\"{colour}\" fill-opacity=\"{}\"", f64::from(*quarters) / 4.0),
-            Paint::Line => format!("fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.4\""),
-            Paint::Heavy => format!("fill=\"none\" stroke=\"{colour}\" stroke-width=\"2.2\""),
-            Paint::Dots => format!("fill=\"none\" stroke=\"{colour}\" stroke-width=\"3\" stroke-linecap=\"round\""),
+        let look = match (paint, paint.width()) {
+            (Paint::Shade(_), _) => format!("fill=\"{colour}\" fill-opacity=\"{}\"", paint.opacity()),
+            (Paint::Dots, Some(width)) => {
+                format!("fill=\"none\" stroke=\"{colour}\" stroke-width=\"{width}\" stroke-linecap=\"round\"")
+            }
+            (_, Some(width)) => format!("fill=\"none\" stroke=\"{colour}\" stroke-width=\"{width}\""),
+            (_, None) => format!("fill=\"{colour}\""),
         };
         append(&mut out, format_args!("<path {look} d=\"{path}\"/>\n"));
     }
@@ -239,7 +240,7 @@ fn write_run(run: &Run, y: u32, out: &mut String) {
     );
 }
 
-fn hex((r, g, b): Rgb) -> String {
+pub(super) fn hex((r, g, b): Rgb) -> String {
     format!("#{r:02x}{g:02x}{b:02x}")
 }
 
@@ -256,7 +257,7 @@ fn escape(symbol: &str, out: &mut String) {
     }
 }
 
-fn append(out: &mut String, text: std::fmt::Arguments<'_>) {
+pub(super) fn append(out: &mut String, text: std::fmt::Arguments<'_>) {
     let written = out.write_fmt(text);
     debug_assert!(written.is_ok(), "writing to a String does not fail");
 }

@@ -3,6 +3,7 @@
 mod check;
 mod contract;
 pub mod dlq;
+pub mod export;
 pub mod fire;
 mod json;
 mod observe;

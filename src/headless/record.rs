@@ -1,17 +1,14 @@
-//! `hookwatch record`, `verify` and `export`: recordings without a screen.
+//! `hookwatch record` and `verify`: recordings without a screen.
 
 use std::future::Future;
-use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
 use crate::base::text;
 use crate::base::time::{SharedClock, Timestamp};
-use crate::config::parse_duration;
-use crate::export::series;
 use crate::model::{Model, View};
-use crate::record::{Damage, Gap, Health, Progress, RecordError, RecorderState, Recording};
-use crate::session::{Playback, PlaybackError, Session, Step, Tap, Ticker};
+use crate::record::{Damage, Health, Progress, RecordError, RecorderState, Recording};
+use crate::session::{Session, Tap, Ticker};
 
 /// Records a session until `stop`, with the console's own ticks, and puts the end on the disk.
 /// `each` is called after every tick, for what else is to be known of it.
@@ -50,29 +47,6 @@ pub async fn record(
         }
     }
     tap.stop_recording().unwrap_or_default()
-}
-
-/// What a recorder has done, for a person.
-#[must_use]
-pub fn told(progress: &Progress) -> String {
-    let path = progress.path.display().to_string();
-    let mut parts = vec![format!(
-        "recorded {} items, {}, in {}",
-        text::count(progress.items),
-        text::bytes(progress.bytes),
-        text::safe(&path)
-    )];
-    if progress.files > 1 {
-        parts.push(format!("files before it: {}", progress.files - 1));
-    }
-    if progress.redacted > 0 {
-        parts.push(format!("secrets taken out: {}", text::count(progress.redacted)));
-    }
-    if progress.dropped > 0 {
-        let dropped = text::count(progress.dropped);
-        parts.push(format!("left out because the disk was too slow: {dropped}"));
-    }
-    parts.join("; ")
 }
 
 /// What is to be said of a recording's state.
@@ -132,137 +106,7 @@ pub fn verify(path: &Path) -> Result<Verification, RecordError> {
     Ok(Verification { health, lines })
 }
 
-fn wall(at: u64) -> Timestamp {
+/// A moment of a recording's axis, unix nanoseconds, as a time.
+pub(super) fn wall(at: u64) -> Timestamp {
     Timestamp::from_nanosecond(i128::from(at)).unwrap_or(Timestamp::UNIX_EPOCH)
-}
-
-/// The form of an export.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SeriesForm {
-    /// Comma-separated values with a header.
-    Csv,
-    /// One JSON object a line.
-    Json,
-}
-
-/// Which part of a recording: from where, to where. Unix nanoseconds on its axis.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Part {
-    /// The first moment.
-    pub from: u64,
-    /// The last moment.
-    pub to: u64,
-}
-
-impl Part {
-    /// Reads `--from` and `--to`: a time (`2026-07-31T14:03:22Z`), or how long after the
-    /// beginning (`90s`).
-    ///
-    /// # Errors
-    /// When one makes no sense, or nothing of the recording lies between them.
-    pub fn read(recording: &Recording, from: Option<&str>, to: Option<&str>) -> Result<Self, String> {
-        let (start, end) = recording.span();
-        let part = Self {
-            from: from.map_or(Ok(start), |text| moment(recording, "--from", text))?,
-            to: to.map_or(Ok(end), |text| moment(recording, "--to", text))?,
-        };
-        if part.from > part.to || part.from > end || part.to < start {
-            return Err(format!(
-                "nothing of the recording lies between --from and --to → it goes from {} to {}",
-                wall(start),
-                wall(end)
-            ));
-        }
-        Ok(part)
-    }
-}
-
-/// Reads a moment of a recording: a time (`2026-07-31T14:03:22Z`), or how long after the
-/// beginning (`90s`). Unix nanoseconds on the recording's axis.
-///
-/// # Errors
-/// When it is neither; `name` is the option's.
-pub fn moment(recording: &Recording, name: &str, text: &str) -> Result<u64, String> {
-    let (start, _) = recording.span();
-    if let Ok(at) = text.parse::<Timestamp>() {
-        return Ok(u64::try_from(at.as_nanosecond()).unwrap_or(0));
-    }
-    parse_duration(text)
-        .map(|after| start.saturating_add(u64::try_from(after.as_nanos()).unwrap_or(u64::MAX)))
-        .map_err(|_| {
-            let text = crate::base::text::safe(text);
-            format!(
-                "{name} {text}: neither a time nor a duration → write it like {} or 90s",
-                wall(start)
-            )
-        })
-}
-
-/// Why an export failed.
-#[derive(Debug, thiserror::Error)]
-pub enum ExportError {
-    /// The recording cannot be played.
-    #[error(transparent)]
-    Playback(#[from] PlaybackError),
-    /// The output cannot be written.
-    #[error("write the export: {0}")]
-    Write(#[from] io::Error),
-}
-
-/// Writes the pipeline's figures at every tick of a part. Returns what is missing in it.
-///
-/// # Errors
-/// When the recording cannot be played, or `out` not be written.
-pub fn export_series(
-    recording: Recording,
-    part: Part,
-    form: SeriesForm,
-    out: &mut impl Write,
-) -> Result<Vec<String>, ExportError> {
-    let mut missing: Vec<String> = recording.damage().iter().map(Damage::to_string).collect();
-    let mut playback = Playback::new(recording)?;
-    let start = playback.timeline().start;
-    let mut model: Option<Model> = None;
-    if form == SeriesForm::Csv {
-        writeln!(out, "{}", series::csv_header())?;
-    }
-    while !playback.is_over() {
-        for step in playback.step() {
-            match step {
-                Step::Begin(settings, start) => model = Some(Model::new(*settings, start)),
-                Step::Data(envelope) => {
-                    if let Some(model) = &mut model {
-                        model.apply(&envelope);
-                    }
-                }
-                Step::Tick(moment) => {
-                    let Some(model) = &mut model else { continue };
-                    model.advance(moment);
-                    let at = start + u64::try_from(playback.position().as_nanos()).unwrap_or(0);
-                    if at > part.to {
-                        out.flush()?;
-                        return Ok(missing);
-                    }
-                    if at >= part.from {
-                        match form {
-                            SeriesForm::Csv => writeln!(out, "{}", series::csv_row(model.view()))?,
-                            SeriesForm::Json => writeln!(out, "{}", series::json_row(model.view()))?,
-                        }
-                    }
-                }
-                Step::Damage(damage) => missing.push(damage.to_string()),
-                Step::Gap(Gap { moment, lost, reason }) => {
-                    missing.push(format!(
-                        "{}: {} items: {}",
-                        moment.at,
-                        text::count(lost),
-                        text::safe(&reason)
-                    ));
-                }
-                Step::Marker(_) | Step::Action(_) | Step::Event(_) => {}
-            }
-        }
-    }
-    out.flush()?;
-    Ok(missing)
 }

@@ -1,5 +1,6 @@
 //! `hookwatch snapshot`: one reading of a pipeline.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::contract::contract;
@@ -10,9 +11,9 @@ use super::summary::summary;
 use crate::base::time::SharedClock;
 use crate::config::Profile;
 use crate::model::View;
-use crate::record::Progress;
+use crate::record::{Progress, Recording};
 use crate::sample::SourceId;
-use crate::session::{Session, Tap, source_ids};
+use crate::session::{PlaybackError, Session, Tap, source_ids, state_at};
 
 /// What was seen of a profile in a while, and who did not answer.
 #[derive(Clone, Debug)]
@@ -47,6 +48,19 @@ impl Snapshot {
         let progress = record(session, tap, clock, tokio::time::sleep(wait), each).await;
         let unanswered = unanswered(&view, &source_ids(profile));
         (Self { view, unanswered }, progress)
+    }
+
+    /// The last reading of a recording.
+    ///
+    /// # Errors
+    /// When nothing of it can be read.
+    pub fn of_recording(recording: Recording) -> Result<Self, PlaybackError> {
+        let (_, end) = recording.span();
+        let model = state_at(&Arc::new(recording), end)?;
+        Ok(Self {
+            view: model.view().clone(),
+            unanswered: Vec::new(),
+        })
     }
 
     /// As JSON on one line, by the contract. A snapshot can change nothing, so it is

@@ -4,18 +4,21 @@ use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
 use hookwatch::base::text;
+use hookwatch::base::time::Moment;
 use hookwatch::config::{ConsoleOptions, Profile};
 use hookwatch::console::command::{Chapter, Command};
 use hookwatch::console::glyph::Charset;
 use hookwatch::console::kept::Kept;
 use hookwatch::console::keymap::Keymap;
-use hookwatch::console::run::{self, Error, Exit, RunOptions};
+use hookwatch::console::run::{self, Error, Exit, Live, Recorded, RunOptions, Shelf, Subject};
 use hookwatch::console::screen::Badge;
 use hookwatch::console::theme::Library;
 use hookwatch::console::theme::colour::Depth;
-use hookwatch::record::Target;
-use hookwatch::session::{Session, Tap};
+use hookwatch::model::{History, Settings};
+use hookwatch::record::{RecordError, Target};
+use hookwatch::session::{self, Session, Tap};
 use jiff::tz::TimeZone;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Failure, Program, print};
@@ -41,23 +44,8 @@ impl Program<'_> {
         notices: Vec<String>,
         demo: bool,
         record: Option<&Path>,
+        history: Option<&str>,
     ) -> Result<u8, Failure> {
-        let (themes, refused) = self.themes()?;
-        let (keymap, wrong_keys) = self.keymap();
-        let kept_file = self
-            .surroundings
-            .state_folder()
-            .map(|folder| folder.join("hookwatch").join("console.toml"));
-        let (kept, unkept) = match kept_file.as_deref().map(run::load_kept) {
-            None => (Kept::default(), None),
-            Some(Ok(kept)) => (kept, None),
-            Some(Err(problem)) => (Kept::default(), Some(problem)),
-        };
-        // What is asked for, else what was chosen last, if it is still there.
-        let known = |name: &&str| themes.names().iter().any(|known| **known == **name);
-        let last = kept.theme.as_deref().filter(known);
-        let theme = looks.theme.as_deref().or(last).unwrap_or(THEME).to_owned();
-        let environment = self.surroundings.environment;
         let Session {
             settings,
             envelopes,
@@ -72,27 +60,77 @@ impl Program<'_> {
             (profile.read_only, Badge::ReadOnly),
             (profile.protected, Badge::Prod),
         ];
-        let tap = match record {
-            None => None,
-            Some(path) => {
-                let mut tap = Tap::new(profile, settings.clone());
-                tap.record(Target::of(path, false), started)?;
-                Some(tap)
-            }
-        };
-        let options = RunOptions {
-            settings,
+        let history = history.map(|source| before(source, &settings, started)).transpose()?;
+        let mut tap = Tap::new(profile, settings.clone()).with_ring(started)?;
+        if let Some(path) = record {
+            tap.record(Target::of(path, false), started)?;
+        }
+        let subject = Subject::Live(Box::new(Live {
             started,
             tap,
-            clock: self.clock.clone(),
+            history,
             envelopes,
             interest,
             alarms,
-            label: profile.label.clone(),
-            badges: badges
-                .into_iter()
-                .filter_map(|(on, badge)| on.then_some(badge))
-                .collect(),
+        }));
+        let mut options = self.screen(settings, subject, looks, notices)?;
+        options.label.clone_from(&profile.label);
+        options.badges = badges
+            .into_iter()
+            .filter_map(|(on, badge)| on.then_some(badge))
+            .collect();
+        let ended = run::run(options, CancellationToken::new()).await;
+        drop(stop);
+        exit_code(ended)
+    }
+
+    /// Plays a recording on screen until somebody leaves.
+    pub(crate) async fn player(
+        &self,
+        recorded: Recorded,
+        settings: Settings,
+        looks: &ConsoleOptions,
+        notices: Vec<String>,
+        badges: Vec<Badge>,
+    ) -> Result<u8, Failure> {
+        let subject = Subject::Recording(Box::new(recorded));
+        let mut options = self.screen(settings, subject, looks, notices)?;
+        options.badges = badges;
+        exit_code(run::run(options, CancellationToken::new()).await)
+    }
+
+    /// How the console looks and which keys it has.
+    fn screen(
+        &self,
+        settings: Settings,
+        subject: Subject,
+        looks: &ConsoleOptions,
+        notices: Vec<String>,
+    ) -> Result<RunOptions, Failure> {
+        let (themes, refused) = self.themes()?;
+        let (keymap, wrong_keys) = self.keymap();
+        let state_folder = self.surroundings.state_folder().map(|folder| folder.join("hookwatch"));
+        let kept_file = state_folder.as_ref().map(|folder| folder.join("console.toml"));
+        let (kept, unkept) = match kept_file.as_deref().map(run::load_kept) {
+            None => (Kept::default(), None),
+            Some(Ok(kept)) => (kept, None),
+            Some(Err(problem)) => (Kept::default(), Some(problem)),
+        };
+        // What is asked for, else what was chosen last, if it is still there.
+        let known = |name: &&str| themes.names().iter().any(|known| **known == **name);
+        let last = kept.theme.as_deref().filter(known);
+        let theme = looks.theme.as_deref().or(last).unwrap_or(THEME).to_owned();
+        let environment = self.surroundings.environment;
+        Ok(RunOptions {
+            shelf: Shelf {
+                folder: state_folder.map(|folder| folder.join("recordings")),
+                profile: settings.profile.to_string(),
+            },
+            settings,
+            subject,
+            clock: self.clock.clone(),
+            label: None,
+            badges: Vec::new(),
             themes,
             theme,
             depth: Depth::detect(environment, looks.colours.as_deref().and_then(Depth::parse).flatten()),
@@ -109,15 +147,7 @@ impl Program<'_> {
                 .chain(wrong_keys)
                 .chain(unkept)
                 .collect(),
-        };
-        let ended = run::run(options, CancellationToken::new()).await;
-        drop(stop);
-        match ended {
-            Ok(Exit::Quit | Exit::Stopped) => Ok(0),
-            Ok(Exit::Signal(number)) => Ok(u8::try_from(128 + number).unwrap_or(1)),
-            Err(error @ Error::Theme(_)) => Err(Failure::Refused(vec![error.to_string()])),
-            Err(error) => Err(Failure::Failed(error.to_string())),
-        }
+        })
     }
 
     /// The keys, and what was refused of the user's own.
@@ -162,13 +192,53 @@ impl Program<'_> {
     }
 }
 
+fn exit_code(ended: Result<Exit, Error>) -> Result<u8, Failure> {
+    match ended {
+        Ok(Exit::Quit | Exit::Stopped) => Ok(0),
+        Ok(Exit::Signal(number)) => Ok(u8::try_from(128 + number).unwrap_or(1)),
+        Err(error @ Error::Theme(_)) => Err(Failure::Refused(vec![error.to_string()])),
+        Err(error) => Err(Failure::Failed(error.to_string())),
+    }
+}
+
+/// Begins to read what was before the session's start, away from the screen.
+fn before(
+    source: &str,
+    settings: &Settings,
+    started: Moment,
+) -> Result<oneshot::Receiver<Result<History, String>>, Failure> {
+    let (sender, receiver) = oneshot::channel();
+    let settings = settings.clone();
+    if source.starts_with("http://") || source.starts_with("https://") {
+        let server = source.to_owned();
+        tokio::spawn(async move {
+            let past = session::past_on(&server, &settings, started).await;
+            let _ = sender.send(past.map_err(|error| error.to_string()));
+        });
+        return Ok(receiver);
+    }
+    let path = Path::new(source).to_owned();
+    // Refused before there is a screen: a folder that is not there never will be.
+    if let Err(reason) = path.metadata() {
+        return Err(RecordError::Io {
+            operation: "open",
+            path,
+            reason,
+        }
+        .into());
+    }
+    tokio::task::spawn_blocking(move || {
+        let past = session::past_of(&path, &settings, started).map_err(|error| error.to_string());
+        // Nobody waits any more when the console has ended.
+        let _ = sender.send(past);
+    });
+    Ok(receiver)
+}
+
 fn print_keys(keymap: &Keymap) -> Result<u8, Failure> {
     let rows: Vec<(Chapter, String, &str)> = Command::ALL
-        .iter()
-        .map(|command| {
-            let keys: Vec<String> = keymap.keys(*command).map(|chord| chord.to_string()).collect();
-            (command.chapter(), keys.join(" "), command.doc())
-        })
+        .chunk_by(|a, b| a.does_the_same(*b))
+        .map(|group| (group[0].chapter(), keymap.written(group, " "), group[0].doc()))
         .collect();
     let width = rows.iter().map(|(_, keys, _)| text::width(keys)).max().unwrap_or(0);
     let mut page = String::new();

@@ -1,7 +1,7 @@
 //! Dead letters on the command line.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, IsTerminal as _, Read as _, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal as _, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,10 +12,11 @@ use hookwatch::act::journal::Settlement;
 use hookwatch::act::replay::{Resume, Timing};
 use hookwatch::base::secret::Redactor;
 use hookwatch::base::text;
-use hookwatch::cli::{Cli, DlqCommand, FilterArgs, GroupKey, InDoubt, ReplayArgs};
+use hookwatch::cli::{Cli, DlqCommand, FilterArgs, GroupKey, ImportArgs, InDoubt, ReplayArgs};
 use hookwatch::headless::dlq::browse::{BrowseError, Mailbox};
+use hookwatch::headless::dlq::import::ImportOptions;
 use hookwatch::headless::dlq::replay::{ReplayContext, ReplayOptions};
-use hookwatch::headless::dlq::{LetterFilter, audit, replay};
+use hookwatch::headless::dlq::{LetterFilter, audit, import, replay};
 use hookwatch::model::letters::GroupBy;
 use hookwatch::signature::{Scheme, Signer, UnknownScheme};
 use secrecy::ExposeSecret as _;
@@ -57,6 +58,7 @@ impl Program<'_> {
                     Ok(())
                 })
             }
+            DlqCommand::Import(args) => self.import(cli, args),
             DlqCommand::Replay(args) => self.replay(cli, args, false),
             DlqCommand::Archive(args) => self.replay(cli, args, true),
             DlqCommand::Audit(args) => {
@@ -84,15 +86,45 @@ impl Program<'_> {
         }
     }
 
-    fn replay(&self, cli: &Cli, args: &ReplayArgs, archive: bool) -> Result<u8, Failure> {
-        let resolved = self.resolve(cli)?;
-        let mut context = ReplayContext {
-            profile: resolved.profile,
+    fn surroundings_of_an_action(&self, cli: &Cli) -> Result<ReplayContext, Failure> {
+        Ok(ReplayContext {
+            profile: self.resolve(cli)?.profile,
             who: self.operator(),
             state: self.state()?,
             clock: self.clock.clone(),
             terminal: io::stderr().is_terminal(),
+        })
+    }
+
+    fn import(&self, cli: &Cli, args: &ImportArgs) -> Result<u8, Failure> {
+        let context = self.surroundings_of_an_action(cli)?;
+        let name = args.file.display().to_string();
+        let letters: Box<dyn BufRead> = if name == "-" {
+            Box::new(io::stdin().lock())
+        } else {
+            let file = File::open(&args.file).map_err(|error| {
+                Failure::Refused(vec![format!(
+                    "read {}: {error} → check path and rights",
+                    text::safe(&name)
+                )])
+            })?;
+            Box::new(BufReader::new(file))
         };
+        let options = ImportOptions {
+            name,
+            write: args.write,
+            yes: args.yes,
+            confirm_profile: args.confirm_profile.clone(),
+            reason: args.reason.clone(),
+            json: args.json,
+        };
+        let (out, err) = (&mut io::stdout(), &mut io::stderr());
+        let importing = Box::pin(import::import(&options, &context, letters, out, err));
+        block_on(until_interrupted(importing))?
+    }
+
+    fn replay(&self, cli: &Cli, args: &ReplayArgs, archive: bool) -> Result<u8, Failure> {
+        let mut context = self.surroundings_of_an_action(cli)?;
         let options = ReplayOptions {
             signer: self.signer(args, &mut context.profile.redactor)?,
             ..options(args, archive)?

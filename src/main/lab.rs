@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hookwatch::cli::{Cli, DemoArgs, LabCommand, ScenarioArgs};
 use hookwatch::config::{self, Profile};
-use hookwatch::headless::{Snapshot, record};
+use hookwatch::headless::Snapshot;
 use hookwatch::lab::scenario::Adjustment;
 use hookwatch::lab::{self, Demo, DemoOptions, FaultOptions, Host, LabError, LoadOptions, Traffic, UpOptions};
 use hookwatch::pipeline;
@@ -32,13 +32,8 @@ impl Program<'_> {
             require_terminal()?;
         }
         let missing = lab::missing_servers(self.surroundings.environment);
-        if !missing.is_empty() {
-            let mut lines = vec!["the demo runs on servers of its own, and these are not installed:".to_owned()];
-            lines.extend(missing.iter().map(ToString::to_string));
-            lines.push(
-                "nothing is changed on them: free loopback ports, a temporary folder, gone at the end".to_owned(),
-            );
-            return Err(Failure::Refused(lines));
+        if args.recorded || !missing.is_empty() {
+            return self.recorded_demo(cli, args, &missing);
         }
         let looks = config::console_options(&cli.overrides(), &self.surroundings)?;
         let options = DemoOptions {
@@ -54,7 +49,7 @@ impl Program<'_> {
             let shown = match args.headless {
                 Some(wait) => self.last_reading(&profile, wait, cli.record()).await,
                 None => self
-                    .console(&profile, &looks, Vec::new(), true, cli.record())
+                    .console(&profile, &looks, Vec::new(), true, cli.record(), cli.history())
                     .await
                     .map(|code| (None, code)),
             };
@@ -85,7 +80,7 @@ impl Program<'_> {
         tap.record(Target::of(file, false), session.started)?;
         let watching = Box::pin(Snapshot::record(profile, session, tap, &self.clock, wait));
         let (snapshot, progress) = until_interrupted(watching).await?;
-        complain(&record::told(&progress));
+        complain(&progress.told());
         match progress.state {
             RecorderState::Stopped(reason) => Err(Failure::Failed(format!("the recording stopped: {reason}"))),
             _ => Ok((Some(snapshot.json()?), snapshot.exit_code())),

@@ -104,6 +104,20 @@ impl Merger {
     }
 }
 
+impl Merger {
+    /// Puts what happened earlier, sorted, before `log`: as much as there is room for. Nothing is
+    /// merged into it.
+    pub(super) fn precede(&mut self, log: &mut Vec<Event>, older: &[Event]) {
+        let room = LONGEST.saturating_sub(log.len());
+        let older = &older[older.len().saturating_sub(room)..];
+        for _ in older {
+            // No happening has this key.
+            self.keys.push_front((String::new(), Duration::ZERO));
+        }
+        log.splice(0..0, older.iter().cloned());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,6 +146,22 @@ mod tests {
         );
         merger.add(&mut log, moment(20), &dead(1));
         assert_eq!(log.len(), 2);
+    }
+
+    #[test]
+    fn what_happened_earlier_stands_before_it_and_is_not_merged_into() {
+        let (mut merger, mut log) = (Merger::default(), Vec::new());
+        merger.add(&mut log, moment(100), &dead(1));
+        let older = (0..2_000).map(|n| Event {
+            at: moment(n).at,
+            text: format!("old {n}"),
+            ..log[0].clone()
+        });
+        let older: Vec<Event> = older.collect();
+        merger.precede(&mut log, &older);
+        assert_eq!((log.len(), log[0].text.as_str()), (LONGEST, "old 1001"));
+        merger.add(&mut log, moment(102), &dead(1));
+        assert_eq!((log.len(), log.last().unwrap().count), (LONGEST, 2));
     }
 
     #[test]

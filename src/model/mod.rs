@@ -29,7 +29,7 @@ pub mod whatif;
 mod workers;
 
 pub use reading::{Reading, ReadingState};
-pub use series::{Histories, SeriesKey};
+pub use series::{Histories, REACH, SeriesKey};
 pub use verdicts::ids as verdict_ids;
 pub use view::{
     Event, EventKind, FailureGroup, Flow, Health, Hush, Ledger, LedgerLine, ProbeView, Provider, Queue, QueueState,
@@ -73,6 +73,17 @@ pub struct Settings {
     /// Where it says what to do, by a verdict's id.
     #[serde(default)]
     pub runbooks: BTreeMap<Arc<str>, Arc<str>>,
+}
+
+/// What is known from before a model began.
+#[derive(Clone, Debug)]
+pub struct History {
+    /// Made with [`Histories::reaching_back`].
+    pub histories: Histories,
+    /// What happened, as another model told it.
+    pub events: Vec<Event>,
+    /// From where it is known, and until when: safe text.
+    pub told: String,
 }
 
 /// The model of one profile: a pure function of its samples and their timestamps.
@@ -161,6 +172,23 @@ impl Model {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Takes in what is known from before it began: histories in this model's time, and events.
+    /// The seam is told. No total and no line of the ledger changes: they count since the start.
+    pub fn remember(&mut self, past: History, now: Moment) {
+        self.histories.precede(past.histories);
+        let mut older = past.events;
+        older.retain(|event| event.at < self.start.at);
+        older.sort_by_key(|event| event.at);
+        self.merger.precede(&mut self.view.events, &older);
+        let what = Happening::new(
+            "history",
+            EventKind::Console,
+            Severity::Info,
+            "what was before is known",
+        );
+        self.tell(now, &what.detail(past.told));
     }
 
     /// Takes a sample in. Cheap: figures are worked out by [`Model::advance`].

@@ -14,6 +14,9 @@ use crate::base::time::Moment;
 /// Seconds a slot, and slots, of each tier.
 const TIERS: [(u64, usize); 3] = [(1, 900), (10, 2_160), (60, 2_880)];
 
+/// How far before its model's start a history can be made to reach: as far as the 10 s tier.
+pub const REACH: Duration = Duration::from_hours(6);
+
 /// A tier's memory grows by this many slots.
 const CHUNK: usize = 64;
 
@@ -250,19 +253,58 @@ impl Series {
             .add(number, mean, count, TIERS[level].1);
     }
 
-    /// Gives its finest tier up, averaged into the next one. Nothing to give: false.
-    fn fold(&mut self) -> bool {
-        if self.finest >= 2 {
-            return false;
-        }
-        let level = self.finest;
+    /// Moves everything from one tier into the next coarser one.
+    fn pour(&mut self, level: usize) {
         let ratio = TIERS[level + 1].0 / TIERS[level].0;
         if let Some(mut tier) = self.tiers[level].take() {
             while let Some(group) = tier.take_group(ratio) {
                 self.put(level + 1, group);
             }
         }
-        self.finest = level + 1;
+    }
+
+    /// Adds what another series holds of later times, `delta` seconds away from this one's.
+    fn append(&mut self, later: &Self, delta: i64) {
+        let holds = |level: usize| later.tiers[level].as_ref().is_some_and(|tier| !tier.slots.is_empty());
+        let begins = later.tiers[0]
+            .as_ref()
+            .map(|tier| tier.first.saturating_add_signed(delta));
+        let ends = self.tiers[0].as_ref().map(Tier::end);
+        let far = matches!((begins, ends), (Some(begin), Some(end)) if begin >= end + TIERS[0].1 as u64);
+        // The tiers follow each other in time: what is fine here is older than what is coarse there.
+        if far || holds(1) || holds(2) {
+            self.pour(0);
+        }
+        if holds(2) {
+            self.pour(1);
+        }
+        for level in (0..TIERS.len()).rev() {
+            let Some(tier) = &later.tiers[level] else { continue };
+            let step = TIERS[level].0;
+            for (number, slot) in (tier.first..).zip(&tier.slots) {
+                let Some(second) = (number * step).checked_add_signed(delta) else {
+                    continue;
+                };
+                if level == 0 {
+                    self.record_second(second, Duration::from_secs(second), slot.get());
+                    self.last = Some(Duration::from_secs(second));
+                    self.cascade();
+                } else {
+                    self.put(level, (second / step, slot.get(), u32::from(slot.get().is_some())));
+                }
+            }
+        }
+        self.touched = later.touched;
+        self.finest = later.finest;
+    }
+
+    /// Gives its finest tier up, averaged into the next one. Nothing to give: false.
+    fn fold(&mut self) -> bool {
+        if self.finest >= 2 {
+            return false;
+        }
+        self.pour(self.finest);
+        self.finest += 1;
         true
     }
 }
@@ -271,6 +313,8 @@ impl Series {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Histories {
     series: BTreeMap<SeriesKey, Series>,
+    /// What is added to a time since session start, so that there is room before it.
+    before: Duration,
     budget: usize,
     bytes: usize,
     looks: u64,
@@ -290,6 +334,7 @@ impl Histories {
     pub fn with_budget(budget: usize) -> Self {
         Self {
             series: BTreeMap::new(),
+            before: Duration::ZERO,
             budget,
             bytes: 0,
             looks: 0,
@@ -298,13 +343,63 @@ impl Histories {
         }
     }
 
+    /// Histories with room for what was before the session's start: [`REACH`].
+    #[must_use]
+    pub fn reaching_back() -> Self {
+        Self {
+            before: REACH,
+            ..Self::default()
+        }
+    }
+
+    /// Adds what another model recorded later than everything that is here. `start` is that
+    /// model's time 0, in seconds since this one's, negative before it. What lies before the
+    /// reach is left out.
+    pub fn append(&mut self, later: &Self, start: i64) {
+        let seconds = |span: Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+        let delta = start
+            .saturating_add(seconds(self.before))
+            .saturating_sub(seconds(later.before));
+        for (key, series) in &later.series {
+            self.series.entry(key.clone()).or_default().append(series, delta);
+        }
+        self.bytes = self.series.values().map(Series::bytes).sum();
+        self.looks = self.looks.max(later.looks);
+        self.folded += later.folded;
+        self.refused += later.refused;
+        while self.bytes > self.budget && self.fold_one() {}
+    }
+
+    /// Puts what is known from before the session's start, in [`Histories::reaching_back`], before
+    /// what was recorded since.
+    pub(super) fn precede(&mut self, past: Self) {
+        let since = std::mem::replace(self, past);
+        self.budget = since.budget;
+        self.append(&since, 0);
+    }
+
+    /// Adds a value of `seconds` seconds since session start, negative before it, that stands for
+    /// 10 s: what a server that keeps means knows.
+    pub fn recall(&mut self, key: &SeriesKey, seconds: i64, value: f64) {
+        let before = i64::try_from(self.before.as_secs()).unwrap_or(i64::MAX);
+        let Ok(second) = u64::try_from(seconds.saturating_add(before)) else {
+            return;
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "charts need no more than f32")]
+        let value = value.is_finite().then_some(value as f32);
+        let series = self.series.entry(key.clone()).or_default();
+        series.put(1, (second / TIERS[1].0, value, u32::from(value.is_some())));
+        self.bytes = self.series.values().map(Series::bytes).sum();
+    }
+
     /// Adds a value; `None` is a gap.
     pub fn record(&mut self, key: &SeriesKey, at: Moment, value: Option<f64>) {
+        let mono = at.mono + self.before;
         #[expect(clippy::cast_possible_truncation, reason = "charts need no more than f32")]
         let value = value.filter(|value| value.is_finite()).map(|value| value as f32);
         if let Some(series) = self.series.get_mut(key) {
             let before = series.bytes();
-            series.record(at.mono, value);
+            series.record(mono, value);
             self.bytes = self.bytes + series.bytes() - before;
         } else if value.is_some() {
             if self.bytes + OVERHEAD > self.budget && !self.fold_one() {
@@ -312,7 +407,7 @@ impl Histories {
                 return;
             }
             let mut series = Series::default();
-            series.record(at.mono, value);
+            series.record(mono, value);
             self.bytes += series.bytes();
             self.series.insert(key.clone(), series);
         }
@@ -379,7 +474,7 @@ impl Histories {
         let Some(series) = self.series.get(key) else {
             return out;
         };
-        let end = end.mono.as_secs_f64();
+        let end = (end.mono + self.before).as_secs_f64();
         let width = span.as_secs_f64() / points.max(1) as f64;
         for (at, slot) in out.iter_mut().enumerate() {
             let from = end - width * (points - at) as f64;
@@ -526,6 +621,67 @@ mod tests {
         }
         assert!(histories.refused() > 0);
         assert!(histories.bytes() <= 10_000 + 1_000);
+    }
+
+    #[test]
+    fn what_was_before_the_start_stands_before_it_and_live_goes_on_behind() {
+        // Another session began 2,000 s before this one and ended 100 s before it.
+        let mut past = Histories::reaching_back();
+        past.append(&filled(1_900), -2_000);
+        let mut live = filled(50);
+        live.precede(past);
+        for second in 50..60_u8 {
+            live.record(&key(), moment(f64::from(second) + 0.3), Some(f64::from(second)));
+        }
+        let window = live.window(&key(), moment(59.4), Duration::from_secs(200), 200);
+        for (at, value) in (0_u16..).zip(&window) {
+            let expected = match at {
+                // 141 s before the start: the other's 1,860th second.
+                0..40 => Some(f32::from(at) + 1_860.0),
+                40..140 => None,
+                _ => Some(f32::from(at) - 140.0),
+            };
+            assert_eq!(*value, expected, "{at}");
+        }
+        let far = live.window(&key(), moment(59.4), Duration::from_secs(1_900), 10);
+        assert!(far.iter().all(Option::is_some), "{far:?}");
+        assert_eq!(live.latest(&key()), Some(59.0));
+    }
+
+    #[test]
+    fn several_sessions_before_the_start_follow_each_other() {
+        let mut past = Histories::reaching_back();
+        past.append(&filled(3_000), -10_000);
+        past.append(&filled(3_000), -6_000);
+        // Too long ago.
+        let mut long_ago = Histories::reaching_back();
+        long_ago.append(&filled(100), -90_000);
+        assert!(long_ago.latest(&key()).is_none());
+        let mut live = filled(10);
+        live.precede(past);
+        let known = |from: i64| {
+            // The 100 s from `from` on.
+            let back = Duration::from_secs(u64::try_from(10 - from).unwrap());
+            live.window(&key(), moment(9.999), back, usize::try_from((10 - from) / 100).unwrap())[0]
+        };
+        for (from, middle) in [(-9_500, 550.0), (-7_500, 2_550.0), (-5_500, 550.0), (-3_200, 2_850.0)] {
+            let value = known(from).unwrap();
+            assert!((value - middle).abs() < 40.0, "{from}: {value}");
+        }
+        assert_eq!((known(-6_500), known(-2_000)), (None, None));
+    }
+
+    #[test]
+    fn means_of_a_server_are_recalled() {
+        let mut past = Histories::reaching_back();
+        for second in (-600..0).step_by(10) {
+            past.recall(&key(), second, 7.0);
+        }
+        past.recall(&key(), -100_000, 9.0);
+        let mut live = filled(5);
+        live.precede(past);
+        let window = live.window(&key(), moment(4.4), Duration::from_mins(5), 30);
+        assert!(window[..28].iter().all(|value| *value == Some(7.0)), "{window:?}");
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod fixture;
 mod folder;
 
 mod item;
+mod notes;
 mod outline;
 
 mod recorder;
@@ -35,6 +36,7 @@ pub use file::{Finished, RecordingFile};
 
 pub use folder::{Limits, is_pinned, pin, unpin};
 pub use item::{Action, Event, Gap, Item, Marker, SessionInfo, Tick, Topic, VERSION, Version};
+pub use notes::{Note, notes_file, read_notes, write_notes};
 pub use outline::{BUCKET, Outline, Point};
 
 pub use recorder::{Progress, Recorder, RecorderOptions, RecorderState, Target};

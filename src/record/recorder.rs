@@ -16,6 +16,7 @@ use super::item::{Gap, Item, SessionInfo, span};
 use super::redaction::Redaction;
 use super::writer::{RecordWriter, WriteError};
 use crate::base::secret::Redactor;
+use crate::base::text;
 use crate::base::time::Moment;
 
 /// Items that may wait for the disk: some seconds of the widest session.
@@ -89,6 +90,31 @@ pub struct Progress {
     pub dropped: u64,
     /// Texts that held a secret.
     pub redacted: u64,
+}
+
+impl Progress {
+    /// What it has done, for a person.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let path = self.path.display().to_string();
+        let mut parts = vec![format!(
+            "recorded {} items, {}, in {}",
+            text::count(self.items),
+            text::bytes(self.bytes),
+            text::safe(&path)
+        )];
+        if self.files > 1 {
+            parts.push(format!("files before it: {}", self.files - 1));
+        }
+        if self.redacted > 0 {
+            parts.push(format!("secrets taken out: {}", text::count(self.redacted)));
+        }
+        if self.dropped > 0 {
+            let dropped = text::count(self.dropped);
+            parts.push(format!("left out because the disk was too slow: {dropped}"));
+        }
+        parts.join("; ")
+    }
 }
 
 /// A recorder at work. Dropped, it finishes its file.

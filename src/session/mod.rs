@@ -1,6 +1,7 @@
 //! One profile live, or one recording: what the console and the headless commands share.
 
 mod alert;
+mod history;
 mod playback;
 #[cfg(test)]
 #[path = "tests.rs"]
@@ -10,7 +11,8 @@ mod tap;
 mod ticker;
 
 pub use alert::{Alarms, Alert};
-pub use playback::{Cell, Mark, Past, Playback, PlaybackError, Seek, Speed, Step, Timeline, settings_of, state_at};
+pub use history::{HistoryError, past_of, past_on};
+pub use playback::{Past, Playback, PlaybackError, Seek, Speed, Step, Timeline, settings_of, state_at};
 pub use ring::Ring;
 pub use tap::Tap;
 pub use ticker::Ticker;

@@ -5,7 +5,7 @@ mod fold;
 mod timeline;
 
 pub use fold::{Past, PlaybackError, Seek, settings_of, state_at};
-pub use timeline::{Cell, Mark, Timeline};
+pub use timeline::Timeline;
 
 pub(super) use fold::feed;
 
@@ -84,6 +84,24 @@ impl Speed {
     #[must_use]
     pub fn name(self) -> &'static str {
         ["½×", "1×", "2×", "4×", "8×", "16×"][self as usize]
+    }
+
+    /// Reads it as it is typed: `4`, `4x`, `4×`, `0.5`, `½`.
+    ///
+    /// # Errors
+    /// Lists the speeds that there are.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let number = text.trim().trim_end_matches(['x', '×']);
+        let wanted = if number == "½" {
+            Some(0.5)
+        } else {
+            number.parse::<f64>().ok()
+        };
+        let found = |speed: &Self| wanted.is_some_and(|wanted| (wanted - speed.factor()).abs() < f64::EPSILON);
+        Self::ALL
+            .into_iter()
+            .find(found)
+            .ok_or_else(|| "one of 0.5, 1, 2, 4, 8, 16".to_owned())
     }
 
     /// The next faster one.
@@ -221,6 +239,18 @@ impl Playback {
     }
 
     /// Whether it goes faster where nothing happens.
+    #[must_use]
+    pub fn idle_ramp(&self) -> bool {
+        self.ramp
+    }
+
+    /// Whether it begins anew at its end.
+    #[must_use]
+    pub fn is_looping(&self) -> bool {
+        self.looping
+    }
+
+    /// Whether it goes faster where nothing happens.
     pub fn set_idle_ramp(&mut self, on: bool) {
         self.ramp = on;
     }
@@ -250,6 +280,15 @@ impl Playback {
             }
         }
         steps
+    }
+
+    /// Leaves a span of which nothing is known, if it stands in one. Returns how long that was.
+    pub fn skip_hole(&mut self) -> Option<Duration> {
+        let here = self.position;
+        let inside = |(from, to): &&(u64, u64)| (*from..*to).contains(&here);
+        let (_, end) = *self.timeline.holes.iter().find(inside)?;
+        self.position = end;
+        Some(Duration::from_nanos(end - here))
     }
 
     fn ramp_factor(&self) -> f64 {
@@ -331,23 +370,6 @@ impl Playback {
         Seek::new(self.recording.clone(), self.base.clone(), to.min(self.timeline.end))
     }
 
-    /// So far forward or back: ±5 s, ±1 min.
-    #[must_use]
-    pub fn seek_by(&self, forward: bool, by: Duration) -> Seek {
-        let position = self.position();
-        self.seek(if forward {
-            position.saturating_add(by)
-        } else {
-            position.saturating_sub(by)
-        })
-    }
-
-    /// To a tenth of its length, 0 to 9.
-    #[must_use]
-    pub fn seek_tenth(&self, tenth: u32) -> Seek {
-        self.seek(self.duration() * tenth.min(10) / 10)
-    }
-
     /// To a time of day. Before the beginning is the beginning, after the end the end.
     #[must_use]
     pub fn seek_time(&self, at: Timestamp) -> Seek {
@@ -362,25 +384,17 @@ impl Playback {
         self.seek(position.saturating_sub(Duration::from_millis(1_001)))
     }
 
-    /// To the next (or last) marker or alert from here. `None`: there is none.
-    #[must_use]
-    pub fn seek_mark(&self, mark: Mark, forward: bool) -> Option<Seek> {
-        let at = self.timeline.find(mark, self.position, forward)?;
-        Some(self.seek(Duration::from_nanos(at.saturating_sub(self.timeline.start))))
-    }
-
     /// A seek is done: from there on.
     pub fn arrive(&mut self, past: &Past) {
         self.position = past.at();
         self.waiting.clear();
-        self.next = self.recording.chunk_before(past.at());
+        let (chunk, behind) = past.place();
+        self.next = chunk;
         self.session = Some(past.session().to_owned());
         if self.next < self.recording.chunks().len() {
             self.load(self.next);
             self.next += 1;
-            while self.waiting.front().is_some_and(|(at, _)| *at <= past.at()) {
-                self.waiting.pop_front();
-            }
+            self.waiting.drain(..behind.min(self.waiting.len()));
         }
     }
 }

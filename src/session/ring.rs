@@ -29,7 +29,7 @@ const CAP: usize = 32 << 20;
 const QUEUE: usize = 8_192;
 
 /// The last 15 minutes of a live session. A thread seals the chunks: whoever offers never waits.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Ring {
     sender: SyncSender<Order>,
     bytes: Arc<AtomicUsize>,

@@ -50,12 +50,35 @@ impl Tap {
     /// # Errors
     /// When the first file cannot be created.
     pub fn record(&mut self, target: Target, start: Moment) -> Result<(), RecordError> {
-        self.recorder = Some(Recorder::start(RecorderOptions {
+        self.attach(Recorder::start(self.recorder(target, start))?);
+        Ok(())
+    }
+
+    /// What starts a recorder from `start` on, away from the screen. [`Tap::attach`] takes it.
+    #[must_use]
+    pub fn recorder(&self, target: Target, start: Moment) -> RecorderOptions {
+        RecorderOptions {
             target,
             info: info(&self.settings, start),
             redactor: self.redactor.clone(),
-        })?);
-        Ok(())
+        }
+    }
+
+    /// From here on it is recorded.
+    pub fn attach(&mut self, recorder: Recorder) {
+        self.recorder = Some(recorder);
+    }
+
+    /// Takes the recorder off, to be finished away from the screen.
+    #[must_use]
+    pub fn detach(&mut self) -> Option<Recorder> {
+        self.recorder.take()
+    }
+
+    /// The secrets that are taken out.
+    #[must_use]
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
     }
 
     /// A sample that the model is given.

@@ -12,7 +12,7 @@ use crate::record::{
 use crate::sample::{Envelope, Sample, SourceId, SourceKind, SourceReport, SourceState};
 
 use super::playback::feed;
-use super::{Mark, Playback, Ring, Speed, Step};
+use super::{Playback, Ring, Speed, Step};
 
 fn settings() -> Settings {
     Settings {
@@ -159,19 +159,85 @@ fn a_seek_gives_the_live_view_and_play_goes_on_from_there() {
 }
 
 #[test]
-fn marks_are_found_in_both_directions_and_the_strip_shows_them() {
-    let playback = Playback::new(recording(items(120))).unwrap();
-    let at = |mark| {
-        let past = playback.seek_mark(mark, true).unwrap().run().unwrap();
-        Duration::from_nanos(past.at() - playback.timeline().start)
+fn what_came_after_a_tick_is_not_in_it_though_it_was_seen_before_and_is_not_lost() {
+    let mut all = items(20);
+    let tick = |item: &Item| matches!(item, Item::Tick(tick) if tick.moment == moment(10.0));
+    let at = all.iter().position(tick).unwrap();
+    // A source was read before the tick, and its sample came in after it.
+    let Item::Envelope(late) = all[at - 1].clone() else {
+        panic!()
     };
-    assert_eq!(at(Mark::Marker), Duration::from_secs(71));
-    assert_eq!(at(Mark::Alert), Duration::from_secs(101));
-    assert!(playback.seek_mark(Mark::Marker, false).is_none());
-    let strip = playback.timeline().strip(12);
-    assert!(strip.iter().all(|cell| cell.load.is_some() && !cell.gap));
-    assert_eq!(strip.iter().position(|cell| cell.marker), Some(7));
-    assert_eq!(strip.iter().position(|cell| cell.alert), Some(10));
+    let sample = Sample::Database(Box::default());
+    all.insert(at + 1, Item::Envelope(Box::new(Envelope { sample, ..*late })));
+    let mut playback = Playback::new(recording(all.clone())).unwrap();
+    let past = playback.seek(Duration::from_secs(10)).run().unwrap();
+    assert_eq!(past.model().view(), live(&all[..=at]).view());
+    playback.arrive(&past);
+    let next = playback.step();
+    assert!(
+        matches!(&next[0], Step::Data(envelope) if matches!(envelope.sample, Sample::Database(_))),
+        "{next:?}"
+    );
+    assert_eq!(ticks(&next), 1);
+}
+
+#[test]
+fn the_timeline_knows_load_alerts_and_markers() {
+    let playback = Playback::new(recording(items(120))).unwrap();
+    let timeline = playback.timeline();
+    let seconds = |at: u64| Duration::from_nanos(at - timeline.start).as_secs();
+    let outline = &timeline.outline;
+    assert_eq!(
+        outline
+            .markers
+            .iter()
+            .map(|point| seconds(point.at))
+            .collect::<Vec<_>>(),
+        [71]
+    );
+    assert_eq!(
+        outline.alerts.iter().map(|point| seconds(point.at)).collect::<Vec<_>>(),
+        [101]
+    );
+    assert!(outline.load.len() >= 12 && timeline.holes.is_empty());
+}
+
+#[test]
+fn a_hole_is_left_at_once_and_what_was_recorded_is_not() {
+    let mut all = items(20);
+    all.extend(
+        items(140)
+            .into_iter()
+            .skip_while(|item| item.moment().mono < Duration::from_mins(2)),
+    );
+    let mut playback = Playback::new(recording(all)).unwrap();
+    playback.set_playing(true);
+    assert_eq!(ticks(&playback.advance(Duration::from_secs(10))), 10);
+    assert_eq!(playback.skip_hole(), None);
+    assert_eq!(ticks(&playback.advance(Duration::from_secs(12))), 10);
+    let skipped = playback.skip_hole().unwrap();
+    assert!(skipped > Duration::from_secs(90), "{skipped:?}");
+    assert_eq!(playback.skip_hole(), None);
+    assert!(
+        ticks(&playback.advance(Duration::from_secs(2))) >= 2,
+        "it goes on behind it"
+    );
+}
+
+#[test]
+fn a_speed_is_read_as_it_is_typed() {
+    for (text, speed) in [
+        ("1", Speed::Normal),
+        ("4x", Speed::Four),
+        ("16×", Speed::Sixteen),
+        ("0.5", Speed::Half),
+        ("½", Speed::Half),
+    ] {
+        assert_eq!(Speed::parse(text), Ok(speed), "{text}");
+    }
+    for text in ["", "3", "x", "NaN", "-1", "1e9"] {
+        assert!(Speed::parse(text).is_err(), "{text}");
+    }
 }
 
 #[test]

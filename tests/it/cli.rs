@@ -117,6 +117,7 @@ fn help_and_version_are_printed_and_succeed() {
         vec!["check", "--help"],
         vec!["config", "--help"],
         vec!["demo", "--help"],
+        vec!["play", "--help"],
         vec!["lab", "--help"],
         vec!["lab", "up", "--help"],
         vec!["lab", "load", "--help"],
@@ -228,7 +229,7 @@ fn the_manual_is_troff() {
     }
     refused(
         Run::new(&["man", "nope"]),
-        "there is no such command to have a manual page → one of: watch, snapshot, check, dlq, record, verify, export, fire, config, demo, lab, themes, keys, completions, man, \
+        "there is no such command to have a manual page → one of: watch, snapshot, check, dlq, record, play, verify, export, fire, config, demo, lab, themes, keys, completions, man, \
          help",
     );
 }

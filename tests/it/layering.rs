@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Room, and the rooms that it may use. `console/run.rs` and `console/terminal.rs` are a room of
+/// Room, and the rooms that it may use. `console/run` and `console/terminal.rs` are a room of
 /// their own: the loop and the terminal. So is `main.rs`, which may use anything.
 const ARROWS: &[(&str, &[&str])] = &[
     ("base", &[]),
@@ -89,7 +89,7 @@ fn files() -> Vec<File> {
 
 fn room_of(inside: &Path) -> String {
     let text = inside.to_str().unwrap();
-    if text == "console/run.rs" || text == "console/terminal.rs" {
+    if text == "console/run.rs" || text.starts_with("console/run/") || text == "console/terminal.rs" {
         return "console::run".to_owned();
     }
     let first = inside.components().next().unwrap().as_os_str().to_str().unwrap();

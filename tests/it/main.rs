@@ -9,13 +9,16 @@
 mod cli;
 mod console;
 mod dlq;
+mod export;
 mod faults;
 mod fire;
+mod history;
 mod jetstream;
 mod lab;
 mod layering;
 mod letters;
 mod observe;
+mod play;
 mod readme;
 mod record;
 mod replay;

@@ -126,6 +126,53 @@ fn every_command_is_in_it() {
 }
 
 #[test]
+fn its_exports_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut seen = 0;
+    for words in prompted() {
+        if words[..2] != ["hookwatch", "export"] {
+            continue;
+        }
+        seen += 1;
+        let mut arguments = Vec::new();
+        let mut out = None;
+        let mut words = words.into_iter().skip(1);
+        while let Some(word) = words.next() {
+            arguments.push(word.clone());
+            if word == "--out" {
+                let path = folder.path().join(words.next().unwrap());
+                arguments.push(path.to_str().unwrap().to_owned());
+                out = Some(path);
+            }
+        }
+        let output = Command::new(PROGRAM)
+            .args(&arguments)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        let written = out.map_or(output.stdout, |path| std::fs::read(path).unwrap());
+        assert!(written.len() > 1_000, "{arguments:?}");
+    }
+    assert!(seen >= 5, "{seen} exports found");
+}
+
+#[test]
+fn its_service_starts_a_command_that_exists() {
+    const UNIT: &str = include_str!("../../packaging/hookwatch-record.service");
+    let start = UNIT.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
+    let words = start.split_whitespace().map(std::ffi::OsString::from);
+    let cli = hookwatch::cli::Cli::read(words).unwrap();
+    assert!(matches!(cli.command, Some(hookwatch::cli::Command::Record(_))));
+    let state = UNIT
+        .lines()
+        .find_map(|line| line.strip_prefix("StateDirectory="))
+        .unwrap();
+    assert!(start.contains(&format!("/var/lib/{state}")), "it writes where it may");
+    assert!(README.contains("packaging/hookwatch-record.service"));
+}
+
+#[test]
 fn its_make_targets_exist() {
     for words in prompted() {
         if let [make, target, ..] = &*words

@@ -66,7 +66,8 @@ pub async fn start(
         }
     };
     let mirror = Mirror::begin(&exchange, &begin, &selected).await?;
-    let mut run = Run::new(context, exchange, journal, standings, begin, lease, mirror, gateway);
+    let mut run = Run::new(context, exchange, journal, standings, begin, lease, mirror);
+    run.gateway = gateway;
     Box::pin(run.complete()).await
 }
 
@@ -137,7 +138,8 @@ pub async fn resume(dlq: &str, how: &Resume, permit: Permit, context: Context) -
     let selected: Vec<Record> = parts(&standings);
     let mut mirror = Mirror::begin(&exchange, &begin, &selected).await?;
     mirror.settle_all(&standings);
-    let mut run = Run::new(context, exchange, journal, standings, begin, lease, mirror, gateway);
+    let mut run = Run::new(context, exchange, journal, standings, begin, lease, mirror);
+    run.gateway = gateway;
     run.settle_doubts(how.in_doubt).await?;
     Box::pin(run.complete()).await
 }

@@ -105,10 +105,9 @@ impl Run {
         begin: Begin,
         lease: Lease,
         mirror: Mirror,
-        gateway: Option<Gateway>,
     ) -> Self {
         Self {
-            gateway,
+            gateway: None,
             started: context.clock.now().mono,
             searched: begin.dlq_last_seq,
             context,

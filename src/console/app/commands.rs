@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::{App, Effect, Picture, Still};
-use crate::console::command::Command;
+use crate::console::command::{Command, Mode};
 use crate::console::layer::{Confirm, Consent, Detail, Dialog, Layer, Why};
 use crate::console::palette::{Argument, Palette, Request, range_name};
+use crate::console::player::Control;
 use crate::console::screen::popup::verdict_text;
 use crate::console::screen::{Hits, Opening, PanelHit, PanelId, Place, Screen, overview};
 use crate::console::theme::Role;
@@ -21,6 +22,9 @@ const SILENCE: Duration = Duration::from_hours(1);
 impl App {
     /// Runs a command: by key, by click, from the palette.
     pub fn run(&mut self, command: Command, hits: &Hits) -> Vec<Effect> {
+        if command.acts() && self.refuses(command) {
+            return Vec::new();
+        }
         if let Some(effects) = self.run_on_layer(command, hits) {
             return effects;
         }
@@ -28,8 +32,11 @@ impl App {
             self.show(screen);
             return Vec::new();
         }
-        if !command.applies(self.ui.screen) {
+        if !command.applies(self.ui.screen) || self.refuses(command) {
             return Vec::new();
+        }
+        if let Some(effects) = self.run_past(command) {
+            return effects;
         }
         match command {
             Command::Quit => return vec![Effect::Quit],
@@ -45,7 +52,7 @@ impl App {
             Command::Verdicts => self.ui.layers.push(Layer::Verdicts { at: 0 }),
             Command::Acknowledge => self.acknowledge(0),
             Command::Silence => self.silence(0),
-            Command::Back => self.back(),
+            Command::Back => return self.back(),
             Command::FocusNext => self.step_focus(hits, 1),
             Command::FocusPrevious => self.step_focus(hits, -1),
             Command::Zoom => self.zoom(hits),
@@ -67,13 +74,8 @@ impl App {
             Command::HalfPageUp => self.scroll_focused(hits, Step::HalfPages(-1)),
             Command::ScrollTop => self.scroll_focused(hits, Step::Top),
             Command::ScrollBottom => self.scroll_focused(hits, Step::Bottom),
-            Command::ShowOverview
-            | Command::ShowQueues
-            | Command::ShowWorkers
-            | Command::ShowFailures
-            | Command::ShowDeadLetters
-            | Command::ShowTestWebhooks
-            | Command::ShowEvents => {}
+            // Screens and the past were dealt with above.
+            _ => debug_assert!(false, "{} has no arm", command.id()),
         }
         Vec::new()
     }
@@ -97,12 +99,15 @@ impl App {
                     self.sort_by(panel, &title);
                 }
             }
+            Some((argument @ (Argument::Text | Argument::Forced), text)) if command != Command::Filter => {
+                return self.typed_past(command, &text, argument == Argument::Forced);
+            }
             Some((Argument::Text, text)) => {
                 if let Some(panel) = self.focused_table() {
                     self.grid(panel).filter = text;
                 }
             }
-            Some((Argument::Screen, _)) => {}
+            Some((Argument::Screen | Argument::Forced, _)) => {}
         }
         Vec::new()
     }
@@ -131,7 +136,7 @@ impl App {
     }
 
     /// Esc: what was opened last goes first.
-    fn back(&mut self) {
+    fn back(&mut self) -> Vec<Effect> {
         if self.ui.zoomed {
             self.ui.zoomed = false;
         } else if self.ui.detail().is_some() {
@@ -147,9 +152,10 @@ impl App {
             .filter(|panel| !self.ui.grid(*panel).marks.is_empty())
         {
             self.grid(panel).marks.clear();
-        } else {
-            self.ui.focus.remove(&self.ui.screen);
+        } else if self.ui.focus.remove(&self.ui.screen).is_none() && self.mode() == Mode::Rewind {
+            return vec![Effect::Play(Control::Live)];
         }
+        Vec::new()
     }
 
     pub(super) fn focus(&mut self, panel: PanelId) {

@@ -29,7 +29,7 @@ impl App {
             }) => Vec::new(),
             // ^C ends the console whatever is typed.
             Event::Key(key) if self.takes_text() && !is_interrupt(key) => self.typed_or_answered(event, hits),
-            Event::Key(key) => match self.keymap.command(Chord::pressed(key), self.ui.screen) {
+            Event::Key(key) => match self.keymap.command(Chord::pressed(key), self.ui.screen, self.mode()) {
                 Some(command) => self.run(command, hits),
                 None => Vec::new(),
             },
@@ -68,12 +68,16 @@ impl App {
         let spot = hits.at(Position::new(event.column, event.row));
         match (event.kind, spot) {
             (MouseEventKind::Down(MouseButton::Left), Some(spot)) => return self.click(spot, event.column, hits),
+            (MouseEventKind::Drag(MouseButton::Left), _) if self.ui.scrubbing => return self.scrub(event.column, hits),
             (MouseEventKind::Drag(MouseButton::Left), _) => {
                 if let Some(drag) = &mut self.ui.drag {
                     drag.to = event.column;
                 }
             }
-            (MouseEventKind::Up(MouseButton::Left), _) => self.drop_drag(hits),
+            (MouseEventKind::Up(MouseButton::Left), _) => {
+                self.ui.scrubbing = false;
+                self.drop_drag(hits);
+            }
             (MouseEventKind::ScrollDown, spot) => return self.wheel(spot, WHEEL, hits),
             (MouseEventKind::ScrollUp, spot) => return self.wheel(spot, -WHEEL, hits),
             _ => {}
@@ -104,6 +108,10 @@ impl App {
                 self.focus(panel);
                 self.select(panel, at, hits);
                 return self.click_row(panel, at, hits);
+            }
+            Spot::Strip => {
+                self.ui.scrubbing = true;
+                return self.scrub(column, hits);
             }
             Spot::Choice(choice) => return self.choose(choice, hits),
             Spot::Layer => {}
@@ -139,6 +147,14 @@ impl App {
             }
             Some(Spot::Panel(panel) | Spot::Row(panel, _) | Spot::Heading(panel, _) | Spot::Chart(panel)) => {
                 self.scroll(panel, hits, Step::Rows(rows));
+            }
+            Some(Spot::Strip) => {
+                let command = if rows > 0 {
+                    Command::SkipForward
+                } else {
+                    Command::SkipBack
+                };
+                return self.run_past(command).unwrap_or_default();
             }
             Some(Spot::Command(_)) | None => {}
         }

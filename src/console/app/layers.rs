@@ -4,7 +4,7 @@ use crossterm::event::{Event, KeyCode, KeyEvent};
 
 use super::commands::Step;
 use super::{App, Effect, TYPED};
-use crate::console::command::Command;
+use crate::console::command::{Chapter, Command};
 use crate::console::layer::{Consent, Dialog, Layer, TYPE_AHEAD};
 use crate::console::palette::{Palette, complete, parse};
 use crate::console::screen::popup::MINUTES;
@@ -102,7 +102,27 @@ impl App {
                 let place = *at;
                 return Some(self.run_on_verdicts(command, step, place, hits));
             }
-            Layer::Filter { .. } | Layer::Palette(_) | Layer::Dialog(_) => {}
+            Layer::Marks { at } => {
+                let place = *at;
+                match (step, popup) {
+                    (Some(step), Some(popup)) => *at = step.cursor(place, popup.rows, popup.visible),
+                    _ if command == Command::Open => return Some(self.go_to_mark(place)),
+                    _ if command == Command::Markers => self.close(),
+                    // Moving goes on under the list.
+                    _ if command.chapter() == Chapter::Past => return None,
+                    _ => {}
+                }
+            }
+            Layer::Compare(at) => {
+                if let (Some(step), Some(popup)) = (step, popup) {
+                    *at = step.from(*at, popup);
+                } else if command == Command::Compare {
+                    self.close();
+                } else if command.chapter() == Chapter::Past {
+                    return None;
+                }
+            }
+            Layer::Filter { .. } | Layer::Palette(_) | Layer::Note { .. } | Layer::Dialog(_) => {}
             Layer::Detail(_) => return None,
         }
         Some(Vec::new())
@@ -152,6 +172,7 @@ impl App {
                 Vec::new()
             }
             Some(Layer::Palette(_)) => self.type_command(event, hits),
+            Some(Layer::Note { .. }) => self.type_note(event),
             _ => Vec::new(),
         }
     }
@@ -322,6 +343,7 @@ impl App {
                 self.toggle_column(panel, choice);
             }
             Some(Layer::Verdicts { at }) => *at = choice,
+            Some(Layer::Marks { .. }) => return self.go_to_mark(choice),
             Some(Layer::Palette(palette)) => {
                 let offered = complete(palette.input.text(), &choices, 12);
                 if let Some(completion) = offered.get(choice) {
@@ -357,7 +379,7 @@ fn recall(palette: &mut Palette, typed: &[String], back: usize) {
     palette.input.set(line.map_or("", String::as_str));
 }
 
-fn code(event: &Event) -> Option<KeyCode> {
+pub(super) fn code(event: &Event) -> Option<KeyCode> {
     match event {
         Event::Key(KeyEvent { code, .. }) => Some(*code),
         _ => None,

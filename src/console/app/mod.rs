@@ -3,6 +3,7 @@
 mod commands;
 mod input;
 mod layers;
+mod past;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -13,16 +14,18 @@ use jiff::tz::TimeZone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
+use super::command::{Command, Mode};
 use super::kept::{Kept, KeptTable, TYPED};
 use super::keymap::Keymap;
 use super::layer::{Dialog, Layer};
-use super::screen::{self, Badge, Hits, PanelId, Scene, Screen, Stage, popup, status};
+use super::player::{Control, Keep, Player, Tape};
+use super::screen::{self, Badge, Hits, PanelId, Scene, Screen, Stage, popup, status, strip};
 use super::theme::{Role, Theme};
 use super::ui::{FLASH, Flash, RANGES, Ui};
 use super::widget::grid::GridState;
 use super::widget::time::Zone;
 use crate::base::time::Moment;
-use crate::model::{Histories, Model, Settings, Severity, View};
+use crate::model::{Histories, History, Model, SeriesKey, Settings, Severity, View};
 use crate::sample::{Envelope, Interest};
 
 /// The smallest screen that can be drawn, columns and rows.
@@ -37,6 +40,23 @@ pub enum Msg {
     Tick(Moment),
     /// Somebody pressed, clicked, pasted or resized, and when.
     Input(Moment, Event),
+    /// The past is shown: its figures were worked out elsewhere.
+    Past(Box<Model>),
+    /// What is played goes on: for the figures of the past.
+    Played(Played),
+    /// Where one stands in what is played; `None`: nothing is played any more.
+    Player(Option<Box<Player>>),
+    /// How the recording in the making is; `None`: there is none.
+    Tape(Option<Tape>),
+}
+
+/// What comes next in what is played.
+#[derive(Debug)]
+pub enum Played {
+    /// A sample.
+    Data(Box<Envelope>),
+    /// Figures are worked out anew.
+    Tick(Moment),
 }
 
 /// What the console wants done outside of itself.
@@ -52,6 +72,10 @@ pub enum Effect {
     Mouse(bool),
     /// Put text on the clipboard.
     Copy(String),
+    /// Move in the past.
+    Play(Control),
+    /// Keep what is seen: record, save.
+    Keep(Keep),
 }
 
 /// A moment that is held still: a paused picture, a recording, a test.
@@ -109,6 +133,11 @@ pub struct Options {
 pub struct App {
     picture: Picture,
     paused: Option<Box<Still>>,
+    /// The figures of the past, while it is on screen.
+    past: Option<Box<Model>>,
+    player: Option<Box<Player>>,
+    tape: Option<Tape>,
+    pinned: Option<Box<View>>,
     stream: Option<Arc<str>>,
     badges: Vec<Badge>,
     label: Option<Arc<str>>,
@@ -143,6 +172,17 @@ impl App {
         Self::new(Picture::Still(Box::new(still)), stream, options, now)
     }
 
+    /// A console on a recording, before its first figures are there.
+    #[must_use]
+    pub fn recorded(settings: &Settings, options: Options, now: Moment) -> Self {
+        let still = Still {
+            view: View::empty(&settings.profile, now),
+            histories: Histories::default(),
+        };
+        let stream = settings.pipeline.stream.clone();
+        Self::new(Picture::Still(Box::new(still)), stream, options, now)
+    }
+
     fn new(picture: Picture, stream: Option<Arc<str>>, options: Options, now: Moment) -> Self {
         let local = options.local.map(|zone| Zone::local(zone, now.at));
         let kept = options.kept;
@@ -159,6 +199,7 @@ impl App {
                 .filter(|range| RANGES.contains(range)),
             span: None,
             drag: None,
+            scrubbing: false,
             clicked: None,
             local: options.local_first && local.is_some(),
             zones: (Zone::utc(), local),
@@ -170,6 +211,10 @@ impl App {
         Self {
             picture,
             paused: None,
+            past: None,
+            player: None,
+            tape: None,
+            pinned: None,
             stream,
             badges: options.badges,
             label: options.label,
@@ -244,6 +289,25 @@ impl App {
         }
     }
 
+    /// Where one stands in what is played; `None`: nothing is.
+    #[must_use]
+    pub fn player(&self) -> Option<&Player> {
+        self.player.as_deref()
+    }
+
+    /// Takes in what was before the session started, or says why that is not known. Charts reach
+    /// back to it unless somebody has chosen how far they reach.
+    pub fn remember(&mut self, past: Result<History, String>, now: Moment) {
+        match (past, &mut self.picture) {
+            (Ok(past), Picture::Live(model)) => {
+                model.remember(past, now);
+                self.ui.range.get_or_insert(RANGES[2]);
+            }
+            (Ok(_), Picture::Still(_)) => {}
+            (Err(reason), _) => self.flash(Severity::Warning, reason),
+        }
+    }
+
     /// Whether something happened that should be shown before the next full second.
     #[must_use]
     pub fn has_news(&self) -> bool {
@@ -264,14 +328,21 @@ impl App {
     }
 
     fn scene(&self) -> Scene<'_> {
-        let (view, histories) = match &self.paused {
-            Some(still) => (&still.view, &still.histories),
-            None => self.picture.parts(),
+        let (view, histories) = match (&self.past, &self.paused) {
+            (Some(past), _) => (past.view(), past.histories()),
+            (None, Some(still)) => (&still.view, &still.histories),
+            (None, None) => self.picture.parts(),
         };
         Scene {
             view,
             histories,
-            now: self.now,
+            // What is over stands in its own time.
+            now: if self.past.is_some() { view.now } else { self.now },
+            wall: self.now,
+            player: self.player.as_deref(),
+            tape: self.tape.as_ref(),
+            live: self.live_view(),
+            pinned: self.pinned.as_deref(),
             stream: self.stream.as_deref(),
             badges: &self.badges,
             label: self.label.as_deref(),
@@ -280,6 +351,25 @@ impl App {
             keymap: &self.keymap,
             themes: &self.themes,
         }
+    }
+
+    /// What is on screen: now, or something that is over.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.scene().mode()
+    }
+
+    /// The key of a command, as it is written; its name where it has none.
+    #[must_use]
+    pub fn key(&self, command: Command) -> String {
+        let key = self.keymap.keys(command).next();
+        key.map_or_else(|| format!(":{}", command.id()), |key| key.to_string())
+    }
+
+    /// Histories that are charted on screen: whoever works out figures of the past keeps them, too.
+    #[must_use]
+    pub fn charted(&self) -> Vec<SeriesKey> {
+        self.ui.screen.page().charted(&self.scene())
     }
 
     /// What a person did to a table, to be changed.
@@ -316,7 +406,7 @@ pub fn update(app: &mut App, msg: Msg, hits: &Hits) -> Vec<Effect> {
         }
         Msg::Tick(now) => {
             app.now = now;
-            let charted = app.ui.screen.page().charted(&app.scene());
+            let charted = app.charted();
             if let Picture::Live(model) = &mut app.picture {
                 for key in &charted {
                     model.touch(key);
@@ -328,6 +418,23 @@ pub fn update(app: &mut App, msg: Msg, hits: &Hits) -> Vec<Effect> {
         Msg::Input(now, event) => {
             app.now = now;
             app.input(&event, hits)
+        }
+        Msg::Past(model) => {
+            app.past = Some(model);
+            app.paused = None;
+            Vec::new()
+        }
+        Msg::Played(played) => {
+            app.played(&played);
+            Vec::new()
+        }
+        Msg::Player(player) => {
+            app.stand(player);
+            Vec::new()
+        }
+        Msg::Tape(tape) => {
+            app.tape = tape;
+            Vec::new()
         }
     }
 }
@@ -350,8 +457,25 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Drawn 
         stage.canvas.line(area.left() + 1, y, area.width - 2, line);
     }
     let above = 1 + u16::try_from(alerts.len()).unwrap_or(0);
-    let body = Rect::new(area.left(), area.top() + above, area.width, area.height - above - 1);
-    screen::draw(&scene, &mut stage, body);
+    let under = strip::height(&scene, area.height);
+    let body = Rect::new(
+        area.left(),
+        area.top() + above,
+        area.width,
+        area.height - above - under - 1,
+    );
+    if scene.player.is_some_and(|player| player.seeking) && scene.view.sources.is_empty() {
+        // Nothing was shown yet: that is no empty pipeline.
+        stage.hint(body, "Working out the figures of this moment …");
+    } else {
+        screen::draw(&scene, &mut stage, body);
+    }
+    strip::draw(
+        &scene,
+        &mut stage,
+        Rect::new(area.left(), body.bottom(), area.width, under),
+    );
+    strip::caption(&scene, &mut stage, body);
     popup::draw(&scene, &mut stage, body, row(area.bottom() - 1));
     Drawn {
         hits: stage.hits,

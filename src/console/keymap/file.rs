@@ -124,10 +124,11 @@ fn chords(value: &DeValue<'_>) -> Result<Vec<Chord>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::console::command::Mode;
     use crate::console::screen::Screen;
 
     fn run(keymap: &Keymap, key: &str) -> Option<Command> {
-        keymap.command(Chord::parse(key).unwrap(), Screen::Overview)
+        keymap.command(Chord::parse(key).unwrap(), Screen::Overview, Mode::Live)
     }
 
     #[test]
@@ -142,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_wrong_line_is_refused_by_name_and_the_others_hold() {
-        let text = "zooom = \"x\"\nhelp = \"entre\"\ncopy = 1\nquit = [\"X\", 2]\npause = \"P\"\n";
+        let text = "zooom = \"x\"\nhelp = \"entre\"\ncopy = 1\nquit = [\"X\", 2]\npause = \"ctrl-p\"\n";
         let (keymap, errors) = Keymap::with_file("keys.toml", text);
         let said: Vec<String> = errors.iter().map(ToString::to_string).collect();
         assert_eq!(said.len(), 4, "{said:?}");
@@ -157,7 +158,7 @@ mod tests {
                 "{place}{what}: {said:?}"
             );
         }
-        assert_eq!(run(&keymap, "P"), Some(Command::Pause));
+        assert_eq!(run(&keymap, "ctrl-p"), Some(Command::Pause));
         assert_eq!(run(&keymap, "q"), Some(Command::Quit));
     }
 

@@ -8,7 +8,7 @@ mod file;
 
 pub use file::KeymapError;
 
-use super::command::Command;
+use super::command::{Command, Mode, When};
 use super::screen::Screen;
 
 /// A key with its modifiers, as it is written: `q`, `ctrl-d`, `shift-tab`, `f1`.
@@ -117,18 +117,37 @@ impl Default for Keymap {
 
 impl Keymap {
     /// The command of a key on a screen; a command that the screen does not have, where it has
-    /// none of that key: something over the screen may take it.
+    /// none of that key: something over the screen may take it. While the past is on screen, the
+    /// keys that move in it come first.
     #[must_use]
-    pub fn command(&self, chord: Chord, screen: Screen) -> Option<Command> {
+    pub fn command(&self, chord: Chord, screen: Screen, mode: Mode) -> Option<Command> {
         let of_key = || {
             self.keys
                 .iter()
                 .filter(|(known, _)| *known == chord)
                 .map(|(_, command)| *command)
         };
-        of_key()
-            .find(|command| command.applies(screen))
+        let fitting = || of_key().filter(|command| command.applies(screen) && command.fits(mode));
+        fitting()
+            .find(|command| command.when() == Some(When::Past))
+            .or_else(|| fitting().next())
+            .or_else(|| of_key().find(|command| command.fits(mode)))
             .or_else(|| of_key().next())
+    }
+
+    /// The keys of neighbours that do the same, each on its own: `alt-1 .. alt-9`. Of one command,
+    /// its keys with `between` them.
+    #[must_use]
+    pub fn written(&self, group: &[Command], between: &str) -> String {
+        let keys = |command: &Command| {
+            let keys: Vec<String> = self.keys(*command).map(|chord| chord.to_string()).collect();
+            keys.join(between)
+        };
+        match group {
+            [first, .., last] => format!("{} .. {}", keys(first), keys(last)),
+            [one] => keys(one),
+            [] => String::new(),
+        }
     }
 
     /// The keys of a command, the first to be shown.

@@ -52,14 +52,16 @@ pub fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
 fn lines(scene: &Scene<'_>, width: u16) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     for chapter in Chapter::ALL {
-        let commands = Command::ALL
+        let commands: Vec<Command> = Command::ALL
             .iter()
             .filter(|command| command.chapter() == chapter && command.applies(scene.ui.screen()))
-            .map(|command| {
-                let keys: Vec<String> = scene.keymap.keys(*command).map(|chord| chord.to_string()).collect();
-                (keys.join("  "), command.doc())
-            });
-        section(&mut lines, chapter.title(), commands, width);
+            .filter(|command| command.fits(scene.mode()))
+            .copied()
+            .collect();
+        let entries = commands
+            .chunk_by(|a, b| a.does_the_same(*b))
+            .map(|group| (scene.keymap.written(group, "  "), group[0].doc()));
+        section(&mut lines, chapter.title(), entries, width);
     }
     let mouse = [
         (

@@ -11,6 +11,7 @@ pub mod overview;
 pub mod popup;
 pub mod queues;
 pub mod status;
+pub mod strip;
 pub mod workers;
 
 use std::sync::Arc;
@@ -19,9 +20,10 @@ use std::time::Duration;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use super::command::Command;
+use super::command::{Command, Mode};
 use super::keymap::Keymap;
 use super::palette::Choices;
+use super::player::{Player, Tape};
 use super::theme::{Role, Theme};
 use super::ui::Ui;
 use super::widget::grid::{Filter, Rows, order};
@@ -210,8 +212,19 @@ pub struct Scene<'a> {
     pub view: &'a View,
     /// The histories.
     pub histories: &'a Histories,
-    /// The time now; later than the view's own while the picture is held still.
+    /// The time now; later than the view's own while the picture is held still. Of the past, the
+    /// time that is shown.
     pub now: Moment,
+    /// The time of the person before the screen.
+    pub wall: Moment,
+    /// What is played, and where one stands in it.
+    pub player: Option<&'a Player>,
+    /// The recording in the making.
+    pub tape: Option<&'a Tape>,
+    /// The figures of the live session, whatever is shown.
+    pub live: Option<&'a View>,
+    /// The moment to compare with.
+    pub pinned: Option<&'a View>,
     /// The stream that is followed.
     pub stream: Option<&'a str>,
     /// On what one works.
@@ -264,6 +277,17 @@ impl<'a> Scene<'a> {
             themes: self.themes.iter().map(ToString::to_string).collect(),
             columns: columns.unwrap_or_default(),
             screen: self.ui.screen(),
+            mode: self.mode(),
+        }
+    }
+
+    /// What is on screen: now, or something that is over.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        match self.player {
+            None => Mode::Live,
+            Some(player) if player.reel.live => Mode::Rewind,
+            Some(_) => Mode::Recording,
         }
     }
 
@@ -291,6 +315,8 @@ pub enum Spot {
     Heading(PanelId, usize),
     /// Selects a span of time: a chart of this panel.
     Chart(PanelId),
+    /// Goes to a moment of what is played.
+    Strip,
     /// The focused layer: what lies under it is out of reach.
     Layer,
     /// A choice of the topmost layer: a completion, a column, a button.
@@ -350,6 +376,8 @@ pub struct Hits {
     pub popup: Option<PanelHit>,
     /// The charts.
     pub charts: Vec<ChartHit>,
+    /// Where the strip of what is played is.
+    pub strip: Option<Rect>,
 }
 
 impl Hits {

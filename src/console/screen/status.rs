@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use super::{Badge, Scene, Spot, Stage};
 use crate::base::text;
 use crate::base::time::since;
-use crate::console::command::Command;
+use crate::console::command::{Chapter, Command, Mode};
 use crate::console::glyph::Glyphs;
 use crate::console::theme::Role;
 use crate::console::widget::{Line, Span, figure, span, tidy, wrap};
@@ -242,21 +242,37 @@ pub fn whole(age: Duration) -> String {
     figure::duration(Duration::from_secs(age.as_secs()))
 }
 
+/// The recording in the making: that it is one, how large, and what it had to leave out.
+fn tape(scene: &Scene<'_>, detail: Detail) -> Option<(String, Role)> {
+    let tape = scene.tape?;
+    let size = text::bytes(tape.bytes);
+    Some(if tape.dropped > 0 {
+        let dropped = text::count(tape.dropped);
+        (format!("REC {size}, {dropped} left out"), Role::BadgeDanger)
+    } else if tape.bytes > 0 && detail.keeps(Part::Badges) {
+        (format!("REC {size}"), Role::BadgeDanger)
+    } else {
+        ("REC".to_owned(), Role::BadgeDanger)
+    })
+}
+
 fn right<'a>(scene: &Scene<'a>, detail: Detail) -> Line<'a> {
-    let mut badges: Vec<(String, Role)> = scene
-        .badges
-        .iter()
-        .map(|badge| match badge {
+    let mut badges: Vec<(String, Role)> = tape(scene, detail)
+        .into_iter()
+        .chain(scene.badges.iter().map(|badge| match badge {
             Badge::Demo => ("DEMO".to_owned(), Role::Badge),
             Badge::ReadOnly if detail.keeps(Part::Badges) => ("READ-ONLY".to_owned(), Role::BadgeCaution),
             Badge::ReadOnly => ("RO".to_owned(), Role::BadgeCaution),
             Badge::Prod => ("PROD".to_owned(), Role::BadgeDanger),
             Badge::Playback => ("PLAYBACK".to_owned(), Role::Badge),
-        })
+        }))
         .collect();
     let states = || scene.view.sources.iter().map(|source| source.state);
     if let Some(paused) = scene.paused {
         badges.push((format!("PAUSED {}", scene.zone().clock(paused.at)), Role::BadgeCaution));
+    } else if let (Some(player), Some(live)) = (scene.player, scene.live) {
+        let behind = crate::console::player::length(since(player.moment(), live.now.at));
+        badges.push((format!("REWIND −{behind}"), Role::BadgeCaution));
     } else if scene.badges.contains(&Badge::Playback) {
         // A recording is not live, whatever it shows.
     } else if states().any(|state| state == Health::Ok) {
@@ -401,7 +417,7 @@ fn alert_head(source: &SourceView, glyphs: &Glyphs) -> Line<'static> {
 pub fn key_line(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
     stage.canvas.fill(area, Role::Raised);
     let (x, y, room) = (area.left() + 1, area.top(), area.width.saturating_sub(2));
-    if let Some(flash) = scene.ui.flash(scene.now) {
+    if let Some(flash) = scene.ui.flash(scene.wall) {
         let (glyph, role) = severity(flash.severity, stage.canvas.glyphs());
         let text = if flash.severity == Severity::Info {
             Role::Text
@@ -448,19 +464,32 @@ struct KeyHint {
 
 /// The hints of a screen: neighbours with the same label share one, `1-7 screens`.
 fn hints(scene: &Scene<'_>) -> Vec<KeyHint> {
-    let offered: Vec<(Command, &'static str, u8, String)> = Command::ALL
+    let mode = scene.mode();
+    let mut offered: Vec<(Command, &'static str, u8, String)> = Command::ALL
         .iter()
-        .filter(|command| command.applies(scene.ui.screen()))
+        .filter(|command| command.applies(scene.ui.screen()) && command.fits(mode))
         .filter_map(|command| {
             let hint = command.hint()?;
-            Some((
-                *command,
-                hint.label,
-                hint.rank,
-                scene.keymap.keys(*command).next()?.to_string(),
-            ))
+            let (label, rank) = match (command, mode) {
+                // There is nothing live behind a recording.
+                (Command::Rewind, Mode::Recording) => return None,
+                (Command::Rewind | Command::Record, Mode::Live) => (hint.label, hint.rank),
+                // How one moves in the past is told there.
+                (_, Mode::Live) if command.chapter() == Chapter::Past => return None,
+                (Command::Rewind, Mode::Rewind) => ("live", 0),
+                // Of what is played, how it is moved in matters most.
+                _ if mode == Mode::Live || command.chapter() == Chapter::Past || hint.rank == 0 => {
+                    (hint.label, hint.rank)
+                }
+                _ => (hint.label, hint.rank + 3),
+            };
+            let key = scene.keymap.keys(*command).next()?.to_string();
+            Some((*command, label, rank, key))
         })
         .collect();
+    if mode != Mode::Live {
+        offered.sort_by_key(|(command, ..)| command.chapter() != Chapter::Past);
+    }
     offered
         .chunk_by(|a, b| a.1 == b.1)
         // One screen alone needs no key to go to it.

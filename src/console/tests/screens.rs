@@ -66,7 +66,7 @@ const PLACES: [(&str, &str); 17] = [
     ("verdicts_acknowledged", "v a"),
     ("what_if", "w"),
     ("palette", ": \'th"),
-    ("messages", "T U m"),
+    ("messages", "T U N"),
     ("flow_why", "tab i"),
 ];
 

@@ -7,7 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::super::app::{App, Effect, Msg, Options, draw, update};
-use super::super::command::Command;
+use super::super::command::{Command, Mode};
 use super::super::fixture;
 use super::super::keymap::{Chord, Keymap};
 use super::super::layer::{Confirm, Consent, Dialog};
@@ -395,8 +395,13 @@ fn every_command_is_reached_by_a_key_and_by_its_name() {
             .into_iter()
             .filter(|screen| screen.exists() && command.applies(*screen))
             .collect();
+        let mode = if command.fits(Mode::Live) {
+            Mode::Live
+        } else {
+            Mode::Recording
+        };
         for screen in screens {
-            assert_eq!(keymap.command(key, screen), Some(*command), "{}", command.id());
+            assert_eq!(keymap.command(key, screen, mode), Some(*command), "{}", command.id());
             let choices = Choices {
                 screen,
                 ..Choices::default()
@@ -405,6 +410,21 @@ fn every_command_is_reached_by_a_key_and_by_its_name() {
             assert_eq!((request.command, request.argument), (*command, None));
         }
     }
+}
+
+#[test]
+fn what_loses_its_key_to_the_past_is_known_and_is_reached_by_its_name() {
+    let keymap = Keymap::default();
+    let lost: Vec<&str> = Command::ALL
+        .iter()
+        .filter(|command| command.fits(Mode::Recording) && command.applies(Screen::Queues))
+        .filter(|command| {
+            let mut keys = keymap.keys(**command);
+            keys.all(|key| keymap.command(key, Screen::Queues, Mode::Recording) != Some(**command))
+        })
+        .map(|command| command.id())
+        .collect();
+    assert_eq!(lost, ["mark"], "the arrows have h and l beside them");
 }
 
 #[test]

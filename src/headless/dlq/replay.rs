@@ -250,7 +250,6 @@ async fn draw(
         sign: options.signer.as_ref().map(|signer| signer.scheme().name().into()),
         ordered: options.ordered,
         idempotent_workers: context.profile.idempotent_workers,
-        ..How::default()
     };
     let journals = Folder::new(&context.state, context.clock.clone());
     let filter = options.filter.shown();

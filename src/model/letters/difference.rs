@@ -64,8 +64,8 @@ mod tests {
             told.iter().all(|line| line.chars().all(|c| !c.is_control())),
             "{told:?}"
         );
-        let long: String = (0..5_000).map(|n| format!("line {n}\n")).collect();
-        let told = difference(b"", long.as_bytes());
+        let long: Vec<String> = (0..5_000).map(|n| format!("line {n}")).collect();
+        let told = difference(b"", long.join("\n").as_bytes());
         assert_eq!(told.len(), TOLD + 1);
         assert!(told[TOLD].contains("more lines"), "{}", told[TOLD]);
     }

@@ -5,6 +5,9 @@ mod discovery;
 pub mod exposition;
 pub(in crate::observe) mod fault;
 mod federation;
+mod range;
+
+pub use range::{RangeClient, RangeSeries};
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Model, Settings};
+use crate::model::{Model, SeriesKey, Settings};
 use crate::record::{Damage, Item, Recording, SessionInfo};
 
 /// Why a recording cannot be played.
@@ -66,6 +66,7 @@ pub struct Seek {
     base: Option<Arc<Model>>,
     at: u64,
     exact: bool,
+    charted: Vec<SeriesKey>,
 }
 
 /// Where a seek arrived.
@@ -78,6 +79,8 @@ pub struct Past {
     since: u64,
     exact: bool,
     damage: Vec<Damage>,
+    /// The chunk in which it stands, and how many of its items lie behind.
+    place: (usize, usize),
 }
 
 impl Past {
@@ -97,6 +100,11 @@ impl Past {
     #[must_use]
     pub fn at(&self) -> u64 {
         self.at
+    }
+
+    /// The chunk in which it stands, and how many of its items lie behind.
+    pub(super) fn place(&self) -> (usize, usize) {
+        self.place
     }
 
     /// The session that it is in.
@@ -125,6 +133,9 @@ impl Past {
     }
 }
 
+/// The model, what had to be left out, and where it stands.
+type Folded = (Model, Vec<Damage>, (usize, usize));
+
 impl Seek {
     pub(super) fn new(recording: Arc<Recording>, base: Option<Arc<Model>>, at: u64) -> Self {
         Self {
@@ -132,6 +143,7 @@ impl Seek {
             base,
             at,
             exact: false,
+            charted: Vec::new(),
         }
     }
 
@@ -139,6 +151,12 @@ impl Seek {
     #[must_use]
     pub fn exactly(self) -> Self {
         Self { exact: true, ..self }
+    }
+
+    /// The same, keeping the histories that are on screen.
+    #[must_use]
+    pub fn charting(self, charted: Vec<SeriesKey>) -> Self {
+        Self { charted, ..self }
     }
 
     /// Works it out.
@@ -175,7 +193,7 @@ impl Seek {
         } else {
             first
         };
-        let (model, damage) = self.fold(first, last, first == begun)?;
+        let (model, damage, place) = self.fold(first, last, first == begun)?;
         Ok(Past {
             model,
             session: session.clone(),
@@ -183,18 +201,27 @@ impl Seek {
             since: chunks[first].start,
             exact: first == begun && damage.is_empty(),
             damage,
+            place,
         })
     }
 
-    fn fold(&self, first: usize, last: usize, from_begin: bool) -> Result<(Model, Vec<Damage>), PlaybackError> {
+    /// Everything up to the moment; at a tick's own moment, up to that tick: what came after it may
+    /// bear the same time.
+    fn fold(&self, first: usize, last: usize, from_begin: bool) -> Result<Folded, PlaybackError> {
         let info = self.recording.session_of(first);
         let mut model = match &self.base {
             Some(base) => Some((**base).clone()),
             None if from_begin => Some(Model::new(settings_of(info)?, info.start)),
             None => None,
         };
+        let touch = |model: &mut Model| self.charted.iter().for_each(|key| model.touch(key));
+        if let Some(model) = &mut model {
+            touch(model);
+        }
         let (mut reader, mut damage) = (self.recording.reader(), Vec::new());
-        for chunk in first..=last {
+        let mut place = (first, 0);
+        'chunks: for chunk in first..=last {
+            place = (chunk, 0);
             let items = match reader.read(chunk) {
                 Ok(items) => items,
                 Err(broken) => {
@@ -209,13 +236,21 @@ impl Seek {
                 if matches!(item, Item::Session(_)) {
                     continue;
                 }
+                place.1 += 1;
                 let model = match &mut model {
                     Some(model) => model,
-                    None => model.insert(Model::new(settings_of(info)?, item.moment())),
+                    None => {
+                        let model = model.insert(Model::new(settings_of(info)?, item.moment()));
+                        touch(model);
+                        model
+                    }
                 };
                 feed(model, &item);
+                if at == self.at && matches!(item, Item::Tick(_)) {
+                    break 'chunks;
+                }
             }
         }
-        Ok((model.ok_or(PlaybackError::Nothing)?, damage))
+        Ok((model.ok_or(PlaybackError::Nothing)?, damage, place))
     }
 }

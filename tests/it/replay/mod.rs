@@ -3,5 +3,6 @@
 mod crash;
 mod gateway;
 mod happy;
+mod import;
 mod traps;
 mod world;

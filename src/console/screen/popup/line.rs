@@ -1,4 +1,6 @@
-//! What is typed in place of the key line: filter and palette.
+//! What is typed in place of the key line: filter, palette, a marker's text.
+
+use std::time::Duration;
 
 use ratatui::layout::Rect;
 
@@ -19,6 +21,16 @@ pub(super) fn filter(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, panel
         format!("{shown} of {}", rows.count())
     });
     prompt(stage, area, "/ ", input, &format!("{count}   enter keeps  esc clears"));
+}
+
+/// Draws a marker's text while it is typed, and which moment it marks.
+pub(super) fn note(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, at: Option<Duration>, input: &Input) {
+    let moment = match (scene.player, at) {
+        (Some(player), Some(at)) => player.reel.moment(at),
+        _ => scene.now.at,
+    };
+    let note = format!("marks {}   enter keeps  esc closes", scene.zone().clock(moment));
+    prompt(stage, area, "marker ", input, &note);
 }
 
 fn prompt(stage: &mut Stage<'_>, area: Rect, prompt: &str, input: &Input, note: &str) {

@@ -1,8 +1,10 @@
 //! What lies over a screen.
 
 mod columns;
+mod compare;
 mod dialog;
 mod line;
+mod marks;
 mod messages;
 mod verdicts;
 mod what_if;
@@ -31,6 +33,9 @@ pub fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, body: Rect, key_line: Rect
             Layer::WhatIf { minutes } => what_if::draw(scene, stage, body, *minutes),
             Layer::Verdicts { at } => verdicts::draw(scene, stage, body, *at),
             Layer::Messages(at) => messages::draw(scene, stage, body, *at),
+            Layer::Note { at, input } => line::note(scene, stage, key_line, *at, input),
+            Layer::Marks { at } => marks::draw(scene, stage, body, *at),
+            Layer::Compare(first) => compare::draw(scene, stage, body, *first),
             Layer::Dialog(dialog) => dialog::draw(scene, stage, body, dialog),
         }
     }

@@ -1,14 +1,7 @@
-//! A screen at a moment as a picture: the console's own drawing, without a terminal.
+//! What is drawn of a recording, and how large.
 
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
-
-use super::svg::{self, Palette};
-use crate::console::app::{App, Options, SMALLEST, Still, draw};
-use crate::console::command::Command;
-use crate::console::screen::{Badge, Hits, Screen};
-use crate::console::theme::Theme;
-use crate::model::Model;
+use crate::console::app::SMALLEST;
+use crate::console::screen::Screen;
 
 /// Columns and rows of a picture at most: a screen, not a wall.
 const LARGEST: (u16, u16) = (500, 200);
@@ -52,31 +45,6 @@ impl Shot {
         })?;
         Ok(Self { screen, size })
     }
-}
-
-/// A screen as SVG. The same moment, theme and size give the same file, whatever the environment.
-#[must_use]
-pub fn svg(model: &Model, theme: &Theme, shot: Shot) -> String {
-    let stream = model.settings().pipeline.stream.clone();
-    let still = Still {
-        view: model.view().clone(),
-        histories: model.histories().clone(),
-    };
-    let options = Options {
-        badges: vec![Badge::Playback],
-        ..Options::default()
-    };
-    let mut app = App::still(still, stream, options);
-    let command = Command::ALL
-        .iter()
-        .find(|command| command.target() == Some(shot.screen));
-    if let Some(command) = command {
-        app.run(*command, &Hits::default());
-    }
-    let area = Rect::new(0, 0, shot.size.0, shot.size.1);
-    let mut buffer = Buffer::empty(area);
-    draw(&app, theme, area, &mut buffer);
-    svg::render(&buffer, &Palette::of(theme))
 }
 
 #[cfg(test)]

@@ -1,0 +1,165 @@
+//! `hookwatch dlq import`: a plan, and with a permit the letters of a file in their stream again.
+
+use std::io::{self, BufRead, Write};
+
+use super::replay::ReplayContext;
+use crate::act::audit::{AuditError, AuditLog, Deed};
+use crate::act::exchange::{ConnectError, Exchange};
+use crate::act::import::{self, ImportError};
+use crate::act::journal::Counts;
+use crate::act::permit::{Asked, Confirmed, Gate, Write as Writing};
+use crate::base::text;
+use crate::observe::letters::{LetterError, Mailbox};
+
+/// What to do: the arguments of the command.
+#[derive(Clone, Debug, Default)]
+pub struct ImportOptions {
+    /// The file, as it is called.
+    pub name: String,
+    /// Whether anything is to be changed.
+    pub write: bool,
+    /// The count that was confirmed.
+    pub yes: Option<u64>,
+    /// The protected profile's name that was typed.
+    pub confirm_profile: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// JSON instead of text.
+    pub json: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum CommandError {
+    #[error("{0}")]
+    Missing(&'static str),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error(transparent)]
+    Letters(#[from] LetterError),
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    #[error("write: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// Plans, and with a permit imports. Prints, and returns the exit code: 0 when every letter is
+/// there, 1 when some are not, 2 when nothing was sent.
+pub async fn import(
+    options: &ImportOptions,
+    context: &ReplayContext,
+    letters: impl BufRead,
+    out: &mut (impl Write + Send),
+    err: &mut (impl Write + Send),
+) -> u8 {
+    match attempt(options, context, letters, out).await {
+        Ok(code) => code,
+        Err(error) => {
+            let shown = context.profile.redactor.clean(&error.to_string()).into_owned();
+            // Nowhere is left to say that this could not be said.
+            let _ = writeln!(
+                err,
+                "hookwatch dlq: import {}: {}",
+                text::safe(&options.name),
+                text::safe(&shown)
+            );
+            if matches!(error, CommandError::Output(_)) { 1 } else { 2 }
+        }
+    }
+}
+
+async fn attempt(
+    options: &ImportOptions,
+    context: &ReplayContext,
+    letters: impl BufRead,
+    out: &mut (impl Write + Send),
+) -> Result<u8, CommandError> {
+    let letters = import::read(letters)?;
+    let link = context.profile.nats.as_ref();
+    let link = link.ok_or(CommandError::Missing("NATS is not configured → give --nats"))?;
+    let dlq = context.profile.pipeline.dlq.as_deref();
+    let dlq = dlq.ok_or(CommandError::Missing(
+        "no dead letter stream is configured → give --dlq",
+    ))?;
+    let mailbox = Mailbox::open(link, dlq, &context.clock).await?;
+    let exchange = Exchange::connect(link, &context.clock).await?;
+    let plan = import::plan(&exchange, &mailbox, letters).await?;
+    if options.json {
+        writeln!(out, "{}", serde_json::json!({ "plan": plan }))?;
+    } else {
+        let (count, there) = (text::count(plan.count), text::count(plan.there));
+        let (dlq, bytes) = (text::safe(&plan.dlq), text::bytes(plan.bytes));
+        writeln!(out, "{count} letters into {dlq}, {bytes}; {there} are there already")?;
+    }
+    out.flush()?;
+    if plan.count == 0 {
+        return Ok(0);
+    }
+    if !options.write {
+        if !options.json {
+            writeln!(out, "nothing was sent → --write --yes {} does it", plan.count)?;
+        }
+        return Ok(0);
+    }
+    let gate = Gate::new(&context.profile, Writing::Asked);
+    let asked = Asked {
+        action: "import",
+        plan: &plan.hash,
+        count: plan.count,
+        is_load: false,
+    };
+    let confirmed = Confirmed {
+        count: options.yes,
+        profile: options.confirm_profile.as_deref(),
+    };
+    let permit = gate
+        .permit(asked, confirmed, context.clock.now().mono)
+        .map_err(ImportError::from)?;
+    let log = AuditLog::new(&context.state, context.profile.redactor.clone());
+    let mut deed = Deed {
+        at: context.clock.now().at,
+        who: context.who.clone(),
+        profile: context.profile.name.clone(),
+        action: "import".to_owned(),
+        dlq: plan.dlq.clone(),
+        replay: None,
+        filter: options.name.clone(),
+        reason: options.reason.clone(),
+        planned: plan.count,
+        counts: None,
+        outcome: "begun".to_owned(),
+    };
+    // What cannot be written down is not done.
+    log.append(&deed)?;
+    let report = import::import(&exchange, &plan, permit).await?;
+    deed.at = context.clock.now().at;
+    deed.counts = Some(Counts {
+        selected: plan.count,
+        landed: report.imported,
+        refused: report.refused,
+        in_doubt: report.unknown,
+        ..Counts::default()
+    });
+    let whole = report.refused + report.unknown == 0;
+    deed.outcome = String::from(if whole { "done" } else { "partial" });
+    log.append(&deed)?;
+    if options.json {
+        writeln!(out, "{}", serde_json::json!({ "report": report }))?;
+    } else {
+        let counts = [report.imported, report.there, report.refused, report.unknown].map(text::count);
+        let [imported, there, refused, unknown] = counts;
+        writeln!(
+            out,
+            "{imported} imported, {there} there already, {refused} refused, {unknown} unknown"
+        )?;
+        for reason in &report.reasons {
+            writeln!(out, "  {}", text::safe(reason))?;
+        }
+        if report.unknown > 0 {
+            writeln!(out, "import it again: what arrived is not put there twice")?;
+        }
+    }
+    out.flush()?;
+    Ok(u8::from(!whole))
+}

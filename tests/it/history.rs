@@ -1,0 +1,266 @@
+//! What was before the console's start: from recordings that a service keeps, or from a
+//! Prometheus server. Every sample counts once.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Query;
+use axum::routing::get;
+use hookwatch::base::secret::Redactor;
+use hookwatch::base::time::{Clock as _, Moment, SystemClock, Timestamp};
+use hookwatch::config::{Families, Pipeline, Thresholds};
+use hookwatch::model::field::Field;
+use hookwatch::model::{Model, SeriesKey, Settings};
+use hookwatch::record::{Item, RecordWriter, Redaction, SessionInfo, Tick};
+use hookwatch::sample::{Envelope, Layout, Sample, Scrape, SeriesId, SeriesKind, SourceId, SourceKind};
+use hookwatch::session::{past_of, past_on};
+
+use crate::support;
+use crate::terminal::Terminal;
+
+fn settings(stream: &str) -> Settings {
+    Settings {
+        profile: "service".into(),
+        pipeline: Pipeline {
+            stream: Some(stream.into()),
+            ..Pipeline::default()
+        },
+        families: Families::default(),
+        thresholds: Thresholds::default(),
+        runbooks: std::collections::BTreeMap::new(),
+    }
+}
+
+/// A gateway's counter that grows by `rate` a second.
+fn scrape(second: u32, rate: f64) -> Sample {
+    let series = SeriesId {
+        name: "webhook_received_total".into(),
+        labels: vec![("provider".into(), "telnyx".into())],
+        kind: SeriesKind::Counter,
+    };
+    Sample::Scrape(Scrape {
+        target: "gateway".into(),
+        layout: Arc::new(Layout::new(vec![series])),
+        values: vec![1_000.0 + f64::from(second) * rate],
+        took: Duration::from_millis(1),
+        bytes: 100,
+        skipped: 0,
+        first_skipped: None,
+        left_out: 0,
+    })
+}
+
+/// A session that was recorded from `start` on, a scrape and a tick a second.
+fn record(path: &Path, stream: &str, start: Timestamp, seconds: u32, rate: f64) {
+    let moment = |second: u32| Moment {
+        at: start + Duration::from_secs(second.into()),
+        mono: Duration::from_secs(second.into()),
+    };
+    let info = SessionInfo::new("service", moment(0), serde_json::to_value(settings(stream)).unwrap());
+    let out = std::fs::File::create(path).unwrap();
+    let mut writer = RecordWriter::new(out, info, moment(0), Redaction::new(Redactor::default())).unwrap();
+    for second in 0..seconds {
+        let now = moment(second);
+        let envelope = Envelope {
+            profile: "service".into(),
+            source: SourceId::new(SourceKind::Metrics, "gateway"),
+            seq: second.into(),
+            at: now.at,
+            mono: now.mono,
+            sample: scrape(second, rate),
+        };
+        writer.write(Item::Envelope(Box::new(envelope))).unwrap();
+        let load = Some(rate);
+        writer.write(Item::Tick(Tick { moment: now, load })).unwrap();
+    }
+    writer.finish().map_err(|(error, _)| error).unwrap();
+}
+
+/// The rate that stands in a chart so many seconds before `now`.
+fn charted(model: &Model, now: Moment, ago: usize) -> Option<f32> {
+    let key = SeriesKey::of(Field::ReceivedPerS);
+    let span = Duration::from_mins(10);
+    model.histories().window(&key, now, span, 600)[600 - ago]
+}
+
+#[test]
+fn charts_reach_back_into_the_recordings_up_to_the_start_and_totals_do_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = SystemClock::start();
+    let start = clock.now();
+    let ago = |seconds: u64| start.at - Duration::from_secs(seconds);
+    record(&folder.path().join("a.mcap"), "webhooks", ago(500), 200, 50.0);
+    // The service was started anew, and goes on while the console runs.
+    record(&folder.path().join("b.mcap"), "webhooks", ago(200), 260, 80.0);
+    record(&folder.path().join("c.mcap"), "other", ago(400), 300, 9_000.0);
+    let past = past_of(folder.path(), &settings("webhooks"), start).unwrap();
+    assert!(
+        past.told.contains("totals and ledger count from the start"),
+        "{}",
+        past.told
+    );
+
+    let mut model = Model::new(settings("webhooks"), start);
+    let now = |second: u32| Moment {
+        at: start.at + Duration::from_secs(second.into()),
+        mono: start.mono + Duration::from_secs(second.into()),
+    };
+    model.advance(now(0));
+    model.remember(past, now(0));
+    for second in 1..=20 {
+        model.apply(&Envelope {
+            profile: "service".into(),
+            source: SourceId::new(SourceKind::Metrics, "gateway"),
+            seq: second.into(),
+            at: now(second).at,
+            mono: now(second).mono,
+            sample: scrape(second, 10.0),
+        });
+        model.advance(now(second));
+    }
+    let end = now(20);
+    for (seconds, rate) in [(400, 50.0), (330, 50.0), (150, 80.0), (30, 80.0), (5, 10.0)] {
+        let value = charted(&model, end, seconds).unwrap_or_else(|| panic!("{seconds} s ago: nothing"));
+        assert!((value - rate).abs() < 1.0, "{seconds} s ago: {value}, not {rate}");
+    }
+    assert_eq!(
+        charted(&model, end, 260),
+        None,
+        "between the two sessions nothing is known"
+    );
+    assert_eq!(charted(&model, end, 560), None);
+    let seam = model
+        .view()
+        .events
+        .iter()
+        .filter(|event| event.text == "what was before is known");
+    assert_eq!(seam.count(), 1);
+    let total = model.view().flow.received_total.value;
+    assert!(total.is_some_and(|total| total <= 200.0), "since the start: {total:?}");
+}
+
+#[test]
+fn a_folder_without_the_last_hours_of_this_stream_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = SystemClock::start().now();
+    record(
+        &folder.path().join("old.mcap"),
+        "webhooks",
+        start.at - Duration::from_hours(20),
+        60,
+        5.0,
+    );
+    record(
+        &folder.path().join("other.mcap"),
+        "other",
+        start.at - Duration::from_secs(100),
+        60,
+        5.0,
+    );
+    let error = past_of(folder.path(), &settings("webhooks"), start)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("is `hookwatch record` running?"), "{error}");
+}
+
+/// A server that answers range queries with 12.5 for every step.
+async fn prometheus() -> String {
+    let answer = |Query(asked): Query<std::collections::BTreeMap<String, String>>| async move {
+        let number = |name: &str| asked[name].parse::<i64>().unwrap();
+        let values: Vec<_> = (number("start")..=number("end"))
+            .step_by(usize::try_from(number("step")).unwrap())
+            .map(|at| serde_json::json!([at, "12.5"]))
+            .collect();
+        let metric = if asked["query"].contains("by (provider)") {
+            serde_json::json!({"provider": "tel\u{1b}nyx"})
+        } else {
+            serde_json::json!({})
+        };
+        let known = asked["query"].contains("webhook_received_total");
+        let result = if known {
+            serde_json::json!([{"metric": metric, "values": values}])
+        } else {
+            serde_json::json!([])
+        };
+        axum::Json(serde_json::json!({"status": "success", "data": {"resultType": "matrix", "result": result}}))
+    };
+    let refuse = || async {
+        let body = r#"{"status":"error","errorType":"bad_data","error":"too many \u001b points"}"#;
+        (axum::http::StatusCode::BAD_REQUEST, body)
+    };
+    let routes = Router::new()
+        .route("/api/v1/query_range", get(answer))
+        .route("/refuses/api/v1/query_range", get(refuse))
+        .route("/else/api/v1/query_range", get(|| async { "hello" }));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    url
+}
+
+#[tokio::test]
+async fn charts_reach_back_into_a_prometheus_servers_memory() {
+    support::choose_tls();
+    let server = prometheus().await;
+    let start = SystemClock::start().now();
+    let past = past_on(&server, &settings("webhooks"), start).await.unwrap();
+    let mut model = Model::new(settings("webhooks"), start);
+    model.advance(start);
+    model.remember(past, start);
+    for ago in [590, 300, 60] {
+        assert_eq!(charted(&model, start, ago), Some(12.5), "{ago} s ago");
+    }
+    let provider = SeriesKey::about(Field::ReceivedPerS, "tel\\x1bnyx");
+    assert_eq!(
+        model.histories().latest(&provider),
+        Some(12.5),
+        "a stranger's name is made safe"
+    );
+
+    for (path, reason) in [
+        ("/refuses", "too many"),
+        ("/else", "the answer is not Prometheus's"),
+        ("/nothing", "HTTP 404"),
+    ] {
+        let error = past_on(&format!("{server}{path}"), &settings("webhooks"), start).await;
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains(reason) && !error.contains('\u{1b}'), "{error}");
+    }
+    let error = past_on("http://u:hidden@127.0.0.1:1", &settings("webhooks"), start).await;
+    let error = error.unwrap_err().to_string();
+    assert!(!error.contains("hidden") && error.contains("127.0.0.1:1"), "{error}");
+}
+
+#[test]
+fn the_console_tells_where_what_was_before_is_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = SystemClock::start();
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path().to_str().unwrap();
+    let path = folder.path().join("a.mcap");
+    record(&path, "webhooks", clock.now().at - Duration::from_mins(5), 280, 50.0);
+    let arguments = [
+        "--metrics",
+        "gateway=http://127.0.0.1:9/metrics",
+        "--stream",
+        "webhooks",
+        "--history",
+        folder.path().to_str().unwrap(),
+    ];
+    let mut terminal = Terminal::start(&arguments, &[("HOME", home)], 120, 40);
+    terminal.see("what was before is known");
+    terminal.see("last 15 min");
+    terminal.press("q");
+    assert_eq!(terminal.end(Duration::from_secs(10)), 0);
+
+    let missing = Terminal::start(
+        &["--metrics", "http://127.0.0.1:9/metrics", "--history", "/nonexistent/x"],
+        &[("HOME", home)],
+        120,
+        40,
+    );
+    missing.see("/nonexistent/x");
+    assert_eq!(missing.end(Duration::from_secs(10)), 2);
+}
