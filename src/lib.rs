@@ -15,7 +15,7 @@
 //! | [`record`] | recordings: MCAP written and read, redaction | sample |
 //! | [`act`] | everything that changes something | sample, config, signature, model, observe |
 //! | [`session`] | one profile live, or one recording | config, observe, record, act, model |
-//! | [`console`] | update and draw; `run` is the loop | sample, config, model (`run`: session, export) |
+//! | [`console`] | update and draw; `run` is the loop | sample, config, model, act (`run`: session, record, export) |
 //! | [`headless`] | the same abilities without a screen | session, model, export, act, record |
 //! | [`export`] | screens and series as files | model, record, console |
 //! | [`signature`] | webhook signatures, both directions | base |

@@ -195,7 +195,7 @@ impl Program<'_> {
         console::require_terminal()?;
         let (profile, looks) = (&resolved.profile, &resolved.console);
         let (record, history) = (cli.record(), cli.history());
-        block_on(self.console(profile, looks, resolved.warnings.clone(), false, record, history))?
+        block_on(self.console(profile, looks, resolved.warnings.clone(), None, record, history))?
     }
 
     fn snapshot(&self, cli: &Cli, args: &SnapshotArgs) -> Result<u8, Failure> {

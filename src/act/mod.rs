@@ -4,6 +4,7 @@ pub mod audit;
 pub mod bucket;
 pub mod exchange;
 pub mod fire;
+pub mod firing;
 pub mod hash;
 pub mod import;
 pub mod journal;

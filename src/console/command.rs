@@ -14,6 +14,8 @@ pub enum Chapter {
     Rows,
     /// The past: a recording, the last minutes, what is kept of now.
     Past,
+    /// Test webhooks.
+    Webhooks,
     /// What is shown, and how.
     Display,
     /// The console itself.
@@ -22,8 +24,9 @@ pub enum Chapter {
 
 impl Chapter {
     /// Every chapter, in the order of the help.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Screens,
+        Self::Webhooks,
         Self::Panels,
         Self::Rows,
         Self::Past,
@@ -39,6 +42,7 @@ impl Chapter {
             Self::Panels => "Panels",
             Self::Rows => "Rows",
             Self::Past => "Past",
+            Self::Webhooks => "Test webhooks",
             Self::Display => "Display",
             Self::Console => "Console",
         }
@@ -170,17 +174,31 @@ commands! {
     }
     Rows {
         /// Shows only the rows that hold every word; `!word`: that do not hold it.
-        Filter = "filter" ["/"], hint "filter" / 1, on Queues Workers Failures DeadLetters Events;
+        Filter = "filter" ["/"], hint "filter" / 1, on Queues Workers Failures DeadLetters TestWebhooks Events;
         /// Sorts by the focused column; again: the other way round.
-        Sort = "sort" ["s"], hint "sort" / 4, on Queues Workers Failures DeadLetters Events;
+        Sort = "sort" ["s"], hint "sort" / 4, on Queues Workers Failures DeadLetters TestWebhooks Events;
         /// Goes to the column on the left.
-        ColumnLeft = "column-left" ["left", "h"], on Queues Workers Failures DeadLetters Events;
+        ColumnLeft = "column-left" ["left", "h"], on Queues Workers Failures DeadLetters TestWebhooks Events;
         /// Goes to the column on the right.
-        ColumnRight = "column-right" ["right", "l"], on Queues Workers Failures DeadLetters Events;
+        ColumnRight = "column-right" ["right", "l"], on Queues Workers Failures DeadLetters TestWebhooks Events;
         /// Chooses which columns are shown.
-        Columns = "columns" ["c"], hint "columns" / 6, on Queues Workers Failures DeadLetters Events;
+        Columns = "columns" ["c"], hint "columns" / 6, on Queues Workers Failures DeadLetters TestWebhooks Events;
         /// Marks the row, or takes the mark off.
-        Mark = "mark" ["space"], on Queues Workers Failures DeadLetters Events;
+        Mark = "mark" ["space"], on Queues Workers Failures DeadLetters TestWebhooks Events;
+    }
+    Webhooks {
+        /// Fires what the form says; in the history, that run again.
+        Fire = "fire" ["f"], hint "fire" / 1, on TestWebhooks, while Live;
+        /// Stops what is being fired; what was sent stays sent.
+        StopFiring = "stop-firing" ["x"], hint "stop" / 4, on TestWebhooks;
+        /// Edits the body in $VISUAL or $EDITOR.
+        EditBody = "edit-body" ["e"], hint "body" / 3, on TestWebhooks;
+        /// Follows the webhook to its row, or does not.
+        Trace = "trace" ["F"], hint "trace" / 4, on TestWebhooks;
+        /// Takes the field under the cursor back to what profile and template say.
+        ResetField = "reset-field" ["u"], hint "undo" / 5, on TestWebhooks;
+        /// Fires the template every 30 s and follows it, until it is stopped by the same key.
+        Canary = "canary" ["C"], hint "canary" / 2, on TestWebhooks, while Live;
     }
     Past {
         /// Plays or pauses.
@@ -242,7 +260,7 @@ commands! {
         /// Remembers the figures of this moment, to compare another with.
         Pin = "pin" ["P"];
         /// Compares the pinned moment (or the one shown) with now, largest change first.
-        Compare = "compare" ["C"];
+        Compare = "compare" ["D"];
         /// Starts to record, or ends the recording.
         Record = "record" ["r"], hint "record" / 5, while Live;
         /// Steps back into the last 15 minutes, or returns to live.

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::hookwatch;
+use hookwatch::act::fire::Library;
 use hookwatch::base::time::{Moment, Timestamp};
+use hookwatch::config::{Fire, SecretPlace};
 use hookwatch::console::app::{App, Options, Still};
+use hookwatch::console::bench::Supply;
 use hookwatch::console::screen::Badge;
 use hookwatch::model::field::Field;
 use hookwatch::model::{
@@ -27,9 +30,29 @@ pub(crate) fn app((view, histories): (View, Histories), badges: &[Badge]) -> App
     let options = Options {
         badges: badges.to_vec(),
         themes: ["dark", "light", "base"].map(Arc::from).to_vec(),
+        supply: Some(supply()),
         ..Options::default()
     };
     App::still(Still { view, histories }, Some("webhooks".into()), options)
+}
+
+/// What test webhooks are made of: a gateway on this machine, keys for two providers.
+pub(crate) fn supply() -> Supply {
+    let mut fire = Fire {
+        url: Some("http://127.0.0.1:8080/webhooks/{provider}".to_owned()),
+        ..Fire::default()
+    };
+    for (provider, place) in [
+        ("telnyx", SecretPlace::Variable("TELNYX_SIGNING_KEY".to_owned())),
+        ("resend", SecretPlace::File("/run/secrets/resend".into())),
+    ] {
+        fire.secrets.insert(provider.to_owned(), place);
+    }
+    Supply {
+        library: Arc::new(Library::load(None)),
+        fire,
+        ..Supply::default()
+    }
 }
 
 pub(crate) fn now() -> Moment {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::app::Effect;
+use super::bench::Field;
 use super::command::Command;
 use super::palette::Palette;
 use super::screen::PanelId;
@@ -31,6 +32,17 @@ pub enum Layer {
         panel: PanelId,
         /// What is typed.
         input: Input,
+    },
+    /// A field of the form that is being typed.
+    Field {
+        /// The template.
+        template: String,
+        /// The field.
+        field: Field,
+        /// What is typed.
+        input: Input,
+        /// Why it was refused.
+        problem: Option<String>,
     },
     /// A command that is being typed.
     Palette(Palette),
@@ -69,7 +81,7 @@ impl Layer {
     #[must_use]
     pub fn takes_text(&self) -> bool {
         match self {
-            Self::Filter { .. } | Self::Palette(_) | Self::Note { .. } => true,
+            Self::Filter { .. } | Self::Field { .. } | Self::Palette(_) | Self::Note { .. } => true,
             Self::Dialog(dialog) => matches!(dialog.confirm, Confirm::Typed { .. }),
             _ => false,
         }
@@ -119,7 +131,7 @@ pub enum Confirm {
 }
 
 /// What a yes does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Consent {
     /// Something outside of the console.
     Effects(Vec<Effect>),

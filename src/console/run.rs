@@ -25,14 +25,17 @@ pub use keep::Shelf;
 use self::deck::Deck;
 use self::job::{Done, Jobs};
 use super::app::{self, App, Drawn, Effect, Msg, Options, update};
+use super::bench::Supply;
 use super::command::Mode;
 use super::glyph::Charset;
 use super::kept::Kept;
 use super::keymap::Keymap;
+use super::outside::{Happening, Outside};
 use super::screen::Badge;
 use super::terminal::{Terminal, TerminalError};
 use super::theme::colour::Depth;
 use super::theme::{Library, Theme, ThemeError};
+use crate::act::firing::Firing;
 use crate::base::time::{Moment, SharedClock};
 use crate::model::{History, Settings, Severity};
 use crate::sample::{Envelope, Interest};
@@ -99,6 +102,10 @@ pub struct RunOptions {
     pub kept: Kept,
     /// Where that is kept; `None`: nowhere.
     pub kept_file: Option<PathBuf>,
+    /// What fires test webhooks, and of what they are made; `None`: none can be fired.
+    pub firing: Option<(Firing, Supply)>,
+    /// What is run to edit a body; may have arguments.
+    pub editor: String,
     /// What went wrong before there was a screen (a theme that was refused), to be shown on it.
     pub notices: Vec<String>,
 }
@@ -149,9 +156,14 @@ const STOPPING: Duration = Duration::from_millis(250);
 ///
 /// # Errors
 /// When there is no terminal, the theme is not there, or the terminal fails.
-pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, Error> {
+pub async fn run(mut options: RunOptions, stop: CancellationToken) -> Result<Exit, Error> {
     let themes = resolve(&options.themes, &options.theme, options.depth, options.charset)?;
-    let shown = appearance(&options);
+    let (firing, supply) = options.firing.take().unzip();
+    let shown = Options {
+        supply,
+        ..appearance(&options)
+    };
+    let outside = Outside::new(options.settings.profile.clone(), firing, options.editor.clone());
     let mut app = match &options.subject {
         Subject::Live(live) => App::live(options.settings.clone(), shown, live.started),
         Subject::Recording(_) => App::recorded(&options.settings, shown, options.clock.now()),
@@ -160,7 +172,7 @@ pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, E
         app.flash(Severity::Warning, notice.as_str());
     }
     let kept_file = options.kept_file.clone();
-    let ended = drive(&mut app, &themes, options, stop).await;
+    let ended = drive(&mut app, &themes, options, outside, stop).await;
     if let Some(file) = kept_file {
         save_kept(&file, &app.kept());
     }
@@ -170,6 +182,7 @@ pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, E
 /// What the loop drives.
 struct Works {
     live: Option<Box<Live>>,
+    outside: Outside,
     deck: Deck,
     jobs: Jobs,
     shelf: Shelf,
@@ -177,9 +190,15 @@ struct Works {
 }
 
 /// The loop.
-async fn drive(app: &mut App, themes: &[Theme], options: RunOptions, stop: CancellationToken) -> Result<Exit, Error> {
+async fn drive(
+    app: &mut App,
+    themes: &[Theme],
+    options: RunOptions,
+    outside: Outside,
+    stop: CancellationToken,
+) -> Result<Exit, Error> {
     let mut terminal = Terminal::enter(options.mouse)?;
-    let mut works = Works::new(app, options.subject, options.shelf, options.clock);
+    let mut works = Works::new(app, options.subject, outside, options.shelf, options.clock);
     let ended = works.drive(app, themes, &mut terminal, &stop).await;
     // The terminal is given back first: a slow disk keeps nobody from it.
     drop(terminal);
@@ -190,7 +209,7 @@ async fn drive(app: &mut App, themes: &[Theme], options: RunOptions, stop: Cance
 }
 
 impl Works {
-    fn new(app: &mut App, subject: Subject, shelf: Shelf, clock: SharedClock) -> Self {
+    fn new(app: &mut App, subject: Subject, outside: Outside, shelf: Shelf, clock: SharedClock) -> Self {
         let mut jobs = Jobs::new();
         let (live, deck) = match subject {
             Subject::Live(live) => (Some(live), Deck::empty()),
@@ -198,6 +217,7 @@ impl Works {
         };
         Self {
             live,
+            outside,
             deck,
             jobs,
             shelf,
@@ -213,7 +233,7 @@ impl Works {
         stop: &CancellationToken,
     ) -> Result<Exit, Error> {
         let mut signals = Signals::listen().map_err(Error::Signals)?;
-        let mut input = EventStream::new();
+        let mut input = Some(EventStream::new());
         let mut batch = Vec::with_capacity(BATCH);
         let mut drawn = Drawn::default();
         let mut history = self.live.as_mut().and_then(|live| live.history.take());
@@ -227,7 +247,8 @@ impl Works {
                 dirty = true;
             }
             dirty |= self.deck.advance(now.mono, app);
-            if dirty && now.mono >= frame_at {
+            let is_ours = !self.outside.has_terminal();
+            if dirty && is_ours && now.mono >= frame_at {
                 let theme = &themes[app.theme()];
                 drawn = terminal.draw(|area, buffer| {
                     let drawn = app::draw(app, theme, area, buffer);
@@ -238,17 +259,19 @@ impl Works {
                 self.tell_interest(app, &drawn);
             }
             let next = self.deck.wake().map_or(ticker.at(), |at| at.min(ticker.at()));
-            let wake = if dirty { next.min(frame_at) } else { next };
+            let wake = if dirty && is_ours { next.min(frame_at) } else { next };
             let pause = wake.saturating_sub(self.clock.now().mono);
             let effects = tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(Exit::Stopped),
                 signal = signals.next() => match signal {
-                    Received::End(number) => return Ok(Exit::Signal(number)),
-                    Received::Continue => { terminal.resume()?; dirty = true; Vec::new() }
+                    // ^C in an editor is the editor's.
+                    Received::End(number) if is_ours || number != SignalKind::interrupt().as_raw_value() => return Ok(Exit::Signal(number)),
+                    Received::Continue if is_ours => { terminal.resume()?; dirty = true; Vec::new() }
+                    _ => Vec::new(),
                 },
-                event = input.next() => {
-                    let event: Event = event.unwrap_or_else(|| Err(io::ErrorKind::UnexpectedEof.into())).map_err(Error::Input)?;
+                event = next_event(&mut input) => {
+                    let event = event.map_err(Error::Input)?;
                     (frame_at, dirty) = (frame_at.min(answer_at), true);
                     update(app, Msg::Input(self.clock.now(), event), &drawn.hits)
                 }
@@ -258,6 +281,22 @@ impl Works {
                     self.take_in(&mut batch, app, &drawn);
                     if app.has_news() { ticker.hurry(self.clock.now()); }
                     Vec::new()
+                }
+                happening = self.outside.next() => {
+                    dirty = true;
+                    match happening {
+                        Happening::Fired(report) => {
+                            if report.is_news() { ticker.hurry(self.clock.now()); }
+                            let tap = self.live.as_mut().map(|live| &mut live.tap);
+                            self.outside.tell(app, tap, report, self.clock.now(), &drawn.hits)
+                        }
+                        Happening::Edited(template, edited) => {
+                            terminal.resume()?;
+                            discard_keys();
+                            input = Some(EventStream::new());
+                            update(app, Msg::Edited(self.clock.now(), template, edited), &drawn.hits)
+                        }
+                    }
                 }
                 () = tokio::time::sleep(pause) => Vec::new(),
             };
@@ -277,6 +316,18 @@ impl Works {
                         let (now, retro) = (self.clock.now(), &self.deck.retro);
                         keep::keep(wanted, now, &self.shelf, retro, app, tap, &mut self.jobs);
                     }
+                    Effect::Edit { template, text } => {
+                        // Whoever reads keys besides the editor would take some of them away.
+                        input = None;
+                        discard_keys();
+                        terminal.leave();
+                        if let Err(reason) = self.outside.edit(template.clone(), &text) {
+                            terminal.resume()?;
+                            input = Some(EventStream::new());
+                            update(app, Msg::Edited(self.clock.now(), template, Err(reason)), &drawn.hits);
+                        }
+                    }
+                    other => self.outside.perform(other),
                 }
             }
         }
@@ -291,6 +342,11 @@ impl Works {
             return String::new();
         };
         let raised = live.alarms.note(view);
+        let raised = if self.outside.has_terminal() {
+            Vec::new()
+        } else {
+            raised
+        };
         let alarms = raised.iter().map(|alert| live.alarms.terminal(alert)).collect();
         live.tap.tick(view);
         keep::tell_tape(&mut live.tap, app);
@@ -340,6 +396,27 @@ async fn arrival(history: &mut Option<oneshot::Receiver<Result<History, String>>
     arrived.unwrap_or_else(|_| Err("--history: reading it came to no end".to_owned()))
 }
 
+/// The next key, click, paste or resize; none while somebody else has the terminal.
+async fn next_event(input: &mut Option<EventStream>) -> io::Result<Event> {
+    match input {
+        Some(input) => input
+            .next()
+            .await
+            .unwrap_or_else(|| Err(io::ErrorKind::UnexpectedEof.into())),
+        None => std::future::pending().await,
+    }
+}
+
+/// Takes what was typed for somebody else away. After a stream of events has ended this also takes
+/// its last wake-up, which would hide keys that come together with it.
+fn discard_keys() {
+    while crossterm::event::poll(Duration::ZERO).unwrap_or(false) {
+        if crossterm::event::read().is_err() {
+            return;
+        }
+    }
+}
+
 /// Waits for what the sources see. For ever, where there are none any more.
 async fn receive(live: &mut Option<Box<Live>>, batch: &mut Vec<Envelope>) {
     match live {
@@ -362,6 +439,7 @@ fn appearance(options: &RunOptions) -> Options {
         no_mouse: !options.mouse,
         keymap: options.keymap.clone(),
         kept: options.kept.clone(),
+        supply: None,
     }
 }
 

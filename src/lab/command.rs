@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::connect::signing_variable;
 use super::guard::Status;
 use super::load::{Load, Target, Traffic};
 use super::play::Player;
@@ -244,8 +245,7 @@ async fn load(options: LoadOptions, host: Host, out: Out<'_>) -> Result<(), LabE
 /// The providers' keys from `TELNYX_SIGNING_KEY` and so on.
 fn keys_from(environment: &Environment) -> BTreeMap<String, SecretString> {
     let key = |provider: Provider| {
-        let variable = format!("{}_SIGNING_KEY", provider.name().to_uppercase());
-        let key = environment.get(&variable)?;
+        let key = environment.get(&signing_variable(provider.name()))?;
         Some((provider.name().to_owned(), SecretString::from(key.as_str())))
     };
     Provider::ALL.into_iter().filter_map(key).collect()

@@ -3,15 +3,20 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::LabError;
 use super::part::{Part, Role};
 use super::servers::nats::{Auth, Nats};
 use super::servers::postgres::Postgres;
 use super::up::{DATABASE, Lab};
-use crate::config::{Environment, Overrides, Profile, Surroundings, resolve};
+use crate::config::{Environment, Overrides, Profile, SecretPlace, Surroundings, resolve};
 use crate::pipeline::topology::Topology;
+
+/// The variable that holds a provider's signing key: `TELNYX_SIGNING_KEY`.
+pub(super) fn signing_variable(provider: &str) -> String {
+    format!("{}_SIGNING_KEY", provider.to_uppercase())
+}
 
 impl Lab {
     /// A connection to the lab's NATS.
@@ -124,10 +129,27 @@ impl Lab {
         };
         let resolved = resolve(&self.overrides(), &surroundings)
             .map_err(|problems| LabError::server("make a profile of the lab", &problems))?;
-        Ok(Profile {
+        let mut profile = Profile {
             name: name.into(),
             ..resolved.profile
-        })
+        };
+        let gateway = self.gateway_url().ok();
+        profile.fire.url = gateway.map(|gateway| format!("{gateway}/webhooks/{{provider}}"));
+        for (provider, key) in self.signing_keys() {
+            profile.redactor.learn(key.expose_secret());
+            let variable = signing_variable(&provider);
+            profile.fire.secrets.insert(provider, SecretPlace::Variable(variable));
+        }
+        Ok(profile)
+    }
+
+    /// The variables in which [`Lab::profile`] looks for the providers' keys.
+    #[must_use]
+    pub fn signing_environment(&self) -> Environment {
+        self.signing_keys()
+            .into_iter()
+            .map(|(provider, key)| (signing_variable(&provider), key.expose_secret().to_owned()))
+            .collect()
     }
 
     /// The keys that providers sign their webhooks with.

@@ -2,10 +2,15 @@
 
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
+use std::sync::Arc;
 
+use hookwatch::act::fire;
+use hookwatch::act::firing::Firing;
+use hookwatch::act::trace::TracePlan;
 use hookwatch::base::text;
 use hookwatch::base::time::Moment;
-use hookwatch::config::{ConsoleOptions, Profile};
+use hookwatch::config::{ConsoleOptions, Environment, Profile};
+use hookwatch::console::bench::Supply;
 use hookwatch::console::command::{Chapter, Command};
 use hookwatch::console::glyph::Charset;
 use hookwatch::console::kept::Kept;
@@ -36,13 +41,13 @@ pub(crate) fn require_terminal() -> Result<(), Failure> {
 }
 
 impl Program<'_> {
-    /// Watches a profile on screen until somebody leaves.
+    /// Watches a profile on screen until somebody leaves. Of a demo: the variables that hold its keys.
     pub(crate) async fn console(
         &self,
         profile: &Profile,
         looks: &ConsoleOptions,
         notices: Vec<String>,
-        demo: bool,
+        demo: Option<Environment>,
         record: Option<&Path>,
         history: Option<&str>,
     ) -> Result<u8, Failure> {
@@ -56,7 +61,7 @@ impl Program<'_> {
             ..
         } = Session::live(profile, &self.clock);
         let badges = [
-            (demo, Badge::Demo),
+            (demo.is_some(), Badge::Demo),
             (profile.read_only, Badge::ReadOnly),
             (profile.protected, Badge::Prod),
         ];
@@ -74,6 +79,9 @@ impl Program<'_> {
             alarms,
         }));
         let mut options = self.screen(settings, subject, looks, notices)?;
+        let (firing, untaken) = self.firing(profile, demo);
+        options.firing = Some(firing);
+        options.notices.extend(untaken);
         options.label.clone_from(&profile.label);
         options.badges = badges
             .into_iter()
@@ -141,6 +149,8 @@ impl Program<'_> {
             keymap,
             kept,
             kept_file,
+            firing: None,
+            editor: self.editor(),
             notices: notices
                 .into_iter()
                 .chain(refused)
@@ -148,6 +158,32 @@ impl Program<'_> {
                 .chain(unkept)
                 .collect(),
         })
+    }
+
+    /// What fires test webhooks; templates of the user's own that are refused, and why.
+    fn firing(&self, profile: &Profile, keys: Option<Environment>) -> ((Firing, Supply), Vec<String>) {
+        let library = Arc::new(fire::Library::load(self.templates().as_deref()));
+        let refused = library.broken().iter().map(ToString::to_string).collect();
+        let supply = Supply {
+            library: library.clone(),
+            fire: profile.fire.clone(),
+            untraceable: TracePlan::of(profile).err().map(|error| error.to_string()),
+            refusal: profile
+                .read_only
+                .then(|| "Nothing is fired from here: the profile is read-only.".to_owned()),
+        };
+        let mut environment = self.surroundings.environment.clone();
+        environment.extend(keys.into_iter().flatten());
+        let firing = Firing::new(library, profile.clone(), environment, self.clock.clone());
+        ((firing, supply), refused)
+    }
+
+    /// What edits a file here.
+    fn editor(&self) -> String {
+        let named = ["VISUAL", "EDITOR"]
+            .into_iter()
+            .find_map(|name| self.surroundings.variable(name));
+        named.unwrap_or("vi").to_owned()
     }
 
     /// The keys, and what was refused of the user's own.

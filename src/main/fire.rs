@@ -1,7 +1,7 @@
 //! Test webhooks.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hookwatch::act::fire::{Order, SecretSource};
 use hookwatch::base::text;
@@ -14,15 +14,18 @@ use tokio_util::sync::CancellationToken;
 use crate::{Failure, Program, complain};
 
 impl Program<'_> {
+    /// The user's templates.
+    pub(crate) fn templates(&self) -> Option<PathBuf> {
+        let folder = self.surroundings.config_folder()?;
+        Some(folder.join("hookwatch").join("templates"))
+    }
+
     /// Fires, or lists, shows and saves what can be fired.
     pub(crate) fn fire(&self, cli: &Cli, args: &FireArgs) -> Result<u8, Failure> {
         let resolved = self.resolve(cli)?;
         let context = FireContext {
             environment: self.surroundings.environment.clone(),
-            templates: self
-                .surroundings
-                .config_folder()
-                .map(|folder| folder.join("hookwatch").join("templates")),
+            templates: self.templates(),
             profile: resolved.profile,
             is_live: io::stderr().is_terminal(),
             clock: self.clock.clone(),
@@ -92,6 +95,7 @@ fn options(args: &FireArgs) -> FireOptions {
             scheme: args.scheme.clone(),
             secret,
             set: args.set.clone(),
+            body: None,
         },
         count: args.count,
         duration: args.lasts,

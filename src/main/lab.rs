@@ -49,7 +49,14 @@ impl Program<'_> {
             let shown = match args.headless {
                 Some(wait) => self.last_reading(&profile, wait, cli.record()).await,
                 None => self
-                    .console(&profile, &looks, Vec::new(), true, cli.record(), cli.history())
+                    .console(
+                        &profile,
+                        &looks,
+                        Vec::new(),
+                        Some(demo.lab().signing_environment()),
+                        cli.record(),
+                        cli.history(),
+                    )
                     .await
                     .map(|code| (None, code)),
             };

@@ -202,7 +202,8 @@ impl Model {
             mono: envelope.mono,
             source: envelope.source.clone(),
         };
-        if !matches!(envelope.sample, Sample::Report(_)) {
+        // A canary's run is no reading: it makes no source that could be missed.
+        if !matches!(envelope.sample, Sample::Report(_) | Sample::Canary(_)) {
             self.sources.note(&envelope.source, moment);
             self.first_data.get_or_insert(envelope.mono);
         }

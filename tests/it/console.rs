@@ -15,6 +15,12 @@ fn the_demo_shows_moving_numbers_resizes_and_gives_the_terminal_back() {
         screen.contains("balanced: nothing lost, nothing doubled") || screen.contains("✔ received")
     });
     assert!(terminal.modes().0, "on the alternate screen");
+    // Its own gateway is the target of test webhooks, with the keys at hand.
+    terminal.press("6/telnyx.message.sent\r");
+    terminal.see("$TELNYX_SIGNING_KEY");
+    terminal.press("f");
+    terminal.see("●  in stream");
+    terminal.press("1");
     terminal.resize(20, 5);
     terminal.wait("what it needs", LIMIT, |screen| {
         screen.contains("60") && screen.contains("16")

@@ -375,9 +375,9 @@ fn a_live_session_is_stepped_back_into_saved_and_played() {
     terminal.see("REWIND −0:0");
     terminal.see("paused");
     terminal.press(",,,");
-    terminal.press("C");
+    terminal.press("D");
     terminal.see("largest change first");
-    terminal.press("C");
+    terminal.press("D");
     terminal.wait("it falls further behind while live goes on", LIMIT, |screen| {
         screen.contains("REWIND −0:1")
     });

@@ -42,9 +42,11 @@ impl Template {
             .ok_or_else(|| error("the body holds private characters".to_owned(), "remove them"))?;
         let edited = match self.kind() {
             BodyKind::Object | BodyKind::Json => {
-                let value = marked.json_value(&pattern, value);
                 let mut body: Value = serde_json::from_str(&marked.text)
                     .map_err(|_| error("the body is no JSON".to_owned(), "correct the template"))?;
+                let before = body.pointer(&pointer(path)).and_then(Value::as_str);
+                let is_bare = before.is_some_and(|before| before.starts_with(BARE));
+                let value = marked.json_value(&pattern, value, is_bare);
                 put(&mut body, path, value).map_err(|reason| error(reason, "name a place that the body has"))?;
                 body.to_string()
             }
@@ -64,14 +66,14 @@ impl Template {
 }
 
 /// A body with marks for placeholders.
-struct Marked {
+pub(super) struct Marked {
     text: String,
     placeholders: Vec<Segment>,
 }
 
 impl Marked {
     /// `None`: the text holds what the marks are made of.
-    fn of(pattern: &Pattern, is_json: bool) -> Option<Self> {
+    pub(super) fn of(pattern: &Pattern, is_json: bool) -> Option<Self> {
         let mut marked = Self {
             text: String::new(),
             placeholders: Vec::new(),
@@ -101,14 +103,42 @@ impl Marked {
         Some(marked)
     }
 
+    /// The body: JSON where it has to be.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// A part of it, read: its marks are placeholders again.
+    pub(super) fn show(&self, part: &str) -> String {
+        let mut shown = String::new();
+        let mut rest = part;
+        while let Some(open) = rest.find([WITHIN_STRING, BARE]) {
+            let (before, mark) = rest.split_at(open);
+            let Some((number, after)) = mark[BARE.len_utf8()..].split_once(CLOSE) else {
+                break;
+            };
+            shown.push_str(before);
+            let placeholder = number.parse().ok().and_then(|at: usize| self.placeholders.get(at));
+            shown.extend(placeholder.map(Segment::source));
+            rest = after;
+        }
+        shown + rest
+    }
+
     fn mark(&mut self, placeholder: &Segment, opener: char) -> String {
         self.placeholders.push(placeholder.clone());
         format!("{opener}{}{CLOSE}", self.placeholders.len() - 1)
     }
 
-    fn json_value(&mut self, pattern: &Pattern, value: &str) -> Value {
+    /// `is_bare`: a placeholder alone stands there without quotation marks.
+    fn json_value(&mut self, pattern: &Pattern, value: &str, is_bare: bool) -> Value {
         if !pattern.has_placeholders() {
             return serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+        }
+        if let [placeholder] = pattern.segments()
+            && is_bare
+        {
+            return Value::from(self.mark(placeholder, BARE));
         }
         let mut text = String::new();
         for segment in pattern.segments() {
@@ -152,6 +182,12 @@ impl Marked {
         segments.push(Segment::Text(rest.into()));
         Pattern::of(segments)
     }
+}
+
+/// A path as a JSON pointer.
+fn pointer(path: &str) -> String {
+    let parts = path.split('.').map(|part| part.replace('~', "~0").replace('/', "~1"));
+    parts.flat_map(|part| ["/".to_owned(), part]).collect()
 }
 
 /// Sets the place of a path. All but its last part must be there.

@@ -75,6 +75,12 @@ pub fn expectations(texts: &[String]) -> Result<Vec<Expectation>, UnknownExpecta
     texts.iter().map(|text| text.parse()).collect()
 }
 
+impl PartialEq for Expectation {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
 impl fmt::Display for Expectation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)

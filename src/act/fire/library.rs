@@ -1,6 +1,6 @@
 //! All templates: those within the binary, and a folder of the user's own that override them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,6 +18,8 @@ const LARGEST: u64 = 1 << 20;
 #[derive(Clone, Debug, Default)]
 pub struct Library {
     templates: BTreeMap<Arc<str>, Arc<Template>>,
+    /// Those of the user's folder.
+    own: BTreeSet<Arc<str>>,
     broken: Vec<TemplateError>,
 }
 
@@ -55,7 +57,9 @@ impl Library {
         files.sort();
         for path in files {
             let shown = path.display().to_string();
-            self.add(read(&path, &shown).and_then(|source| Template::parse(&shown, &source)));
+            let template = read(&path, &shown).and_then(|source| Template::parse(&shown, &source));
+            self.own.extend(template.iter().map(|template| template.name().clone()));
+            self.add(template);
         }
     }
 
@@ -71,6 +75,12 @@ impl Library {
     /// Every template, by name.
     pub fn templates(&self) -> impl Iterator<Item = &Arc<Template>> {
         self.templates.values()
+    }
+
+    /// Whether the template of that name is the user's own, not one of those within the binary.
+    #[must_use]
+    pub fn is_own(&self, name: &str) -> bool {
+        self.own.contains(name)
     }
 
     /// What could not be read.

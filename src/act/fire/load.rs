@@ -24,7 +24,7 @@ pub struct Batch {
 }
 
 /// How many, how fast, and what must hold. The default is one valid webhook, answered 2xx or not.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Load {
     /// How many webhooks; 1 where neither this nor a duration is given.
     pub count: Option<u64>,

@@ -202,6 +202,15 @@ impl Mix {
     }
 }
 
+/// Whether a scheme is known.
+///
+/// # Errors
+/// That it is not, and which one comes near.
+pub fn check_scheme(name: &str) -> Result<(), PlanError> {
+    let known: Result<Scheme, UnknownScheme> = name.parse();
+    known.map(drop).map_err(|error| PlanError::Key(error.to_string()))
+}
+
 /// Parts of 1 as the points at which they end.
 fn upper_ends(parts: impl Iterator<Item = f64>) -> Vec<f64> {
     parts

@@ -8,13 +8,13 @@
 //! A seed and a number make a shot, whichever lane sends it; its latency counts from the time at
 //! which the schedule wanted it sent.
 
+mod body;
 mod capture;
 mod compose;
 mod connection;
 mod dispatch;
 mod edit;
 mod expect;
-mod history;
 mod library;
 mod load;
 mod mix;
@@ -22,6 +22,7 @@ mod order;
 mod pattern;
 mod payload;
 mod plan;
+mod request;
 mod run;
 mod selftest;
 mod tally;
@@ -29,14 +30,15 @@ mod target;
 mod template;
 mod variant;
 
+pub use body::{BodyField, Preview};
 pub use capture::{Captured, save};
 pub use expect::{Checked, Expectation, UnknownExpectation, expectations};
-pub use history::{Fired, History};
 pub use library::Library;
 pub use load::{Batch, Load};
-pub use mix::{Entry, Mix, Poison};
+pub use mix::{Entry, Mix, Poison, check_scheme};
 pub use order::{Composed, GuardError, Order, OrderError, Refusal, SecretSource, guard};
 pub use plan::{HttpVersion, Limit, MAX_CONCURRENCY, MAX_RETRIES, Plan, PlanError, Steering};
+pub use request::{Request, RequestError};
 pub use run::run;
 pub use selftest::{Attack, Judgement, selftest};
 pub use tally::{CheckCount, Exchange, FailureKind, Latency, Outcomes, Part, Progress, Sample, Summary};

@@ -10,7 +10,7 @@ use super::library::Library;
 use super::mix::Entry;
 use super::plan::PlanError;
 use super::target::host_of;
-use super::template::TemplateError;
+use super::template::{Template, TemplateError};
 use crate::base::secret::{Redactor, strip_url_credentials};
 use crate::base::text;
 use crate::config::{Environment, Fire, Profile, SecretPlace};
@@ -26,6 +26,17 @@ pub enum SecretSource {
     Given(SecretString),
 }
 
+impl PartialEq for SecretSource {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Variable(ours), Self::Variable(theirs)) => ours == theirs,
+            (Self::File(ours), Self::File(theirs)) => ours == theirs,
+            (Self::Given(ours), Self::Given(theirs)) => ours.expose_secret() == theirs.expose_secret(),
+            _ => false,
+        }
+    }
+}
+
 impl From<&SecretPlace> for SecretSource {
     fn from(place: &SecretPlace) -> Self {
         match place {
@@ -36,7 +47,7 @@ impl From<&SecretPlace> for SecretSource {
 }
 
 /// What a person asks for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Order {
     /// The template's name.
     pub template: String,
@@ -46,6 +57,8 @@ pub struct Order {
     pub scheme: Option<String>,
     /// The signing key; `None`: the profile's.
     pub secret: Option<SecretSource>,
+    /// Another body than the template's; placeholders are filled in.
+    pub body: Option<String>,
     /// `path=value`, in this order.
     pub set: Vec<String>,
 }
@@ -92,6 +105,39 @@ pub enum OrderError {
 }
 
 impl Order {
+    /// The template with its body and fields set.
+    ///
+    /// # Errors
+    /// When there is no such template, or no such place in it, or the body is not of its kind.
+    pub fn template(&self, library: &Library) -> Result<Arc<Template>, OrderError> {
+        let mut template = library.get(&self.template)?.clone();
+        if let Some(body) = &self.body {
+            template = Arc::new(template.edit(body)?);
+        }
+        for assignment in &self.set {
+            let (path, value) = assignment
+                .split_once('=')
+                .ok_or_else(|| OrderError::Assignment(text::safe(assignment).into_owned()))?;
+            template = Arc::new(template.set(path, value)?);
+        }
+        Ok(template)
+    }
+
+    /// The URL and the scheme that this order or the profile names, for a provider.
+    #[must_use]
+    pub fn directions(&self, fire: &Fire, provider: &str) -> (Option<String>, Option<String>) {
+        let configured = || fire.url.as_ref().map(|url| url.replace("{provider}", provider));
+        let scheme = self.scheme.as_ref().or_else(|| fire.schemes.get(provider));
+        (self.to.clone().or_else(configured), scheme.cloned())
+    }
+
+    /// Where the key is that signs it; `None`: nowhere, it is not signed.
+    #[must_use]
+    pub fn key(&self, fire: &Fire, provider: &str) -> Option<SecretSource> {
+        let configured = || fire.secrets.get(provider).map(SecretSource::from);
+        self.secret.clone().or_else(configured)
+    }
+
     /// Finds the template, sets its fields and reads the key.
     ///
     /// # Errors
@@ -103,25 +149,14 @@ impl Order {
         known: &Redactor,
         environment: &Environment,
     ) -> Result<Composed, OrderError> {
-        let mut template = library.get(&self.template)?.clone();
-        for assignment in &self.set {
-            let (path, value) = assignment
-                .split_once('=')
-                .ok_or_else(|| OrderError::Assignment(text::safe(assignment).into_owned()))?;
-            template = Arc::new(template.set(path, value)?);
-        }
+        let template = self.template(library)?;
         let provider = template.provider().to_string();
-        let url = match (&self.to, &fire.url) {
-            (Some(to), _) => to.clone(),
-            (None, Some(url)) => url.replace("{provider}", &provider),
-            (None, None) => return Err(OrderError::NoTarget),
-        };
-        let scheme = self.scheme.as_ref().or_else(|| fire.schemes.get(&provider));
-        let scheme = scheme.map(String::as_str);
-        let configured = || fire.secrets.get(&provider).map(SecretSource::from);
+        let (url, scheme) = self.directions(fire, &provider);
+        let url = url.ok_or(OrderError::NoTarget)?;
+        let scheme = scheme.as_deref();
         let mut redactor = known.clone();
         let mut notices = Vec::new();
-        let entry = match self.secret.clone().or_else(configured) {
+        let entry = match self.key(fire, &provider) {
             Some(source) => {
                 let secret = source.read(environment)?;
                 redactor.learn(secret.expose_secret());
@@ -137,7 +172,7 @@ impl Order {
             None => {
                 let scheme = scheme.unwrap_or(template.scheme().name());
                 notices.push(format!(
-                    "not signed, no key is given → --secret-env VARIABLE signs as {}",
+                    "not signed, no key is given → name the variable that holds it (--secret-env) to sign as {}",
                     text::safe(scheme)
                 ));
                 Entry::unsigned(template)

@@ -133,6 +133,11 @@ impl Pattern {
         &self.segments
     }
 
+    /// As it is written.
+    pub(super) fn source(&self) -> String {
+        self.segments.iter().map(Segment::source).collect()
+    }
+
     pub(super) fn has_placeholders(&self) -> bool {
         self.segments.iter().any(|segment| !matches!(segment, Segment::Text(_)))
     }
@@ -190,6 +195,21 @@ impl Segment {
                 _ => Err("it needs a number of digits from 1 to 4096: {{hex 24}}"),
             },
             _ => Err("there is no such placeholder: known are id, uuid, now, now_unix, seq, choice, int, hex"),
+        }
+    }
+
+    /// As it is written.
+    pub(super) fn source(&self) -> String {
+        match self {
+            Self::Text(text) => text.to_string(),
+            Self::Id => "{{id}}".to_owned(),
+            Self::Uuid => "{{uuid}}".to_owned(),
+            Self::Now => "{{now}}".to_owned(),
+            Self::NowUnix => "{{now_unix}}".to_owned(),
+            Self::Seq => "{{seq}}".to_owned(),
+            Self::Choice(options) => format!("{{{{choice {}}}}}", options.join("|")),
+            Self::Int(low, high) => format!("{{{{int {low} {high}}}}}"),
+            Self::Hex(digits) => format!("{{{{hex {digits}}}}}"),
         }
     }
 

@@ -126,6 +126,20 @@ impl Plan {
         }
     }
 
+    /// One of its webhooks alone: number `number` of a canary.
+    #[must_use]
+    pub fn single(&self, number: u64) -> Self {
+        Self {
+            limit: Limit {
+                count: Some(1),
+                duration: None,
+            },
+            webhooks: None,
+            seed: self.seed.wrapping_add(number),
+            ..self.clone()
+        }
+    }
+
     /// Whether it can be run at all; where it goes is for the network to say.
     ///
     /// # Errors

@@ -428,6 +428,7 @@ impl Tally {
             due,
             latency: Latency::of(&self.latency),
             recent: Latency::of(&self.recent),
+            samples: self.samples.clone(),
             outcomes,
         };
         self.recent.reset();
@@ -507,6 +508,8 @@ pub struct Progress {
     pub latency: Latency,
     /// The same since the progress before.
     pub recent: Latency,
+    /// The first answer of each status that is no success, and the first failure of each kind.
+    pub samples: Vec<Sample>,
 }
 
 /// What a run came to. `sent = answered + failed on a connection + unfinished`, exactly.

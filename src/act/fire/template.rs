@@ -155,7 +155,7 @@ impl Template {
         };
         reader.check_header("content_type", &template.content_type, None)?;
         if kind == BodyKind::Json {
-            template.kind = reader.check_json(&template, &file.body)?;
+            template.kind = reader.check_json(&template.body, &file.body)?;
             template.body = template.body.minify_json();
         }
         Ok(template)
@@ -205,6 +205,10 @@ impl Template {
 
     pub(super) fn body(&self) -> &Pattern {
         &self.body
+    }
+
+    pub(super) fn with_kind(self, kind: BodyKind) -> Self {
+        Self { kind, ..self }
     }
 
     pub(super) fn with_body(&self, body: Pattern) -> Self {
@@ -313,36 +317,38 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Renders once for every choice: a choice that holds a quotation mark shows here.
-    fn check_json(&self, template: &Template, body: &Spanned<String>) -> Result<BodyKind, TemplateError> {
-        let mut kind = BodyKind::Json;
-        for choice in 0..template.body.widest_choice() {
-            let mut out = String::new();
-            let mut values = Values {
-                id: "id",
-                seq: 0,
-                now: Timestamp::UNIX_EPOCH,
-                random: &mut SmallRng::seed_from_u64(choice as u64),
-            };
-            template.body.render_choice(&mut values, choice, &mut out);
-            match serde_json::from_str::<serde_json::Value>(&out) {
-                Ok(value) if value.is_object() => kind = BodyKind::Object,
-                Ok(_) => {}
-                Err(error) => {
-                    // Placeholders hold no line breaks, so lines count alike before and after.
-                    let opened = self.source.get(body.span()).unwrap_or_default();
-                    let skipped = usize::from(opened.starts_with("'''\n") || opened.starts_with("\"\"\"\n"));
-                    let line = self.line_at(body.span().start) + skipped + error.line().saturating_sub(1);
-                    return Err(self.error(
-                        Some(line),
-                        format!("the body is no JSON: {error}"),
-                        "correct the body, or name another content_type",
-                    ));
-                }
-            }
-        }
-        Ok(kind)
+    fn check_json(&self, body: &Pattern, written: &Spanned<String>) -> Result<BodyKind, TemplateError> {
+        json_kind(body).map_err(|error| {
+            // Placeholders hold no line breaks, so lines count alike before and after.
+            let opened = self.source.get(written.span()).unwrap_or_default();
+            let skipped = usize::from(opened.starts_with("'''\n") || opened.starts_with("\"\"\"\n"));
+            let line = self.line_at(written.span().start) + skipped + error.line().saturating_sub(1);
+            self.error(
+                Some(line),
+                format!("the body is no JSON: {error}"),
+                "correct the body, or name another content_type",
+            )
+        })
     }
+}
+
+/// Which JSON a body is. Renders once for every choice: a choice that holds a quotation mark shows here.
+pub(super) fn json_kind(body: &Pattern) -> Result<BodyKind, serde_json::Error> {
+    let mut kind = BodyKind::Json;
+    for choice in 0..body.widest_choice() {
+        let mut out = String::new();
+        let mut values = Values {
+            id: "id",
+            seq: 0,
+            now: Timestamp::UNIX_EPOCH,
+            random: &mut SmallRng::seed_from_u64(choice as u64),
+        };
+        body.render_choice(&mut values, choice, &mut out);
+        if serde_json::from_str::<serde_json::Value>(&out)?.is_object() {
+            kind = BodyKind::Object;
+        }
+    }
+    Ok(kind)
 }
 
 #[cfg(test)]

@@ -28,6 +28,23 @@ pub struct Outcome {
     pub timeline: Option<Timeline>,
 }
 
+impl Outcome {
+    /// A run that could not even be begun.
+    #[must_use]
+    pub fn failed(at: Timestamp, name: &str, reason: String) -> Self {
+        Self {
+            at,
+            reading: CanaryReading {
+                name: Arc::from(name),
+                passed: false,
+                reason: Some(reason),
+                total: None,
+            },
+            timeline: None,
+        }
+    }
+}
+
 /// Percentiles in seconds; `None` where nothing was measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Percentiles {

@@ -7,11 +7,13 @@
 mod canary;
 mod follow;
 mod message;
+mod once;
 mod plan;
 mod row;
 mod timeline;
 
 pub use canary::{History, Outcome, Percentiles, reading};
 pub use follow::trace;
+pub use once::once;
 pub use plan::{TraceError, TracePlan};
 pub use timeline::{Stage, State, Step, Timeline};

@@ -63,6 +63,12 @@ impl App {
             Command::ColumnRight => self.step_column(hits, 1),
             Command::Columns => self.choose_columns(),
             Command::Mark => self.mark(hits),
+            Command::Fire => return self.fire(),
+            Command::StopFiring => return self.stop_firing(),
+            Command::EditBody => return self.edit_body(),
+            Command::Trace => self.toggle_trace(),
+            Command::ResetField => self.reset_field(),
+            Command::Canary => return self.canary(),
             Command::Pause => self.pause(),
             Command::TimeZone => self.toggle_zone(),
             Command::NextTheme => self.next_theme(),
@@ -199,6 +205,7 @@ impl App {
             Opening::Nothing => {}
             Opening::Run(command) => return self.run(command, hits),
             Opening::Go(place) => self.go(place),
+            Opening::Own => self.open_on_bench(panel, row.as_deref()),
             Opening::Detail => {
                 let Some(key) = row else { return Vec::new() };
                 let back = self.ui.focus.remove(&self.ui.screen);

@@ -122,7 +122,7 @@ impl App {
                     return None;
                 }
             }
-            Layer::Filter { .. } | Layer::Palette(_) | Layer::Note { .. } | Layer::Dialog(_) => {}
+            Layer::Filter { .. } | Layer::Field { .. } | Layer::Palette(_) | Layer::Note { .. } | Layer::Dialog(_) => {}
             Layer::Detail(_) => return None,
         }
         Some(Vec::new())
@@ -169,6 +169,10 @@ impl App {
         match self.ui.layers.last() {
             Some(Layer::Filter { .. }) => {
                 self.type_filter(event);
+                Vec::new()
+            }
+            Some(Layer::Field { .. }) => {
+                self.type_field(event);
                 Vec::new()
             }
             Some(Layer::Palette(_)) => self.type_command(event, hits),

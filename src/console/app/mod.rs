@@ -1,5 +1,6 @@
 //! The state of the console, and the one function that changes it.
 
+mod bench;
 mod commands;
 mod input;
 mod layers;
@@ -14,6 +15,7 @@ use jiff::tz::TimeZone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
+use super::bench::{Bench, Supply};
 use super::command::{Command, Mode};
 use super::kept::{Kept, KeptTable, TYPED};
 use super::keymap::Keymap;
@@ -24,6 +26,8 @@ use super::theme::{Role, Theme};
 use super::ui::{FLASH, Flash, RANGES, Ui};
 use super::widget::grid::GridState;
 use super::widget::time::Zone;
+use crate::act::fire::Request;
+use crate::act::firing::Report;
 use crate::base::time::Moment;
 use crate::model::{Histories, History, Model, SeriesKey, Settings, Severity, View};
 use crate::sample::{Envelope, Interest};
@@ -48,6 +52,10 @@ pub enum Msg {
     Player(Option<Box<Player>>),
     /// How the recording in the making is; `None`: there is none.
     Tape(Option<Tape>),
+    /// Something happened to a test webhook or a canary.
+    Fired(Moment, Box<Report>),
+    /// Somebody edited the body of a template: its name, and the text or why there is none.
+    Edited(Moment, String, Result<String, String>),
 }
 
 /// What comes next in what is played.
@@ -60,7 +68,7 @@ pub enum Played {
 }
 
 /// What the console wants done outside of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// End.
     Quit,
@@ -76,6 +84,24 @@ pub enum Effect {
     Play(Control),
     /// Keep what is seen: record, save.
     Keep(Keep),
+    /// Fire a test webhook, or start a canary where it is to be fired again and again.
+    Fire {
+        /// What.
+        request: Box<Request>,
+        /// The host that somebody has confirmed.
+        confirmed: Option<String>,
+    },
+    /// Stop what is being fired.
+    StopFiring,
+    /// Stop the canary.
+    StopCanary,
+    /// Let somebody edit the body of a template.
+    Edit {
+        /// The template.
+        template: String,
+        /// Its body.
+        text: String,
+    },
 }
 
 /// A moment that is held still: a paused picture, a recording, a test.
@@ -126,6 +152,8 @@ pub struct Options {
     pub keymap: Keymap,
     /// What was kept of the run before.
     pub kept: Kept,
+    /// What test webhooks are made of; `None`: none can be fired.
+    pub supply: Option<Supply>,
 }
 
 /// The console.
@@ -146,6 +174,7 @@ pub struct App {
     now: Moment,
     ui: Ui,
     kept: Kept,
+    bench: Bench,
 }
 
 /// What was drawn.
@@ -184,6 +213,10 @@ impl App {
     }
 
     fn new(picture: Picture, stream: Option<Arc<str>>, options: Options, now: Moment) -> Self {
+        let begun = match &picture {
+            Picture::Live(_) => now.at,
+            Picture::Still(still) => still.view.started,
+        };
         let local = options.local.map(|zone| Zone::local(zone, now.at));
         let kept = options.kept;
         let ui = Ui {
@@ -223,6 +256,7 @@ impl App {
             now,
             ui,
             kept,
+            bench: Bench::new(options.supply, begun),
         }
     }
 
@@ -350,6 +384,7 @@ impl App {
             ui: &self.ui,
             keymap: &self.keymap,
             themes: &self.themes,
+            bench: &self.bench,
         }
     }
 
@@ -434,6 +469,15 @@ pub fn update(app: &mut App, msg: Msg, hits: &Hits) -> Vec<Effect> {
         }
         Msg::Tape(tape) => {
             app.tape = tape;
+            Vec::new()
+        }
+        Msg::Fired(now, report) => {
+            app.now = now;
+            app.hear(*report)
+        }
+        Msg::Edited(now, template, edited) => {
+            app.now = now;
+            app.edited(&template, edited);
             Vec::new()
         }
     }

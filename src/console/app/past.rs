@@ -260,7 +260,7 @@ impl App {
         self.pinned = Some(Box::new(view));
         self.flash(
             Severity::Info,
-            format!("Pinned {clock}: C compares it with another moment"),
+            format!("Pinned {clock}: D compares it with another moment"),
         );
         Vec::new()
     }

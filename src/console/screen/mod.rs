@@ -5,6 +5,7 @@
 
 pub mod events;
 pub mod failures;
+pub mod fire;
 pub mod help;
 pub mod history;
 pub mod overview;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
+use super::bench::Bench;
 use super::command::{Command, Mode};
 use super::keymap::Keymap;
 use super::palette::Choices;
@@ -85,7 +87,7 @@ impl Screen {
     /// Whether this version has it.
     #[must_use]
     pub fn exists(self) -> bool {
-        !matches!(self, Self::DeadLetters | Self::TestWebhooks)
+        !matches!(self, Self::DeadLetters)
     }
 
     /// What draws it.
@@ -96,8 +98,9 @@ impl Screen {
             Self::Workers => &workers::Workers,
             Self::Failures => &failures::Failures,
             Self::Events => &events::Events,
+            Self::TestWebhooks => &fire::TestWebhooks,
             // The others are not there yet, and update goes to none of them.
-            Self::Overview | Self::DeadLetters | Self::TestWebhooks => &overview::Overview,
+            Self::Overview | Self::DeadLetters => &overview::Overview,
         }
     }
 }
@@ -175,6 +178,8 @@ pub enum Opening {
     Run(Command),
     /// Goes to a row of another screen.
     Go(Place),
+    /// What the screen itself does with a row.
+    Own,
 }
 
 /// A row of a screen's table.
@@ -239,6 +244,8 @@ pub struct Scene<'a> {
     pub keymap: &'a Keymap,
     /// The names of the themes.
     pub themes: &'a [Arc<str>],
+    /// Test webhooks.
+    pub bench: &'a Bench,
 }
 
 impl<'a> Scene<'a> {

@@ -267,6 +267,13 @@ fn right<'a>(scene: &Scene<'a>, detail: Detail) -> Line<'a> {
             Badge::Playback => ("PLAYBACK".to_owned(), Role::Badge),
         }))
         .collect();
+    if let Some(canary) = scene.bench.canary().filter(|canary| canary.is_flying) {
+        if canary.is_failing() {
+            badges.push(("CANARY FAILED".to_owned(), Role::BadgeDanger));
+        } else if detail.keeps(Part::Live) {
+            badges.push(("CANARY".to_owned(), Role::BadgeLive));
+        }
+    }
     let states = || scene.view.sources.iter().map(|source| source.state);
     if let Some(paused) = scene.paused {
         badges.push((format!("PAUSED {}", scene.zone().clock(paused.at)), Role::BadgeCaution));

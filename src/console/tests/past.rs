@@ -195,7 +195,7 @@ fn a_caption_a_list_of_marks_and_a_comparison_over_it() {
     snapshot_sizes("played_marks", &marks, &[(80, 24), (120, 40)]);
     let mut compared = picture(false, 620);
     press(&mut compared, 'P');
-    press(&mut compared, 'C');
+    press(&mut compared, 'D');
     snapshot_sizes("played_compare", &compared, &[(80, 24), (120, 40)]);
 }
 
@@ -445,14 +445,14 @@ fn what_is_kept_says_where_and_shows_that_it_is() {
 #[test]
 fn a_pinned_moment_is_compared_with_now() {
     let mut desk = Desk::live();
-    desk.types("C");
+    desk.types("D");
     assert!(desk.text.contains("Pin a moment first"), "{}", desk.text);
     desk.types("P");
     assert!(desk.text.contains("Pinned 14:03:22"), "{}", desk.text);
-    desk.types("C");
+    desk.types("D");
     assert!(desk.text.contains("14:03:22 and 14:03:22"), "{}", desk.text);
     let mut rewound = Desk::rewound();
-    rewound.types("C");
+    rewound.types("D");
     assert!(
         rewound.text.contains("14:03:22 and 14:03:22"),
         "without a pin: shown and now"

@@ -1,21 +1,17 @@
 //! `hookwatch fire --trace` and `--every`: one webhook followed to its row, or one after another.
 
+use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::Write;
-use std::sync::Arc;
-use std::time::Duration;
-
-use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::report::shown;
 use super::{CommandError, DONE, FAILED, FireContext, FireOptions, INTERRUPTED};
-use crate::act::fire::{self, Plan, Progress};
-use crate::act::trace::{History, Outcome, Percentiles, Stage, State, Timeline, TraceError, TracePlan, reading, trace};
+use crate::act::fire::Plan;
+use crate::act::trace::{History, Outcome, Percentiles, Stage, State, Timeline, TraceError, TracePlan, once};
 use crate::base::text;
 use crate::headless::json;
-use crate::sample::CanaryReading;
 
 /// A run as a line of JSON.
 #[derive(Serialize)]
@@ -71,19 +67,8 @@ pub(super) async fn run(
                 () = stop.cancelled() => break,
             }
         }
-        let shot = Plan {
-            limit: fire::Limit {
-                count: Some(1),
-                duration: None,
-            },
-            webhooks: None,
-            seed: plan.seed.wrapping_add(number),
-            ..plan.clone()
-        };
-        let outcome = match &tracing {
-            Some(tracing) => traced(tracing, shot, options, context, stop, err).await?,
-            None => fired(shot, &options.order.template, context, stop).await?,
-        };
+        let shot = plan.single(number);
+        let outcome = watched(tracing.as_ref(), shot, options, context, stop, err).await?;
         if stop.is_cancelled() && !outcome.reading.passed {
             break;
         }
@@ -105,9 +90,9 @@ pub(super) async fn run(
     })
 }
 
-/// One webhook, followed.
-async fn traced(
-    tracing: &TracePlan,
+/// One webhook, followed where that was asked for; on a terminal it says how far it is.
+async fn watched(
+    tracing: Option<&TracePlan>,
     shot: Plan,
     options: &FireOptions,
     context: &FireContext,
@@ -115,12 +100,13 @@ async fn traced(
     err: &mut (impl Write + Send),
 ) -> Result<Outcome, CommandError> {
     let at = context.clock.now().at;
+    let name = &options.order.template;
     let (progress, mut watched) = watch::channel(Timeline::default());
     let is_live = context.is_live && !options.json && options.every.is_none();
-    let mut following = Box::pin(trace(tracing, shot, &context.clock, &progress, stop));
-    let timeline = loop {
+    let mut following = Box::pin(once(tracing, shot, name, &context.clock, &progress, stop));
+    let outcome = loop {
         tokio::select! {
-            timeline = &mut following => break timeline,
+            outcome = &mut following => break outcome,
             Ok(()) = watched.changed() => {
                 let timeline = watched.borrow_and_update().clone();
                 if is_live && let Some(next) = timeline.next() {
@@ -135,65 +121,10 @@ async fn traced(
     if is_live {
         write!(err, "\r\x1b[K")?;
     }
-    let timeline = match timeline {
-        Ok(timeline) => timeline,
-        Err(TraceError::Fire(error)) if options.every.is_none() => {
-            return Err(CommandError::Trace(TraceError::Fire(error)));
-        }
-        Err(error) => return Ok(failed(at, &options.order.template, error.to_string())),
-    };
-    Ok(Outcome {
-        at,
-        reading: reading(&options.order.template, &timeline),
-        timeline: Some(timeline),
-    })
-}
-
-/// One webhook, and whether its answer was as expected.
-async fn fired(
-    shot: Plan,
-    name: &str,
-    context: &FireContext,
-    stop: &CancellationToken,
-) -> Result<Outcome, CommandError> {
-    let at = context.clock.now().at;
-    let expected = shot.expect.clone();
-    let (progress, _watched) = watch::channel(Progress::default());
-    let summary = match fire::run(shot, context.clock.clone(), progress, stop.clone()).await {
-        Ok(summary) => summary,
-        Err(error) => return Ok(failed(at, name, error.to_string())),
-    };
-    let missed = expected
-        .iter()
-        .map(|expected| expected.check(&summary))
-        .find(|checked| !checked.is_met);
-    let total = summary.latency_s.max.and_then(|s| Duration::try_from_secs_f64(s).ok());
-    let reason = missed.map(|checked| {
-        let why = summary.samples.first().map_or("", |sample| sample.text.as_str());
-        format!("expected {}: {} {why}", checked.expected, checked.actual)
-    });
-    Ok(Outcome {
-        at,
-        reading: CanaryReading {
-            name: Arc::from(name),
-            passed: reason.is_none(),
-            reason: reason.map(|reason| text::safe(reason.trim()).into_owned()),
-            total,
-        },
-        timeline: None,
-    })
-}
-
-fn failed(at: crate::base::time::Timestamp, name: &str, reason: String) -> Outcome {
-    Outcome {
-        at,
-        reading: CanaryReading {
-            name: Arc::from(name),
-            passed: false,
-            reason: Some(reason),
-            total: None,
-        },
-        timeline: None,
+    match outcome {
+        Ok(outcome) => Ok(outcome),
+        Err(TraceError::Fire(error)) if options.every.is_none() => Err(CommandError::Trace(TraceError::Fire(error))),
+        Err(error) => Ok(Outcome::failed(at, name, error.to_string())),
     }
 }
 

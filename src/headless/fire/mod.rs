@@ -17,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 use self::report::Report;
 use crate::act::fire::{
-    self, Composed, FireError, GuardError, HttpVersion, Library, Load, Order, OrderError, Plan, PlanError, Progress,
-    Refusal, TemplateError, UnknownExpectation, UnknownVariant, Variant, expectations,
+    self, Composed, FireError, GuardError, HttpVersion, Library, Load, Order, Plan, Progress, Refusal, Request,
+    RequestError, TemplateError, UnknownExpectation, UnknownVariant, Variant, expectations,
 };
 use crate::act::trace::TraceError;
 use crate::base::secret::strip_url_credentials;
@@ -107,13 +107,9 @@ enum CommandError {
     #[error(transparent)]
     Template(#[from] TemplateError),
     #[error(transparent)]
-    Order(#[from] OrderError),
-    #[error(transparent)]
-    Guard(#[from] GuardError),
+    Request(#[from] RequestError),
     #[error(transparent)]
     Variant(#[from] UnknownVariant),
-    #[error(transparent)]
-    Plan(#[from] PlanError),
     #[error(transparent)]
     Fire(#[from] FireError),
     #[error(transparent)]
@@ -180,13 +176,10 @@ pub fn show(name: &str, context: &FireContext, out: &mut impl Write, err: &mut i
 /// The host that somebody has to confirm before anything is fired there; `None`: nobody has to.
 #[must_use]
 pub fn host_to_confirm(options: &FireOptions, context: &FireContext) -> Option<String> {
-    let library = Library::load(context.templates.as_deref());
-    let profile = &context.profile;
-    let composed = options
-        .order
-        .compose(&library, &profile.fire, &profile.redactor, &context.environment);
-    match fire::guard(&composed.ok()?.url, options.is_load(), options.yes, profile) {
-        Err(GuardError::Refusal(Refusal::Unconfirmed { host, .. })) => Some(host),
+    match prepare(options, context) {
+        Err(CommandError::Request(RequestError::Guard(GuardError::Refusal(Refusal::Unconfirmed { host, .. })))) => {
+            Some(host)
+        }
         _ => None,
     }
 }
@@ -269,46 +262,44 @@ async fn attempt(
 }
 
 impl FireOptions {
-    /// Whether it is more than a few single webhooks.
-    fn is_load(&self) -> bool {
-        let is_canary = self.trace || self.every.is_some();
-        self.count.is_some_and(|count| count > 1) && !is_canary || self.duration.is_some() || self.selftest
+    fn request(&self) -> Result<Request, CommandError> {
+        let variant: Variant = match &self.variant {
+            Some(name) => name.parse()?,
+            None => Variant::Valid,
+        };
+        Ok(Request {
+            order: self.order.clone(),
+            load: Load {
+                count: self.count,
+                duration: self.duration,
+                rate: self.rate,
+                burst: self.burst,
+                concurrency: self.concurrency,
+                batch: self.batch,
+                timeout: self.timeout,
+                retries: self.retries,
+                version: if self.http2 {
+                    HttpVersion::Http2
+                } else {
+                    HttpVersion::Http1
+                },
+                variant,
+                expect: expectations(&self.expect)?,
+                seed: self.seed,
+                tls: self.tls.clone(),
+            },
+            trace: self.trace,
+            every: self.every,
+            selftest: self.selftest,
+        })
     }
 }
 
 /// What would be fired; whatever is wrong is found here, before the first request.
 fn prepare(options: &FireOptions, context: &FireContext) -> Result<(Plan, Composed), CommandError> {
-    let expect = expectations(&options.expect)?;
-    let profile = &context.profile;
+    let request = options.request()?;
     let library = Library::load(context.templates.as_deref());
-    let composed = options
-        .order
-        .compose(&library, &profile.fire, &profile.redactor, &context.environment)?;
-    fire::guard(&composed.url, options.is_load(), options.yes, profile)?;
-    let variant: Variant = match &options.variant {
-        Some(name) => name.parse()?,
-        None => Variant::Valid,
-    };
-    let plan = composed.plan(&Load {
-        count: options.count,
-        duration: options.duration,
-        rate: options.rate,
-        burst: options.burst,
-        concurrency: options.concurrency,
-        batch: options.batch,
-        timeout: options.timeout,
-        retries: options.retries,
-        version: if options.http2 {
-            HttpVersion::Http2
-        } else {
-            HttpVersion::Http1
-        },
-        variant,
-        expect,
-        seed: options.seed,
-        tls: options.tls.clone(),
-    })?;
-    Ok((plan, composed))
+    Ok(request.prepare(&library, &context.profile, &context.environment, options.yes)?)
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
-//! Test webhooks from the command line: on the lab's real pipeline, and against independent receivers.
+//! Test webhooks from the command line and the console: on the lab's real pipeline, and against
+//! independent receivers.
 
 mod gateway;
 mod receiver;
+mod screen;
 mod trace;
 
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! One webhook followed through the lab's real pipeline.
 
+use std::path::Path;
+
 use hookwatch::lab::{DATABASE, Lab, Options};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
@@ -8,7 +10,10 @@ use tempfile::TempDir;
 use super::{Run, fire};
 use crate::support;
 
-/// A lab with one gateway and one worker, called `worker-1`.
+/// The lab's only worker.
+const WORKER: &str = "worker-1";
+
+/// A lab with one gateway and one worker.
 pub(super) struct Pipeline {
     pub(super) url: String,
     lab: Lab,
@@ -40,10 +45,9 @@ impl Pipeline {
         drop(self.folder);
     }
 
-    /// Traces with everything in a profile, the key in a variable.
-    async fn trace(&self, template: &str, args: &[&str]) -> Run {
-        let home = tempfile::tempdir().unwrap();
-        let config = home.path().join(".config/hookwatch/hookwatch.toml");
+    /// Puts everything into a profile below `home`; the keys are in variables, which are returned.
+    pub(super) fn configure(&self, home: &Path) -> [(&'static str, String); 2] {
+        let config = home.join(".config/hookwatch/hookwatch.toml");
         std::fs::create_dir_all(config.parent().unwrap()).unwrap();
         let topology = self.lab.topology().unwrap();
         std::fs::write(
@@ -60,9 +64,21 @@ impl Pipeline {
             ),
         )
         .unwrap();
-        let (telnyx, resend) = (self.key("telnyx"), self.key("resend"));
+        [("TELNYX", self.key("telnyx")), ("RESEND", self.key("resend"))]
+    }
+
+    /// Ends its only worker.
+    pub(super) async fn kill_worker(&self) {
+        self.lab.kill(WORKER).await.unwrap();
+    }
+
+    /// Traces with everything in a profile, the key in a variable.
+    async fn trace(&self, template: &str, args: &[&str]) -> Run {
+        let home = tempfile::tempdir().unwrap();
+        let keys = self.configure(home.path());
+        let keys = [(keys[0].0, keys[0].1.as_str()), (keys[1].0, keys[1].1.as_str())];
         let all = [&[template, "--trace"], args].concat();
-        fire(home.path(), &all, &[("TELNYX", &telnyx), ("RESEND", &resend)]).await
+        fire(home.path(), &all, &keys).await
     }
 }
 
@@ -107,8 +123,7 @@ async fn a_trace_ends_with_the_row_and_its_four_delays_and_a_canary_repeats_it()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_trace_says_where_a_webhook_is_stuck() {
     let lab = pipeline().await;
-    let worker = "worker-1";
-    lab.lab.kill(worker).await.unwrap();
+    lab.kill_worker().await;
     let run = lab.trace("telnyx.message.sent", &["--json"]).await;
     assert_eq!(run.code, 1, "{}{}", run.out, run.err);
     let line = run.last();
@@ -129,7 +144,7 @@ async fn a_trace_says_where_a_webhook_is_stuck() {
     );
 
     // An answer that is not as expected ends it at its first step.
-    lab.lab.start(worker).await.unwrap();
+    lab.lab.start(WORKER).await.unwrap();
     let wrong = lab
         .trace("telnyx.message.sent", &["--json", "--expect", "$.status=lost"])
         .await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ratatui::layout::Rect;
 
 use super::super::{PanelId, Scene, Spot, Stage};
+use crate::console::bench::Field;
 use crate::console::palette::{Palette, complete};
 use crate::console::theme::Role;
 use crate::console::widget::grid::order;
@@ -31,6 +32,27 @@ pub(super) fn note(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, at: Opt
     };
     let note = format!("marks {}   enter keeps  esc closes", scene.zone().clock(moment));
     prompt(stage, area, "marker ", input, &note);
+}
+
+/// Says what may be typed into a field of the form, or why it was refused. Where the field itself
+/// is not on screen, it is typed here.
+pub(super) fn field(stage: &mut Stage<'_>, area: Rect, field: &Field, problem: Option<&str>, input: &Input) {
+    let told = problem.unwrap_or(field.help());
+    if stage.cursor.is_none() {
+        return prompt(stage, area, &format!("{}: ", field.name()), input, told);
+    }
+    stage.canvas.clear(area);
+    stage.canvas.fill(area, Role::Raised);
+    let (x, y, room) = (area.left() + 1, area.top(), area.width.saturating_sub(2));
+    let keys = [
+        span("enter", Role::Key),
+        span(" keeps   ", Role::Text),
+        span("esc", Role::Key),
+        span(" leaves it", Role::Text),
+    ];
+    let at = stage.canvas.line_right(x, y, room, &keys);
+    let role = if problem.is_some() { Role::Warning } else { Role::Dim };
+    stage.canvas.put(x, y, (at - x).saturating_sub(2), told, role);
 }
 
 fn prompt(stage: &mut Stage<'_>, area: Rect, prompt: &str, input: &Input, note: &str) {

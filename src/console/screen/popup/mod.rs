@@ -29,6 +29,9 @@ pub fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, body: Rect, key_line: Rect
             Layer::Why(why) => why::draw(scene, stage, body, why),
             Layer::Columns { panel, at } => columns::draw(scene, stage, body, *panel, *at),
             Layer::Filter { panel, input } => line::filter(scene, stage, key_line, *panel, input),
+            Layer::Field {
+                field, problem, input, ..
+            } => line::field(stage, key_line, field, problem.as_deref(), input),
             Layer::Palette(palette) => line::palette(scene, stage, body, key_line, palette),
             Layer::WhatIf { minutes } => what_if::draw(scene, stage, body, *minutes),
             Layer::Verdicts { at } => verdicts::draw(scene, stage, body, *at),
