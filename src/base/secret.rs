@@ -75,6 +75,56 @@ pub fn strip_url_credentials(text: &str) -> Cow<'_, str> {
     if changed { Cow::Owned(out) } else { Cow::Borrowed(text) }
 }
 
+/// Masks what stands behind the host of every web address of `text`: receivers of webhooks put
+/// tokens into its path. `https://u:p@host/services/T0?k=v` becomes `https://•••@host/•••`.
+#[must_use]
+pub fn strip_url_paths(text: &str) -> Cow<'_, str> {
+    if !text.contains("://") {
+        return Cow::Borrowed(text);
+    }
+    let cleaned = strip_url_credentials(text);
+    let mut out = String::with_capacity(cleaned.len());
+    let mut rest = &*cleaned;
+    while let Some(at) = rest.find("://") {
+        let (head, tail) = rest.split_at(at + 3);
+        out.push_str(head);
+        let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | '<' | '>' | ')');
+        let end = tail.find(ends).unwrap_or(tail.len());
+        let host = tail[..end].find(['/', '?', '#']).unwrap_or(end);
+        out.push_str(&tail[..host]);
+        if end > host {
+            out.push('/');
+        }
+        if end > host + 1 {
+            out.push_str(MASK);
+        }
+        rest = &tail[end..];
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
+/// Masks what follows `Bearer` or `Basic` in `text`.
+#[must_use]
+pub fn strip_bearers(text: &str) -> Cow<'_, str> {
+    const SCHEMES: [&str; 4] = ["Bearer ", "bearer ", "Basic ", "basic "];
+    if !SCHEMES.iter().any(|scheme| text.contains(scheme)) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = text.to_owned();
+    for scheme in SCHEMES {
+        let mut from = 0;
+        while let Some(at) = out[from..].find(scheme) {
+            let begin = from + at + scheme.len();
+            let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | ';' | ')');
+            let end = out[begin..].find(ends).map_or(out.len(), |end| begin + end);
+            out.replace_range(begin..end, MASK);
+            from = begin + MASK.len();
+        }
+    }
+    Cow::Owned(out)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,6 +140,22 @@ mod tests {
             "nats://•••@a:1,nats://•••@b:2"
         );
         assert_eq!(strip_url_credentials("http://h/p?q=a@b"), "http://h/p?q=a@b");
+    }
+
+    #[test]
+    fn paths_and_bearers_are_masked_wherever_they_stand() {
+        for (text, expected) in [
+            (
+                "to https://h/a/b, then http://i:1/?k=v.",
+                "to https://h/•••, then http://i:1/•••",
+            ),
+            ("https://h and https://h/", "https://h and https://h/"),
+            ("no address: a/b", "no address: a/b"),
+        ] {
+            assert_eq!(strip_url_paths(text), expected);
+        }
+        assert_eq!(strip_bearers("Bearer abc, Basic eHg="), "Bearer •••, Basic •••");
+        assert_eq!(strip_bearers("Bearer "), "Bearer •••");
     }
 
     #[test]

@@ -188,9 +188,12 @@ pub struct ConnectionArgs {
     /// The NATS monitoring port, `http://host:8222`
     #[arg(long, value_name = "URL")]
     pub monitoring: Option<String>,
-    /// A metrics endpoint; repeat it for each
+    /// A metrics endpoint, `dns+URL`, a `file_sd` file or a Prometheus server's /federate; repeat it for each
     #[arg(long, value_name = "[NAME=]URL")]
     pub metrics: Vec<String>,
+    /// A health endpoint; repeat it for each
+    #[arg(long = "probe", value_name = "[NAME=]URL")]
+    pub probes: Vec<String>,
     /// The database
     #[arg(long, value_name = "URL")]
     pub postgres: Option<String>,
@@ -470,6 +473,7 @@ impl Cli {
             creds: connection.creds.or(first.creds),
             monitoring: connection.monitoring.or(first.monitoring),
             metrics: [first.metrics, connection.metrics].concat(),
+            probes: [first.probes, connection.probes].concat(),
             postgres: connection.postgres.or(first.postgres),
             stream: connection.stream.or(first.stream),
             consumer: connection.consumer.or(first.consumer),

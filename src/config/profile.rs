@@ -31,6 +31,8 @@ pub struct Profile {
     pub nats: Option<NatsLink>,
     /// Metrics endpoints.
     pub targets: Vec<Target>,
+    /// Health endpoints.
+    pub probes: Vec<Target>,
     /// Where Postgres is.
     pub postgres: Option<PostgresLink>,
     /// The names of the pipeline's parts.
@@ -61,6 +63,7 @@ impl Profile {
             idempotent_workers: false,
             nats: None,
             targets: Vec::new(),
+            probes: Vec::new(),
             postgres: None,
             pipeline: Pipeline::default(),
             families: Families::default(),
@@ -75,7 +78,7 @@ impl Profile {
     /// Whether there is nothing to connect to.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.nats.is_none() && self.targets.is_empty() && self.postgres.is_none()
+        self.nats.is_none() && self.targets.is_empty() && self.probes.is_empty() && self.postgres.is_none()
     }
 }
 
@@ -246,13 +249,29 @@ pub struct Tls {
     pub key: Option<PathBuf>,
 }
 
-/// A metrics endpoint.
+/// What a target's address stands for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Discovery {
+    /// One endpoint.
+    #[default]
+    One,
+    /// Every address of its host name, each an endpoint; looked up again and again.
+    Dns,
+    /// The targets in a Prometheus `file_sd` file, read again when it changes.
+    File(PathBuf),
+    /// Every instance that a Prometheus server's `/federate` tells of.
+    Federation,
+}
+
+/// An HTTP endpoint: of metrics, or of health.
 #[derive(Clone, Debug)]
 pub struct Target {
     /// Its name on screen.
     pub name: Arc<str>,
-    /// Its URL, credentials removed.
+    /// Its URL, credentials removed. Of a file with targets, what they share.
     pub url: String,
+    /// What that stands for.
+    pub discovery: Discovery,
     /// How to log in.
     pub auth: Option<HttpAuth>,
     /// Further headers.

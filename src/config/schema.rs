@@ -66,6 +66,7 @@ section! {
         nats: Nested<NatsSection>,
         pipeline: Nested<PipelineSection>,
         metrics: MetricsField,
+        probes: Option<Targets>,
         postgres: Nested<PostgresSection>,
         thresholds: Nested<ThresholdsSection>,
         fire: Nested<FireSection>,

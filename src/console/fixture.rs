@@ -13,12 +13,13 @@ use hookwatch::console::bench::Supply;
 use hookwatch::console::screen::Badge;
 use hookwatch::model::field::Field;
 use hookwatch::model::{
-    Event, EventKind, Flow, Health, Histories, Ledger, LedgerLine, Provider, Queue, QueueState, Reading, ReadingState,
-    SeriesKey, Severity, SourceView, Verdict, View, Worker, WorkerState,
+    Event, EventKind, FailureGroup, Flow, Health, Histories, Ledger, LedgerLine, ProbeView, Provider, Queue,
+    QueueState, Reading, ReadingState, SeriesKey, Severity, SourceView, Verdict, View, Webhook, WebhookMode, Worker,
+    WorkerAccount, WorkerCondition, WorkerState,
 };
 use hookwatch::sample::{
-    AccountReading, Blocked, ConsumerConfig, DatabaseReading, Discard, Panel, Retention, ServerReading, SourceId,
-    SourceKind, StreamConfig, SubjectsReading,
+    AccountReading, Blocked, ConsumerConfig, DatabaseReading, Discard, Panel, ProbeCheck, ProbeState, Retention,
+    ServerReading, SourceId, SourceKind, StreamConfig, SubjectsReading,
 };
 
 /// How old the session of every fixture is.
@@ -204,7 +205,210 @@ fn worker(number: usize, name: &str, rate: f64, batch: f64) -> Worker {
         cpu: value(0.62),
         memory: value(11_300_000.0),
         last_seen_s: value(0.4),
+        condition: WorkerCondition::Running,
+        accounts: vec![
+            account("metrics", true, "its endpoint answers"),
+            account("postgres", true, "heartbeat 400 ms ago, says running"),
+        ],
     }
+}
+
+fn account(source: &str, up: bool, text: &str) -> WorkerAccount {
+    WorkerAccount {
+        source: source.into(),
+        up: Some(up),
+        text: text.to_owned(),
+    }
+}
+
+/// A pipeline that publishes from Postgres, with some subjects that nobody takes.
+#[expect(clippy::too_many_lines, reason = "a table of figures")]
+pub(crate) fn outbound() -> (View, Histories) {
+    let (mut view, histories) = rich();
+    view.providers.clear();
+    view.sources.retain(|source| source.id.kind != SourceKind::Metrics);
+    view.sources.push(healthy(SourceKind::Probe, "bridge", 45_000));
+    view.webhooks = [
+        (
+            "analytics_user_event",
+            "webhooks.user.registered.analytics",
+            129.0,
+            129.0,
+        ),
+        (
+            "slack_user_registration",
+            "webhooks.user.registered.slack",
+            129.0,
+            129.0,
+        ),
+        ("email_welcome", "webhooks.user.registered.email", 129.0, 129.0),
+        ("crm_contact_create", "webhooks.user.registered.crm", 128.0, 128.0),
+        ("critical_payment_notification", "webhooks.payments", 128.0, 0.0),
+        ("order_processing", "webhooks.orders", 128.0, 0.0),
+        ("slack_notifications", "webhooks.slack", 129.0, 0.0),
+    ]
+    .map(|(name, subject, total, failed)| Webhook {
+        name: name.into(),
+        subject: Some(subject.into()),
+        mode: Some(if name.starts_with("critical") { "both" } else { "nats" }.into()),
+        total: value(total),
+        failed: value(failed),
+        success_ratio: value(1.0 - failed / total),
+        recent_attempts: value(40.0),
+        recent_success_ratio: value(1.0 - failed / total),
+        recent_latency_s: value(0.001_1),
+        latency_p50_s: if failed > 0.0 {
+            Reading::unknown()
+        } else {
+            value(0.000_895)
+        },
+        latency_p95_s: if failed > 0.0 {
+            Reading::unknown()
+        } else {
+            value(0.002_33)
+        },
+        latency_p99_s: if failed > 0.0 {
+            Reading::unknown()
+        } else {
+            value(0.003_9)
+        },
+        latency_avg_s: value(0.001_2),
+        last_at: Some(at("14:03:12")),
+        ..Webhook::default()
+    })
+    .to_vec();
+    view.webhooks.push(Webhook {
+        name: "critical_payment_notification".into(),
+        mode: Some("both".into()),
+        total: value(600.0),
+        failed: value(30.0),
+        success_ratio: value(0.8696),
+        latency_p50_s: value(0.0608),
+        latency_p95_s: value(0.0951),
+        latency_p99_s: value(0.0992),
+        waiting: value(340.0),
+        retrying: value(30.0),
+        oldest_waiting_s: value(42.0),
+        last_at: Some(at("14:03:20")),
+        ..Webhook::default()
+    });
+    view.modes = vec![
+        WebhookMode {
+            mode: "nats".into(),
+            webhooks: 6,
+            published: value(772.0),
+            published_ratio: value(0.3329),
+            ..WebhookMode::default()
+        },
+        WebhookMode {
+            mode: "both".into(),
+            webhooks: 1,
+            published: value(128.0),
+            published_ratio: value(1.0),
+            called: value(600.0),
+            called_ratio: value(0.8696),
+            waiting: value(340.0),
+            retrying: value(30.0),
+            failed: value(30.0),
+        },
+    ];
+    view.failures = [
+        (
+            "Failed to publish to JetStream: no responders",
+            "nats_recent_failures",
+            100,
+            "analytics_user_event → webhooks.user.registered.analytics",
+            3,
+        ),
+        (
+            "HTTP ‹n›",
+            "webhook_recent_failures",
+            60,
+            "critical_payment_notification",
+            0,
+        ),
+    ]
+    .map(|(kind, relation, count, about, others)| FailureGroup {
+        kind: kind.to_owned(),
+        relation: relation.into(),
+        count,
+        per_s: value(count as f64 / 60.0),
+        last_at: Some(at("14:03:20")),
+        example: kind.replace("‹n›", "500"),
+        about: about.into(),
+        others,
+    })
+    .to_vec();
+    view.failures_left_out = 414;
+    view.workers = ["webhook-worker-1", "webhook-worker-2", "webhook-worker-3"]
+        .into_iter()
+        .enumerate()
+        .map(|(number, name)| {
+            let (state, condition) = [
+                (WorkerState::Up, WorkerCondition::Running),
+                (WorkerState::Down, WorkerCondition::Dead),
+                (WorkerState::Down, WorkerCondition::NeverStarted),
+            ][number];
+            let told = [
+                "last active 300 ms ago, says active, 2,836 acked, 4,833 delivered, 4.3 ms a message",
+                "last active 21 s ago, says active, 2,831 acked, 4,800 delivered, 3.7 ms a message",
+                "last active never, says active, 0 acked, 0 delivered",
+            ][number];
+            let links = [
+                "1 connection, idle 1.2 s",
+                "its connection closed 19 s ago: Client Closed",
+                "no connection of it",
+            ][number];
+            Worker {
+                state,
+                condition,
+                seen_by: vec!["postgres".into(), "nats".into()],
+                batch_size: Reading::unknown(),
+                batch_p95_s: Reading::unknown(),
+                breaker: Reading::unknown(),
+                cpu: Reading::unknown(),
+                memory: Reading::unknown(),
+                last_seen_s: [value(0.3), value(21.0), Reading::unknown()][number].clone(),
+                accounts: vec![
+                    account("postgres", number != 2, told),
+                    account("nats", number == 0, links),
+                ],
+                ..worker(number, name, [33.0, 0.0, 0.0][number], 1.0)
+            }
+        })
+        .collect();
+    let check = |name: &str, state, detail: &str| ProbeCheck {
+        name: name.into(),
+        state: Some(state),
+        detail: detail.to_owned(),
+    };
+    view.probes = vec![
+        ProbeView {
+            name: "bridge".into(),
+            state: Some(ProbeState::Unhealthy),
+            last: Some(ProbeState::Unhealthy),
+            status: Some(503),
+            service: Some("webhook-bridge".into()),
+            version: Some("1.4.2".into()),
+            checks: vec![
+                check("database", ProbeState::Healthy, "latency 3"),
+                check("eventBus", ProbeState::Unhealthy, "error connect ECONNREFUSED 10.0.3.9:4222"),
+                check("memory", ProbeState::Healthy, "heapUsed 41MB, utilization 63%"),
+            ],
+            response_s: value(0.045),
+            ..ProbeView::default()
+        },
+        ProbeView {
+            name: "realtime".into(),
+            error: Some("ask http://10.0.3.8:3000/health: no complete answer within 3.0 s → is the service hung, or its host behind a firewall?".to_owned()),
+            ..ProbeView::default()
+        },
+    ];
+    view.panels_off = vec![(
+        Panel::CallStatus,
+        "permission denied for view webhook_status_summary → GRANT SELECT ON \"public\".\"webhook_status_summary\" TO \"watcher\"".to_owned(),
+    )];
+    (view, histories)
 }
 
 fn rich_ledger() -> Ledger {
@@ -610,8 +814,14 @@ pub(crate) fn failing() -> (View, Histories) {
     view.flow.dead_per_min = Reading::unknown();
     view.flow.limit_eta_s = Reading::unknown();
     view.workers[2].state = WorkerState::Down;
+    view.workers[2].condition = WorkerCondition::Dead;
+    view.workers[2].accounts = vec![
+        account("metrics", false, "its endpoint refuses"),
+        account("postgres", true, "heartbeat 9 s ago, says running"),
+    ];
     view.workers[2].last_seen_s = value(9.0);
     view.workers[3].state = WorkerState::Stale;
+    view.workers[3].condition = WorkerCondition::Silent;
     view.workers[3].last_seen_s = value(5.0);
     stale(&mut view.workers[2].rate_per_s, 9);
     view.ledger.lines[1].difference = Some(7.0);
@@ -670,8 +880,47 @@ pub(crate) fn hostile() -> (View, Histories) {
         })
         .collect();
     view.left_out = 99_996;
+    view.webhooks = evil
+        .iter()
+        .map(|name| Webhook {
+            name: name.as_str().into(),
+            subject: Some(name.as_str().into()),
+            mode: Some(name.as_str().into()),
+            total: value(f64::MAX),
+            success_ratio: value(f64::NAN),
+            ..Webhook::default()
+        })
+        .collect();
+    view.webhooks_left_out = 99_000;
+    view.failures = evil
+        .iter()
+        .map(|name| FailureGroup {
+            kind: name.clone(),
+            example: name.clone(),
+            about: name.as_str().into(),
+            count: u64::MAX,
+            ..FailureGroup::default()
+        })
+        .collect();
+    view.failures_left_out = u64::MAX;
+    view.probes = evil
+        .iter()
+        .map(|name| ProbeView {
+            name: name.as_str().into(),
+            service: Some(name.as_str().into()),
+            version: Some(name.as_str().into()),
+            error: Some(name.clone()),
+            checks: vec![ProbeCheck {
+                name: name.as_str().into(),
+                state: None,
+                detail: name.clone(),
+            }],
+            ..ProbeView::default()
+        })
+        .collect();
     for (worker, name) in view.workers.iter_mut().zip(&evil) {
         worker.name = name.as_str().into();
+        worker.accounts = vec![account(name, true, name)];
     }
     for (queue, name) in view.queues.iter_mut().zip(&evil) {
         queue.stream = name.as_str().into();

@@ -13,10 +13,10 @@ use super::json::Number;
 use crate::base::time::Timestamp;
 use crate::model::letters::Group;
 use crate::model::{
-    Flow, Health, LedgerLine, Provider, Queue, QueueState, Reading, ReadingState, Severity, SourceView, Verdict, View,
-    Worker, WorkerState,
+    FailureGroup, Flow, Health, LedgerLine, ProbeView, Provider, Queue, QueueState, Reading, ReadingState, Severity,
+    SourceView, Verdict, View, Webhook, WebhookMode, Worker, WorkerCondition, WorkerState,
 };
-use crate::sample::Panel;
+use crate::sample::{Panel, ProbeState, SourceKind};
 
 /// One reading of a pipeline.
 #[derive(Debug, Serialize)]
@@ -31,10 +31,10 @@ pub struct Contract {
     providers: Vec<ProviderOut>,
     queues: Vec<QueueOut>,
     workers: Vec<WorkerOut>,
-    /// Empty: no source reads the outbound webhooks of a pipeline.
-    webhooks: [(); 0],
-    /// Empty: no source reads the failures' texts.
-    failures: [(); 0],
+    /// Webhooks that the pipeline sends, by webhook and subject.
+    webhooks: Vec<WebhookOut>,
+    /// The latest failures that Postgres tells, by their cause.
+    failures: Vec<FailureOut>,
     dead_letters: DeadLettersOut,
     ledger: Vec<LineOut>,
     verdicts: Vec<VerdictOut>,
@@ -49,6 +49,12 @@ pub struct Contract {
     /// Figures that are not fresh measurements, by path: `stale` (the last known value) or
     /// `at_most` (a bound).
     marked: BTreeMap<String, &'static str>,
+    /// Queue, NATS and both, side by side.
+    modes: Vec<ModeOut>,
+    /// Webhooks and subjects left out because there are too many.
+    webhooks_left_out: u64,
+    /// Failures that Postgres has besides those that were read.
+    failures_left_out: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -60,6 +66,28 @@ struct SourceOut {
     latency_s: Number,
     error: Option<String>,
     since: Timestamp,
+    /// Of a probe: what the service says; `null` of other sources and until it has answered.
+    probe: Option<ProbeOut>,
+}
+
+#[derive(Debug, Serialize)]
+struct ProbeOut {
+    /// `null` when it does not answer now.
+    state: Option<ProbeState>,
+    last: Option<ProbeState>,
+    status: Option<u16>,
+    service: Option<Arc<str>>,
+    version: Option<Arc<str>>,
+    response_s: Number,
+    checks: Vec<CheckOut>,
+    left_out: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct CheckOut {
+    name: Arc<str>,
+    state: Option<ProbeState>,
+    detail: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -138,6 +166,61 @@ struct WorkerOut {
     breaker: Number,
     cpu: Number,
     memory: Number,
+    condition: WorkerCondition,
+    accounts: Vec<AccountOut>,
+}
+
+#[derive(Debug, Serialize)]
+struct AccountOut {
+    source: Arc<str>,
+    up: Option<bool>,
+    text: String,
+}
+
+#[derive(Debug, Serialize)]
+struct WebhookOut {
+    name: Arc<str>,
+    subject: Option<Arc<str>>,
+    total: Number,
+    failed: Number,
+    success_ratio: Number,
+    latency_p50_s: Number,
+    latency_p95_s: Number,
+    latency_p99_s: Number,
+    mode: Option<Arc<str>>,
+    latency_avg_s: Number,
+    recent_attempts: Number,
+    recent_success_ratio: Number,
+    recent_latency_s: Number,
+    waiting: Number,
+    retrying: Number,
+    oldest_waiting_s: Number,
+    last_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Serialize)]
+struct FailureOut {
+    kind: String,
+    count: u64,
+    per_s: Number,
+    last_at: Option<Timestamp>,
+    example: String,
+    relation: Arc<str>,
+    about: Arc<str>,
+    others: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct ModeOut {
+    mode: Arc<str>,
+    webhooks: u64,
+    published: Number,
+    published_ratio: Number,
+    called: Number,
+    called_ratio: Number,
+    waiting: Number,
+    retrying: Number,
+    failed: Number,
 }
 
 #[derive(Debug, Serialize)]
@@ -194,19 +277,20 @@ struct PanelOut {
 #[must_use]
 pub fn contract(view: &View, read_only: bool) -> Contract {
     let mut marks = Marks::default();
+    let modes = each(&view.modes, "modes", &mut marks, mode);
     Contract {
         hookwatch: env!("CARGO_PKG_VERSION"),
         at: millis(view.now.at),
         profile: view.profile.clone(),
         read_only,
         window_s: Number(Some(view.window_s)),
-        sources: view.sources.iter().map(source).collect(),
+        sources: view.sources.iter().map(|of| source(of, &view.probes)).collect(),
         flow: flow(&view.flow, &mut marks),
         providers: each(&view.providers, "providers", &mut marks, provider),
         queues: each(&view.queues, "queues", &mut marks, queue),
         workers: each(&view.workers, "workers", &mut marks, worker),
-        webhooks: [],
-        failures: [],
+        webhooks: each(&view.webhooks, "webhooks", &mut marks, webhook),
+        failures: each(&view.failures, "failures", &mut marks, failure),
         dead_letters: DeadLettersOut {
             total: Number(view.flow.dead.value),
             groups: view
@@ -228,6 +312,9 @@ pub fn contract(view: &View, read_only: bool) -> Contract {
             .collect(),
         left_out: view.left_out,
         marked: marks.0,
+        modes,
+        webhooks_left_out: view.webhooks_left_out,
+        failures_left_out: view.failures_left_out,
     }
 }
 
@@ -277,7 +364,31 @@ macro_rules! figures {
     };
 }
 
-fn source(source: &SourceView) -> SourceOut {
+fn probe(probe: &ProbeView) -> ProbeOut {
+    ProbeOut {
+        state: probe.state,
+        last: probe.last,
+        status: probe.status,
+        service: probe.service.clone(),
+        version: probe.version.clone(),
+        response_s: Number(probe.response_s.value),
+        checks: probe
+            .checks
+            .iter()
+            .map(|check| CheckOut {
+                name: check.name.clone(),
+                state: check.state,
+                detail: check.detail.clone(),
+            })
+            .collect(),
+        left_out: probe.left_out,
+    }
+}
+
+fn source(source: &SourceView, probes: &[ProbeView]) -> SourceOut {
+    let told = (source.id.kind == SourceKind::Probe)
+        .then(|| probes.iter().find(|probe| probe.name == source.id.name))
+        .flatten();
     SourceOut {
         name: source.id.name.clone(),
         kind: source.id.kind.name(),
@@ -286,6 +397,7 @@ fn source(source: &SourceView) -> SourceOut {
         latency_s: Number(source.latency.map(|latency| latency.as_secs_f64())),
         error: source.error.clone(),
         since: millis(source.since),
+        probe: told.map(probe),
     }
 }
 
@@ -372,6 +484,68 @@ fn worker(worker: &Worker, at: &str, marks: &mut Marks) -> WorkerOut {
         name: worker.name.clone(),
         state: worker.state,
         seen_by: worker.seen_by.clone(),
+        condition: worker.condition,
+        accounts: worker
+            .accounts
+            .iter()
+            .map(|account| AccountOut {
+                source: account.source.clone(),
+                up: account.up,
+                text: account.text.clone(),
+            })
+            .collect(),
+    })
+}
+
+fn webhook(webhook: &Webhook, at: &str, marks: &mut Marks) -> WebhookOut {
+    figures!(marks, at, webhook, WebhookOut {
+        total: total,
+        failed: failed,
+        success_ratio: success_ratio,
+        latency_p50_s: latency_p50_s,
+        latency_p95_s: latency_p95_s,
+        latency_p99_s: latency_p99_s,
+        latency_avg_s: latency_avg_s,
+        recent_attempts: recent_attempts,
+        recent_success_ratio: recent_success_ratio,
+        recent_latency_s: recent_latency_s,
+        waiting: waiting,
+        retrying: retrying,
+        oldest_waiting_s: oldest_waiting_s,
+    } {
+        name: webhook.name.clone(),
+        subject: webhook.subject.clone(),
+        mode: webhook.mode.clone(),
+        last_at: webhook.last_at.map(millis),
+    })
+}
+
+fn failure(group: &FailureGroup, at: &str, marks: &mut Marks) -> FailureOut {
+    figures!(marks, at, group, FailureOut {
+        per_s: per_s,
+    } {
+        kind: group.kind.clone(),
+        count: group.count,
+        last_at: group.last_at.map(millis),
+        example: group.example.clone(),
+        relation: group.relation.clone(),
+        about: group.about.clone(),
+        others: group.others,
+    })
+}
+
+fn mode(mode: &WebhookMode, at: &str, marks: &mut Marks) -> ModeOut {
+    figures!(marks, at, mode, ModeOut {
+        published: published,
+        published_ratio: published_ratio,
+        called: called,
+        called_ratio: called_ratio,
+        waiting: waiting,
+        retrying: retrying,
+        failed: failed,
+    } {
+        mode: mode.mode.clone(),
+        webhooks: mode.webhooks,
     })
 }
 

@@ -10,8 +10,8 @@ use super::*;
 use crate::base::time::{Clock as _, ManualClock, Moment, SharedClock, SystemClock, Timestamp};
 use crate::config::{Profile, Thresholds};
 use crate::model::{
-    Flow, Health, Ledger, LedgerLine, Provider, Queue, QueueState, Reading, ReadingState, Severity, SourceView,
-    Verdict, View, Worker, WorkerState,
+    FailureGroup, Flow, Health, Ledger, LedgerLine, Provider, Queue, QueueState, Reading, ReadingState, Severity,
+    SourceView, Verdict, View, Webhook, Worker, WorkerAccount, WorkerCondition, WorkerState,
 };
 use crate::sample::{Envelope, Interest, Panel, Sample, SourceId, SourceKind, SourceReport, SourceState};
 use crate::session::{Session, settings};
@@ -58,6 +58,7 @@ fn verdict(id: &str, severity: Severity, text: &str) -> Verdict {
 }
 
 /// A view with something in every part.
+#[expect(clippy::too_many_lines, reason = "one of everything")]
 fn view() -> View {
     let now = Moment {
         at: at(0),
@@ -126,6 +127,30 @@ fn view() -> View {
         cpu: Reading::unknown(),
         memory: reading(14_680_064.0),
         last_seen_s: reading(0.4),
+        condition: WorkerCondition::Running,
+        accounts: vec![WorkerAccount {
+            source: "metrics".into(),
+            up: Some(true),
+            text: "its endpoint answers".to_owned(),
+        }],
+    }];
+    view.webhooks = vec![Webhook {
+        name: "orders".into(),
+        subject: Some("webhooks.orders".into()),
+        mode: Some("nats".into()),
+        total: reading(128.0),
+        failed: reading(3.0),
+        ..Webhook::default()
+    }];
+    view.failures = vec![FailureGroup {
+        kind: "HTTP ‹n›".to_owned(),
+        relation: "webhook_recent_failures".into(),
+        count: 3,
+        per_s: reading(0.05),
+        last_at: Some(at(-3)),
+        example: "HTTP 500".to_owned(),
+        about: "orders".into(),
+        others: 0,
     }];
     view.ledger = Ledger {
         since: Some(at(-900)),
@@ -197,6 +222,20 @@ const PROMISED: &[(&str, &[&str])] = &[
             "verdicts",
         ],
     ),
+    (
+        "webhooks",
+        &[
+            "name",
+            "subject",
+            "total",
+            "failed",
+            "success_ratio",
+            "latency_p50_s",
+            "latency_p95_s",
+            "latency_p99_s",
+        ],
+    ),
+    ("failures", &["kind", "count", "per_s", "last_at", "example"]),
     ("sources", &["name", "kind", "state", "age_s", "latency_s", "error"]),
     (
         "flow",

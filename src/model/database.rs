@@ -8,10 +8,14 @@ use super::counter::{Counter, Span};
 use super::metrics::{ProviderId, Providers};
 use super::sources::Stamp;
 use crate::base::time::{self, Moment};
-use crate::sample::{Blocked, CounterReading, Heartbeat, HeartbeatReading, Panel, PanelReading};
+use crate::sample::{
+    Blocked, CounterReading, Heartbeat, HeartbeatReading, OutboundReading, Panel, PanelReading, WorkerStats,
+};
 
 /// A heartbeat older than this is stale; workers write one a second, or every few.
 const SILENT: Duration = Duration::from_secs(15);
+/// Statistics older than this are stale: workers that have nothing to do may write none.
+const IDLE: Duration = Duration::from_mins(1);
 /// A worker that stopped, or was last heard of longer ago, is no row any more.
 const FORGOTTEN: Duration = Duration::from_mins(10);
 /// Workers kept; the rest is counted.
@@ -24,6 +28,12 @@ pub(super) struct Pulse {
     /// Age when it was read, by the database's clock.
     pub(super) age: Option<Duration>,
     pub(super) processed: Option<Counter>,
+    /// When it was read.
+    pub(super) stamp: Stamp,
+    /// How often it is read.
+    pub(super) period: Duration,
+    /// What it says of itself, where that is more than a sign of life.
+    pub(super) stats: Option<WorkerStats>,
 }
 
 impl Pulse {
@@ -32,7 +42,24 @@ impl Pulse {
         self.beat
             .state
             .as_deref()
-            .is_some_and(|state| matches!(state, "stopped" | "stopping" | "exited"))
+            .is_some_and(|state| matches!(state, "stopped" | "stopping" | "exited" | "inactive"))
+    }
+
+    /// Whether it is registered and has never done anything.
+    pub(super) fn never(&self) -> bool {
+        self.beat.last_seen.is_none()
+    }
+
+    /// How long ago the worker was last heard of.
+    pub(super) fn silence(&self, now: Moment) -> Option<Duration> {
+        Some(self.age? + now.mono.saturating_sub(self.stamp.mono))
+    }
+
+    /// Whether that is too long. Statistics are written when there was something to do, so that
+    /// silence alone says nothing soon.
+    pub(super) fn is_silent(&self, now: Moment) -> bool {
+        let patience = if self.stats.is_some() { IDLE } else { SILENT };
+        self.silence(now).is_none_or(|silence| silence > patience)
     }
 }
 
@@ -46,7 +73,10 @@ pub(super) struct Database {
     pub(super) processed_by: BTreeMap<ProviderId, Counter>,
     pub(super) heartbeats: Option<Stamp>,
     pub(super) pulses: BTreeMap<Arc<str>, Pulse>,
+    /// The same of workers that keep statistics of their own.
+    pub(super) stats: BTreeMap<Arc<str>, Pulse>,
     pub(super) left_out: u64,
+    pub(super) stats_left_out: u64,
     /// Sessions that waited for a lock when the server's health was last read.
     pub(super) blocked: Option<(Stamp, Vec<Blocked>)>,
     /// A worker that was last heard of longer ago is no row any more.
@@ -105,7 +135,6 @@ impl Database {
 
     /// Takes the heartbeats in.
     pub(super) fn beat(&mut self, stamp: Stamp, reading: &HeartbeatReading) {
-        let span = Span::new(stamp.mono, Duration::ZERO);
         let now = reading.now.unwrap_or(stamp.at);
         self.left_out = 0;
         let mut pulses = BTreeMap::new();
@@ -119,22 +148,7 @@ impl Database {
                 continue;
             }
             let known = self.pulses.remove(&beat.worker);
-            let restarted = known.as_ref().is_some_and(|known| known.beat.started != beat.started);
-            let mut processed = known.and_then(|known| known.processed);
-            if let Some(raw) = beat.processed.map(|count| count as f64) {
-                match &mut processed {
-                    Some(counter) if restarted => counter.restart(span, raw),
-                    Some(counter) => {
-                        follow(counter, span, raw);
-                    }
-                    None => processed = Some(Counter::new(span, raw, false)),
-                }
-            }
-            let pulse = Pulse {
-                beat: beat.clone(),
-                age,
-                processed,
-            };
+            let pulse = Pulse::next(known, beat, age, &stamp, Duration::ZERO, None);
             pulses.insert(beat.worker.clone(), pulse);
         }
         self.pulses = pulses;
@@ -154,15 +168,80 @@ impl Database {
         }
     }
 
-    /// How long ago a worker was last heard of.
-    pub(super) fn silence(&self, pulse: &Pulse, now: Moment) -> Option<Duration> {
-        let read = self.heartbeats.as_ref()?.mono;
-        Some(pulse.age? + now.mono.saturating_sub(read))
+    /// Takes the workers' own statistics in. What has never started and what stopped long ago is
+    /// told apart by them, so only the latter is forgotten.
+    pub(super) fn take_stats(&mut self, stamp: &Stamp, reading: &OutboundReading, rows: &[WorkerStats]) {
+        let now = reading.now.unwrap_or(stamp.at);
+        self.stats_left_out = reading.left_out;
+        let mut pulses = BTreeMap::new();
+        for row in rows {
+            let age = row.last_active.map(|seen| time::since(seen, now));
+            let over = row.active == Some(false) && age.is_none_or(|age| age > self.forgotten.max(FORGOTTEN));
+            if over {
+                continue;
+            }
+            if pulses.len() >= WORKERS || pulses.contains_key(&row.name) {
+                self.stats_left_out += 1;
+                continue;
+            }
+            let beat = Heartbeat {
+                worker: row.name.clone(),
+                last_seen: row.last_active,
+                started: None,
+                state: row
+                    .active
+                    .map(|active| if active { "active" } else { "inactive" }.to_owned()),
+                version: None,
+                processed: row.acknowledged,
+            };
+            let known = self.stats.remove(&row.name);
+            let pulse = Pulse::next(known, &beat, age, stamp, reading.period, Some(row.clone()));
+            pulses.insert(row.name.clone(), pulse);
+        }
+        self.stats = pulses;
+        self.off.remove(&Panel::ConsumerStats);
     }
 
-    /// Whether that is too long.
-    pub(super) fn is_silent(&self, pulse: &Pulse, now: Moment) -> bool {
-        self.silence(pulse, now).is_none_or(|silence| silence > SILENT)
+    /// Forgets what cannot be read any more.
+    pub(super) fn lose(&mut self, panel: Panel) {
+        if panel == Panel::ConsumerStats {
+            self.stats.clear();
+            self.stats_left_out = 0;
+        }
+    }
+}
+
+impl Pulse {
+    /// The pulse after another reading.
+    fn next(
+        known: Option<Self>,
+        beat: &Heartbeat,
+        age: Option<Duration>,
+        stamp: &Stamp,
+        period: Duration,
+        stats: Option<WorkerStats>,
+    ) -> Self {
+        let span = Span::new(stamp.mono, Duration::ZERO);
+        let restarted = known.as_ref().is_some_and(|known| known.beat.started != beat.started);
+        let mut processed = known.and_then(|known| known.processed);
+        if let Some(raw) = beat.processed.map(|count| count as f64) {
+            match &mut processed {
+                // Statistics begin anew with their process, and say nothing of when.
+                Some(counter) if restarted || (stats.is_some() && raw < counter.raw()) => counter.restart(span, raw),
+                Some(counter) => {
+                    follow(counter, span, raw);
+                }
+                None => processed = Some(Counter::new(span, raw, false)),
+            }
+        }
+        Self {
+            beat: beat.clone(),
+            age,
+            processed,
+            stamp: stamp.clone(),
+            period,
+            stats,
+        }
     }
 }
 
@@ -234,9 +313,9 @@ mod tests {
         let mut database = Database::default();
         database.beat(stamp(100), &beats(100, 98));
         let pulse = database.pulses["w-1"].clone();
-        assert_eq!(database.silence(&pulse, now(100)), Some(Duration::from_secs(2)));
-        assert!(!database.is_silent(&pulse, now(110)));
-        assert!(database.is_silent(&pulse, now(114)));
+        assert_eq!(pulse.silence(now(100)), Some(Duration::from_secs(2)));
+        assert!(!pulse.is_silent(now(110)));
+        assert!(pulse.is_silent(now(114)));
     }
 
     #[test]

@@ -157,6 +157,36 @@ fields! {
     AttemptsPerS = "attempts_per_s", "attempts", PerSecond, "increase of delivered.consumer_seq over the window, divided by it";
     /// Deliveries that were not the first of their message.
     RetriesPerS = "retries_per_s", "retries", PerSecond, "attempts + growth of num_pending - growth of last_seq over the window; else the workers' naks";
+    /// Attempts to send a webhook, over everything that Postgres keeps.
+    Sent = "total", "sent", Count, "total_published of nats_publish_summary, total_calls of webhook_status_summary, else the rows of rule_webhook_calls";
+    /// Attempts that failed, over everything that Postgres keeps.
+    SendFailed = "failed", "failed", Count, "failed of nats_publish_summary, failed_calls of webhook_status_summary, else the failed rows of rule_webhook_calls";
+    /// Successful attempts over those that are settled.
+    SuccessRatio = "success_ratio", "success", Ratio, "successful / (successful + failed), over everything that Postgres keeps";
+    /// Attempts of the last minute.
+    RecentAttempts = "recent_attempts", "last 60 s", Count, "growth of what was sent over the last 60 s; readings between which old rows went are left out";
+    /// Success of the last minute.
+    RecentSuccess = "recent_success_ratio", "success 60 s", Ratio, "1 - growth of failed / growth of sent, last 60 s";
+    /// Mean latency of the last minute.
+    RecentLatency = "recent_latency_s", "mean 60 s", Seconds, "growth of (mean latency × number) / growth of the number, last 60 s";
+    /// Median latency.
+    SendP50 = "latency_p50_s", "p50", Seconds, "p50 of nats_performance_stats (24 h) or webhook_performance_stats, as the view says it";
+    /// 95th percentile of the latency.
+    SendP95 = "latency_p95_s", "p95", Seconds, "p95 of nats_performance_stats (24 h) or webhook_performance_stats, as the view says it";
+    /// 99th percentile of the latency.
+    SendP99 = "latency_p99_s", "p99", Seconds, "p99 of nats_performance_stats (24 h) or webhook_performance_stats, as the view says it";
+    /// Mean latency over everything that Postgres keeps.
+    SendMean = "latency_avg_s", "mean", Seconds, "avg_latency_ms of nats_publish_summary, avg_execution_time_ms of webhook_status_summary";
+    /// Calls that wait in the queue in Postgres.
+    CallsWaiting = "calls_waiting", "waiting", Count, "rows of rule_webhook_calls with status pending, else pending_calls of webhook_status_summary";
+    /// Calls that wait to be tried again.
+    CallsRetrying = "retrying", "retrying", Count, "rows of rule_webhook_calls with status retrying, else retrying_calls of webhook_status_summary";
+    /// For how long the oldest waiting call has been due.
+    CallsOldest = "calls_oldest_s", "oldest due", Seconds, "the database's time minus the least scheduled_at of pending and retrying rows";
+    /// Time of a health endpoint's answer.
+    ProbeAnswer = "response_s", "answer", Seconds, "from sending the request to the last byte";
+    /// Failures per second.
+    FailuresPerS = "per_s", "failing", PerSecond, "failures of the last 60 s by their own times, divided by 60";
 }
 
 /// A reading as it stands on screen: its value with its unit, `≤` before a bound, `–` when unknown.

@@ -1,5 +1,6 @@
 //! Pure: samples in, numbers out. No clock, no I/O, no hash map that is iterated.
 
+mod connections;
 mod counter;
 mod database;
 mod events;
@@ -12,6 +13,8 @@ mod ledger;
 pub mod letters;
 mod metrics;
 mod news;
+mod outbound;
+mod probes;
 mod queues;
 mod reading;
 mod series;
@@ -29,8 +32,8 @@ pub use reading::{Reading, ReadingState};
 pub use series::{Histories, REACH, SeriesKey};
 pub use verdicts::ids as verdict_ids;
 pub use view::{
-    Event, EventKind, Flow, Health, Hush, Ledger, LedgerLine, Provider, Queue, QueueState, Severity, SourceView,
-    Verdict, View, Worker, WorkerState,
+    Event, EventKind, FailureGroup, Flow, Health, Hush, Ledger, LedgerLine, ProbeView, Provider, Queue, QueueState,
+    Severity, SourceView, Verdict, View, Webhook, WebhookMode, Worker, WorkerAccount, WorkerCondition, WorkerState,
 };
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +42,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use self::connections::Connections;
 use self::counter::WINDOW;
 use self::database::Database;
 use self::events::{Happening, Merger};
@@ -47,12 +51,14 @@ use self::field::Field;
 use self::ledger::{Books, Context, Ledger as Accounts};
 use self::letters::Group;
 use self::metrics::{Metrics, Tally};
+use self::outbound::Outbound;
+use self::probes::Probes;
 use self::queues::{Queues, seconds};
 use self::sources::{Sources, Stamp};
 use self::verdicts::{Facts, Memory, Sight, Verdicts};
 use crate::base::time::Moment;
 use crate::config::{Families, Pipeline, Thresholds};
-use crate::sample::{Envelope, QueueReading, Sample, SourceKind, SourceState, SubjectsReading};
+use crate::sample::{Envelope, OutboundRows, Panel, QueueReading, Sample, SourceKind, SourceState, SubjectsReading};
 
 /// What the model needs to know of the profile. Recorded with what the model was given.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -93,6 +99,9 @@ pub struct Model {
     metrics: Metrics,
     database: Database,
     queues: Queues,
+    outbound: Outbound,
+    connections: Connections,
+    probes: Probes,
     ledger: Accounts,
     verdicts: Verdicts,
     memory: Memory,
@@ -132,6 +141,9 @@ impl Model {
             metrics: Metrics::default(),
             database: Database::default(),
             queues: Queues::default(),
+            outbound: Outbound::default(),
+            connections: Connections::default(),
+            probes: Probes::default(),
             ledger: Accounts::default(),
             verdicts: Verdicts::default(),
             memory: Memory::default(),
@@ -201,6 +213,13 @@ impl Model {
 
     fn take(&mut self, stamp: Stamp, moment: Moment, sample: &Sample) {
         match sample {
+            Sample::Report(report) if report.state == SourceState::Off && stamp.source.kind == SourceKind::Metrics => {
+                // A discovered target that is gone: its totals stay, its row goes.
+                let sign = self.metrics.refuse(&stamp.source, moment.mono.as_secs_f64());
+                self.hear_target(&stamp.source.name, sign.into_iter().collect(), moment);
+                self.sources.forget(&stamp.source);
+                self.metrics.retire(&stamp.source.name);
+            }
             Sample::Report(report) => {
                 self.sources.report(&stamp.source, moment, report);
                 match stamp.source.kind {
@@ -254,7 +273,30 @@ impl Model {
                 self.database.blocked = Some((stamp, reading.blocked.clone()));
                 self.view.database = Some((**reading).clone());
             }
-            Sample::Panel(reading) => self.database.panel(reading),
+            Sample::Panel(reading) => {
+                if reading.problem.is_some() {
+                    self.outbound.lose(reading.panel);
+                    self.database.lose(reading.panel);
+                    if reading.panel == Panel::Connections {
+                        self.connections.lose();
+                    }
+                }
+                self.database.panel(reading);
+            }
+            Sample::Outbound(reading) => {
+                if let OutboundRows::Workers(rows) = &reading.rows {
+                    self.database.take_stats(&stamp, reading, rows);
+                } else {
+                    self.outbound.take(&stamp, reading);
+                }
+            }
+            Sample::Probe(reading) => {
+                let name = stamp.source.name.clone();
+                if self.probes.take(stamp, reading) {
+                    self.hear_probe(&name, reading, moment);
+                }
+            }
+            Sample::Connections(reading) => self.connections.take(&stamp, reading),
             Sample::Canary(reading) => self.memory.canary(reading),
         }
     }
@@ -318,7 +360,13 @@ impl Model {
         let turns = self.sources.advance(now);
         self.hear_sources(turns, now);
         let figures = failures::figures(&self.metrics, &self.database, &self.sources);
-        let known = workers::known(&self.metrics, &self.database, &self.sources);
+        let known = workers::known(&workers::Witnesses {
+            metrics: &self.metrics,
+            database: &self.database,
+            sources: &self.sources,
+            connections: &self.connections,
+            now,
+        });
         let ledger = self.ledger.evaluate(&Context {
             books: Books {
                 sources: &self.sources,
@@ -332,7 +380,7 @@ impl Model {
                     .queues
                     .dead_letters(&self.settings.pipeline)
                     .map(|(_, stream)| stream),
-                unread_workers: workers::some_unread(&known, &self.database, now),
+                unread_workers: workers::some_unread(&known, now),
             },
             consumer: self
                 .queues
@@ -352,14 +400,15 @@ impl Model {
             ledger: &self.ledger,
             figures: &figures,
             workers: &known,
+            outbound: &self.outbound,
         });
         for (name, worker) in &known {
-            let rate = workers::rate(worker, &self.database, &self.sources);
+            let rate = workers::rate(worker, &self.sources);
             let value = rate.value.filter(|_| !rate.is_stale());
             let key = SeriesKey::about(Field::WorkerRate, name.clone());
             self.histories.record(&key, now, value);
         }
-        self.view.workers = workers::rows(&known, &self.database, &self.sources, &self.histories, now);
+        self.view.workers = workers::rows(&known, &self.sources, &self.histories, now);
         self.view.ledger = ledger;
         self.fill(now, &facts, &figures);
         self.record(now);
@@ -451,7 +500,13 @@ impl Model {
             .iter()
             .map(|(panel, problem)| (*panel, problem.clone()))
             .collect();
-        self.view.left_out = self.metrics.left_out() + self.database.left_out;
+        self.view.webhooks = self.outbound.rows(&self.sources);
+        self.view.modes = self.outbound.modes(&self.view.webhooks, &self.sources);
+        self.view.webhooks_left_out = self.outbound.left_out();
+        self.view.probes = self.probes.rows(&self.sources);
+        self.view.failures = self.outbound.groups(&self.sources);
+        self.view.failures_left_out = self.outbound.failures_left_out();
+        self.view.left_out = self.metrics.left_out() + self.database.left_out + self.database.stats_left_out;
         self.view.now = now;
         self.view.window_s = self
             .first_data

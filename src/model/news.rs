@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use super::Model;
 use super::events::Happening;
-use super::metrics::{Sign, Tally, Unseen};
+use super::metrics::{Sign, Tally, Unseen, safe_name};
 use super::queues::{ConsumerSign, QueueSign, StreamSign};
 use super::sources::Turn;
 use super::verdicts::Change;
 use super::view::{EventKind, Health, Severity};
 use crate::base::text;
 use crate::base::time::Moment;
-use crate::sample::{Advisory, AdvisoryKind, ServerReading, SourceKind};
+use crate::sample::{Advisory, AdvisoryKind, ProbeReading, ProbeState, ServerReading, SourceKind};
 
 /// Processes that show up this soon after the start were there before.
 const ARRIVALS: Duration = Duration::from_secs(5);
@@ -83,6 +83,37 @@ impl Model {
                 }
             }
         }
+    }
+
+    /// A service says that it is otherwise than before.
+    pub(super) fn hear_probe(&mut self, name: &Arc<str>, reading: &ProbeReading, now: Moment) {
+        let name = safe_name(name);
+        let (severity, word) = match reading.state {
+            ProbeState::Healthy => (Severity::Info, "healthy"),
+            ProbeState::Degraded => (Severity::Warning, "degraded"),
+            ProbeState::Unhealthy => (Severity::Critical, "unhealthy"),
+        };
+        let bad = reading
+            .checks
+            .iter()
+            .filter(|check| check.state > Some(ProbeState::Healthy));
+        let checks: Vec<String> = bad
+            .take(3)
+            .map(|check| format!("{}: {}", check.name, check.detail))
+            .collect();
+        let what = Happening::new(
+            format!("probe {name}"),
+            EventKind::Source,
+            severity,
+            format!("probe {name} says {word}"),
+        );
+        let detail = format!(
+            "HTTP {}{}{}",
+            reading.status,
+            if checks.is_empty() { "" } else { "; " },
+            checks.join("; ")
+        );
+        self.tell(now, &what.detail(detail));
     }
 
     fn process_ended(&mut self, endpoint: &str, unseen: Unseen) {

@@ -172,6 +172,11 @@ impl Sources {
             .collect()
     }
 
+    /// Forgets a source that is no more: it is not a failing one.
+    pub(super) fn forget(&mut self, id: &SourceId) {
+        self.tracks.remove(id);
+    }
+
     /// The sources of a kind.
     pub(super) fn of_kind(&self, kind: SourceKind) -> impl Iterator<Item = SourceStatus<'_>> {
         self.tracks
@@ -201,6 +206,11 @@ impl Sources {
 
     /// A figure with its source and state.
     pub(super) fn reading(&self, value: Option<f64>, stamp: Option<&Stamp>) -> Reading {
+        self.reading_for(value, stamp, Duration::ZERO)
+    }
+
+    /// The same of a sample that is taken only every `cadence`.
+    pub(super) fn reading_for(&self, value: Option<f64>, stamp: Option<&Stamp>, cadence: Duration) -> Reading {
         let (Some(value), Some(stamp)) = (value.filter(|value| value.is_finite()), stamp) else {
             return Reading::unknown();
         };
@@ -209,7 +219,7 @@ impl Sources {
             value: Some(value + 0.0),
             at: Some(stamp.at),
             source: Some(stamp.source.clone()),
-            state: if self.is_fresh(stamp) {
+            state: if self.is_fresh_for(stamp, cadence) {
                 ReadingState::Fresh
             } else {
                 ReadingState::Stale

@@ -10,7 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::letters::Group;
 use super::reading::Reading;
 use crate::base::time::{Moment, Timestamp};
-use crate::sample::{ConsumerConfig, DatabaseReading, Panel, ServerReading, SourceId, StreamConfig, SubjectsReading};
+use crate::sample::{
+    ConsumerConfig, DatabaseReading, Panel, ProbeCheck, ProbeState, ServerReading, SourceId, StreamConfig,
+    SubjectsReading,
+};
 
 /// Everything that is shown.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +39,24 @@ pub struct View {
     pub subjects: BTreeMap<Arc<str>, SubjectsReading>,
     /// Workers, sorted by name.
     pub workers: Vec<Worker>,
+    /// Webhooks that the pipeline sends, by webhook and subject: those that fail most first.
+    #[serde(default)]
+    pub webhooks: Vec<Webhook>,
+    /// Queue, NATS and both, side by side.
+    #[serde(default)]
+    pub modes: Vec<WebhookMode>,
+    /// Webhooks and subjects left out because there are too many.
+    #[serde(default)]
+    pub webhooks_left_out: u64,
+    /// The latest failures that Postgres tells, by their cause.
+    #[serde(default)]
+    pub failures: Vec<FailureGroup>,
+    /// Failures that Postgres has besides.
+    #[serde(default)]
+    pub failures_left_out: u64,
+    /// Health endpoints, by name.
+    #[serde(default)]
+    pub probes: Vec<ProbeView>,
     /// The ledger.
     pub ledger: Ledger,
     /// Active verdicts, most severe first, root causes before symptoms.
@@ -71,6 +92,12 @@ impl View {
             queues: Vec::new(),
             subjects: BTreeMap::new(),
             workers: Vec::new(),
+            webhooks: Vec::new(),
+            modes: Vec::new(),
+            webhooks_left_out: 0,
+            failures: Vec::new(),
+            failures_left_out: 0,
+            probes: Vec::new(),
             ledger: Ledger::default(),
             verdicts: Vec::new(),
             events: Vec::new(),
@@ -276,6 +303,48 @@ pub enum WorkerState {
     Down,
 }
 
+/// The same, with why.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkerCondition {
+    /// Heard of lately.
+    #[default]
+    Running,
+    /// Not heard of for too long.
+    Silent,
+    /// Nobody listens at its endpoint, or its connections are gone: it did not say that it would stop.
+    Dead,
+    /// It said that it stopped.
+    Stopped,
+    /// It is registered, and has never done anything.
+    NeverStarted,
+}
+
+impl WorkerCondition {
+    /// It in a word or two.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Running => "up",
+            Self::Silent => "stale",
+            Self::Dead => "dead",
+            Self::Stopped => "stopped",
+            Self::NeverStarted => "never ran",
+        }
+    }
+}
+
+/// What one source says of a worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkerAccount {
+    /// The source: `metrics`, `postgres`, `nats`.
+    pub source: Arc<str>,
+    /// Whether it runs, by this source; `None`: it cannot tell.
+    pub up: Option<bool>,
+    /// What it says: safe text.
+    pub text: String,
+}
+
 /// One worker, merged from every source that knows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Worker {
@@ -303,6 +372,130 @@ pub struct Worker {
     pub memory: Reading,
     /// Age of the last sign of life.
     pub last_seen_s: Reading,
+    /// How it is, and why.
+    #[serde(default)]
+    pub condition: WorkerCondition,
+    /// What each source says of it.
+    #[serde(default)]
+    pub accounts: Vec<WorkerAccount>,
+}
+
+impl Worker {
+    /// Whether one source says that it runs and another that it does not.
+    #[must_use]
+    pub fn is_disputed(&self) -> bool {
+        let says = |up| self.accounts.iter().any(|account| account.up == Some(up));
+        says(true) && says(false)
+    }
+}
+
+/// A webhook that the pipeline sends, by one way: over NATS on one subject, or by HTTP from the
+/// queue in Postgres. Names are strangers' texts, made safe and cut.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Webhook {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The subject; `None`: by HTTP from the queue.
+    pub subject: Option<Arc<str>>,
+    /// How it is configured: `queue`, `nats`, `both`.
+    pub mode: Option<Arc<str>>,
+    /// Attempts, over everything that Postgres keeps.
+    pub total: Reading,
+    /// Those that failed.
+    pub failed: Reading,
+    /// Successful over successful and failed; unknown without attempts.
+    pub success_ratio: Reading,
+    /// Attempts of the last 60 s.
+    pub recent_attempts: Reading,
+    /// The success ratio of the last 60 s.
+    pub recent_success_ratio: Reading,
+    /// Mean latency of the last 60 s.
+    pub recent_latency_s: Reading,
+    /// Median latency, over what the pipeline's own view covers (24 h).
+    pub latency_p50_s: Reading,
+    /// 95th percentile of the same.
+    pub latency_p95_s: Reading,
+    /// 99th percentile of the same.
+    pub latency_p99_s: Reading,
+    /// Mean latency over everything that Postgres keeps.
+    pub latency_avg_s: Reading,
+    /// Calls that wait in the queue.
+    pub waiting: Reading,
+    /// Calls that wait to be tried again.
+    pub retrying: Reading,
+    /// Since when the oldest waiting call is due.
+    pub oldest_waiting_s: Reading,
+    /// The latest attempt.
+    pub last_at: Option<Timestamp>,
+}
+
+/// The webhooks of one publish mode together.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WebhookMode {
+    /// `queue`, `nats`, `both`, `other`.
+    pub mode: Arc<str>,
+    /// Webhooks.
+    pub webhooks: u64,
+    /// Messages published to NATS.
+    pub published: Reading,
+    /// Success ratio of those.
+    pub published_ratio: Reading,
+    /// Calls that were queued in Postgres.
+    pub called: Reading,
+    /// Success ratio of those that are settled.
+    pub called_ratio: Reading,
+    /// Calls that wait.
+    pub waiting: Reading,
+    /// Calls that wait to be tried again.
+    pub retrying: Reading,
+    /// Calls that have failed for good: the queue's dead letters.
+    pub failed: Reading,
+}
+
+/// Failures of one cause.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FailureGroup {
+    /// The cause: the text without numbers, ids and times. Safe to show.
+    pub kind: String,
+    /// The relation that tells of them.
+    pub relation: Arc<str>,
+    /// How many of those that were read.
+    pub count: u64,
+    /// Per second, over the last 60 s, as far as they were read.
+    pub per_s: Reading,
+    /// The latest one.
+    pub last_at: Option<Timestamp>,
+    /// What the latest one says: safe and cut.
+    pub example: String,
+    /// The webhook of the latest one, and its subject.
+    pub about: Arc<str>,
+    /// How many other webhooks have failed so.
+    pub others: u64,
+}
+
+/// A health endpoint: what a service says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ProbeView {
+    /// Its name.
+    pub name: Arc<str>,
+    /// How the service is; `None`: it does not answer, or not yet.
+    pub state: Option<ProbeState>,
+    /// What it said last.
+    pub last: Option<ProbeState>,
+    /// The HTTP status of its last answer.
+    pub status: Option<u16>,
+    /// The service's name, where it says it.
+    pub service: Option<Arc<str>>,
+    /// Its version.
+    pub version: Option<Arc<str>>,
+    /// Its checks: safe and cut.
+    pub checks: Vec<ProbeCheck>,
+    /// Checks left out because there are too many.
+    pub left_out: u64,
+    /// How long its answer took.
+    pub response_s: Reading,
+    /// Why it does not answer, and what to do.
+    pub error: Option<String>,
 }
 
 /// The ledger: did we lose any?

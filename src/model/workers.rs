@@ -4,34 +4,57 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::connections::{self, Connections, Link};
 use super::counter::Counter;
 use super::database::{Database, Pulse};
 use super::field::Field;
 use super::metrics::{Distribution, Gauge, Metrics, Tally, Target, safe_name};
 use super::reading::Reading;
 use super::series::{Histories, SeriesKey};
-use super::sources::{SourceStatus, Sources};
-use super::view::{Health, Worker, WorkerState};
+use super::sources::{SourceStatus, Sources, Stamp};
+use super::view::{Health, Worker, WorkerAccount, WorkerCondition, WorkerState};
+use crate::base::text;
 use crate::base::time::Moment;
 use crate::sample::SourceKind;
+
+/// Rows at most that only NATS knows of.
+const ROWS: usize = 2_000;
 
 /// Rates that a row shows, one a second.
 const RECENT: usize = 60;
 
 /// What is known of one worker.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Known<'a> {
     pub(super) target: Option<&'a Target>,
     source: Option<SourceStatus<'a>>,
     pub(super) pulse: Option<&'a Pulse>,
+    /// The statistics that it keeps in Postgres.
+    pub(super) stats: Option<&'a Pulse>,
+    /// What its connections to NATS say, where somebody reads them.
+    link: Option<Link>,
+    link_stamp: Option<&'a Stamp>,
+}
+
+/// Who may know workers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Witnesses<'a> {
+    pub(super) metrics: &'a Metrics,
+    pub(super) database: &'a Database,
+    pub(super) sources: &'a Sources,
+    pub(super) connections: &'a Connections,
+    pub(super) now: Moment,
 }
 
 /// Every worker that some source knows, by name.
-pub(super) fn known<'a>(
-    metrics: &'a Metrics,
-    database: &'a Database,
-    sources: &'a Sources,
-) -> BTreeMap<Arc<str>, Known<'a>> {
+pub(super) fn known<'a>(witnesses: &Witnesses<'a>) -> BTreeMap<Arc<str>, Known<'a>> {
+    let Witnesses {
+        metrics,
+        database,
+        sources,
+        connections,
+        now,
+    } = *witnesses;
     let statuses: BTreeMap<&str, SourceStatus<'_>> = sources
         .of_kind(SourceKind::Metrics)
         .map(|status| (&*status.id.name, status))
@@ -50,66 +73,117 @@ pub(super) fn known<'a>(
             Known {
                 target: Some(target),
                 source: statuses.get(&**endpoint).copied(),
-                pulse: None,
+                ..Known::default()
             },
         );
     }
     for (worker, pulse) in &database.pulses {
         out.entry(safe_name(worker)).or_default().pulse = Some(pulse);
     }
+    for (worker, stats) in &database.stats {
+        out.entry(safe_name(worker)).or_default().stats = Some(stats);
+    }
+    // Who calls itself a worker and is known to nobody else is one all the same.
+    for name in connections.workers() {
+        if !out.keys().any(|worker| connections::is_of(name, worker)) && out.len() < ROWS {
+            out.insert(safe_name(name), Known::default());
+        }
+    }
+    for (name, worker) in &mut out {
+        worker.link = connections.of(name, now);
+        worker.link_stamp = connections.stamp();
+    }
     out
 }
 
 impl Known<'_> {
     /// How the worker is.
-    pub(super) fn state(&self, database: &Database, now: Moment) -> WorkerState {
-        if self.source.is_some_and(SourceStatus::refuses) || self.pulse.is_some_and(Pulse::stopped) {
-            return WorkerState::Down;
+    pub(super) fn state(&self, now: Moment) -> WorkerState {
+        match self.condition(now) {
+            WorkerCondition::Running => WorkerState::Up,
+            WorkerCondition::Silent => WorkerState::Stale,
+            WorkerCondition::Dead | WorkerCondition::Stopped | WorkerCondition::NeverStarted => WorkerState::Down,
         }
-        let mute = self.source.is_some_and(|source| source.health() != Health::Ok)
-            || self.pulse.is_some_and(|pulse| database.is_silent(pulse, now));
-        if mute { WorkerState::Stale } else { WorkerState::Up }
     }
 
-    fn last_seen(&self, database: &Database, now: Moment) -> Option<Duration> {
+    /// The same, with why.
+    pub(super) fn condition(&self, now: Moment) -> WorkerCondition {
+        if self.never_started() {
+            return WorkerCondition::NeverStarted;
+        }
+        if self.pulse.or(self.stats).is_some_and(Pulse::stopped) {
+            return WorkerCondition::Stopped;
+        }
+        if self.source.is_some_and(SourceStatus::refuses) {
+            return WorkerCondition::Dead;
+        }
+        let others = self.source.is_some() || self.pulse.is_some();
+        // Without an endpoint or a heartbeat of its own, its connections say whether it lives.
+        match self.link.as_ref().and_then(|link| link.up) {
+            Some(false) if !others => return WorkerCondition::Dead,
+            Some(true) if !others => return WorkerCondition::Running,
+            _ => {}
+        }
+        // Statistics are written when there is something to do: who else speaks says more.
+        let mute = self.source.is_some_and(|source| source.health() != Health::Ok)
+            || self.pulse.is_some_and(|pulse| pulse.is_silent(now))
+            || (!others && self.stats.is_some_and(|stats| stats.is_silent(now)));
+        if mute {
+            WorkerCondition::Silent
+        } else {
+            WorkerCondition::Running
+        }
+    }
+
+    /// Whether it is registered somewhere, and nobody has ever heard of it.
+    pub(super) fn never_started(&self) -> bool {
+        let beats = [self.pulse, self.stats];
+        // Open, or ended a while ago.
+        let connected = self
+            .link
+            .as_ref()
+            .is_some_and(|link| link.up == Some(true) || link.idle.is_some());
+        self.target.is_none() && !connected && beats.iter().flatten().all(|pulse| pulse.never())
+    }
+
+    /// For how long none of its heartbeats has moved.
+    pub(super) fn silence(&self, now: Moment) -> Option<Duration> {
+        let beats = [self.pulse, self.stats];
+        beats.iter().flatten().filter_map(|pulse| pulse.silence(now)).min()
+    }
+
+    fn last_seen(&self, now: Moment) -> Option<Duration> {
         let scraped = self.target.map(|target| now.mono.saturating_sub(target.stamp.mono));
-        let beat = self.pulse.and_then(|pulse| database.silence(pulse, now));
-        [scraped, beat].into_iter().flatten().min()
+        let link = self.link.as_ref().filter(|link| link.up == Some(true));
+        let active = link.and_then(|link| link.idle);
+        [scraped, self.silence(now), active].into_iter().flatten().min()
     }
 }
 
 /// Whether a worker says in Postgres that it runs, and nobody reads its counters.
-pub(super) fn some_unread(known: &BTreeMap<Arc<str>, Known<'_>>, database: &Database, now: Moment) -> bool {
+pub(super) fn some_unread(known: &BTreeMap<Arc<str>, Known<'_>>, now: Moment) -> bool {
     known.values().any(|worker| {
         worker.target.is_none()
             && worker
                 .pulse
-                .is_some_and(|pulse| !pulse.stopped() && !database.is_silent(pulse, now))
+                .is_some_and(|pulse| !pulse.stopped() && !pulse.is_silent(now))
     })
 }
 
 /// The workers as they are shown.
 pub(super) fn rows(
     known: &BTreeMap<Arc<str>, Known<'_>>,
-    database: &Database,
     sources: &Sources,
     histories: &Histories,
     now: Moment,
 ) -> Vec<Worker> {
     known
         .iter()
-        .map(|(name, worker)| row(name, worker, database, sources, histories, now))
+        .map(|(name, worker)| row(name, worker, sources, histories, now))
         .collect()
 }
 
-fn row(
-    name: &Arc<str>,
-    worker: &Known<'_>,
-    database: &Database,
-    sources: &Sources,
-    histories: &Histories,
-    now: Moment,
-) -> Worker {
+fn row(name: &Arc<str>, worker: &Known<'_>, sources: &Sources, histories: &Histories, now: Moment) -> Worker {
     let stamp = worker.target.map(|target| &target.stamp);
     let reading = |value: Option<f64>| sources.reading(value, stamp);
     let total = |tally| worker.target.and_then(|target| target.total(tally));
@@ -119,15 +193,19 @@ fn row(
     if worker.target.is_some() {
         seen_by.push("metrics".into());
     }
-    if worker.pulse.is_some() {
+    if worker.pulse.is_some() || worker.stats.is_some() {
         seen_by.push("postgres".into());
+    }
+    if worker.link.as_ref().is_some_and(|link| link.up == Some(true)) {
+        seen_by.push("nats".into());
     }
     let key = SeriesKey::about(Field::WorkerRate, name.clone());
     Worker {
         name: name.clone(),
-        state: worker.state(database, now),
+        state: worker.state(now),
+        condition: worker.condition(now),
         seen_by,
-        rate_per_s: rate(worker, database, sources),
+        rate_per_s: rate(worker, sources),
         recent: histories.window(&key, now, Duration::from_secs(RECENT as u64), RECENT),
         batch_size: reading(window(Distribution::Batch).and_then(|batch| batch.mean())),
         batch_p95_s: reading(window(Distribution::Processing).and_then(|batch| batch.quantile(0.95))),
@@ -135,26 +213,91 @@ fn row(
         breaker: gauge(Gauge::Breaker),
         cpu: reading(total(Tally::Cpu).and_then(Counter::rate)),
         memory: gauge(Gauge::Memory),
-        last_seen_s: last_seen(worker, database, sources, now),
+        last_seen_s: last_seen(worker, sources, now),
+        accounts: accounts(worker, now),
     }
 }
 
-fn last_seen(worker: &Known<'_>, database: &Database, sources: &Sources, now: Moment) -> Reading {
+fn last_seen(worker: &Known<'_>, sources: &Sources, now: Moment) -> Reading {
     let stamp = worker
         .target
         .map(|target| &target.stamp)
-        .or(database.heartbeats.as_ref());
-    sources.reading(worker.last_seen(database, now).map(|age| age.as_secs_f64()), stamp)
+        .or(worker.pulse.or(worker.stats).map(|pulse| &pulse.stamp))
+        .or(worker.link_stamp);
+    let period = worker.stats.map_or(connections::PERIOD, |stats| stats.period);
+    sources.reading_for(worker.last_seen(now).map(|age| age.as_secs_f64()), stamp, period)
 }
 
-/// What it processes per second: by its own counter, else by its heartbeat's.
-pub(super) fn rate(worker: &Known<'_>, database: &Database, sources: &Sources) -> Reading {
+/// What it processes per second: by its own counter, else by its heartbeat's, else by its statistics.
+pub(super) fn rate(worker: &Known<'_>, sources: &Sources) -> Reading {
     let own = worker
         .target
         .and_then(|target| target.total(Tally::Processed).or_else(|| target.total(Tally::Acked)));
     if let (Some(counter), Some(target)) = (own, worker.target) {
         return sources.reading(counter.rate(), Some(&target.stamp));
     }
-    let beat = worker.pulse.and_then(|pulse| pulse.processed.as_ref());
-    sources.reading(beat.and_then(Counter::rate), database.heartbeats.as_ref())
+    let beats = [worker.pulse, worker.stats];
+    let Some(beat) = beats.into_iter().flatten().find(|pulse| pulse.processed.is_some()) else {
+        return Reading::unknown();
+    };
+    sources.reading_for(
+        beat.processed.as_ref().and_then(Counter::rate),
+        Some(&beat.stamp),
+        beat.period,
+    )
+}
+
+/// What each source says of it.
+fn accounts(worker: &Known<'_>, now: Moment) -> Vec<WorkerAccount> {
+    let mut out = Vec::new();
+    let mut say = |source: &str, up: Option<bool>, text: String| {
+        out.push(WorkerAccount {
+            source: source.into(),
+            up,
+            text,
+        });
+    };
+    let ago = |age: Option<Duration>| age.map_or("never".to_owned(), |age| format!("{} ago", text::duration(age)));
+    if let Some(target) = worker.target {
+        let age = now.mono.saturating_sub(target.stamp.mono);
+        match worker.source {
+            Some(source) if source.refuses() => say("metrics", Some(false), "its endpoint refuses".to_owned()),
+            Some(source) if source.health() != Health::Ok => {
+                say(
+                    "metrics",
+                    None,
+                    format!("its endpoint last answered {}", ago(Some(age))),
+                );
+            }
+            _ => say("metrics", Some(true), "its endpoint answers".to_owned()),
+        }
+    }
+    for pulse in [worker.pulse, worker.stats].into_iter().flatten() {
+        let state = pulse.beat.state.as_deref().map(safe_name);
+        let mut parts = match &pulse.stats {
+            None => vec![format!("heartbeat {}", ago(pulse.silence(now)))],
+            Some(_) => vec![format!("last active {}", ago(pulse.silence(now)))],
+        };
+        parts.extend(state.map(|state| format!("says {state}")));
+        if let Some(stats) = &pulse.stats {
+            let counts = [(stats.acknowledged, "acked"), (stats.delivered, "delivered")];
+            for (count, what) in counts {
+                parts.extend(count.map(|count| format!("{} {what}", text::count(count))));
+            }
+            let mean = stats.avg_ms.filter(|ms| *ms >= 0.0).map(|ms| ms / 1_000.0);
+            let mean = mean.and_then(|mean| Duration::try_from_secs_f64(mean).ok());
+            parts.extend(mean.map(|mean| format!("{} a message", text::duration(mean))));
+        }
+        let up = match (pulse.stopped() || pulse.never(), pulse.stats.is_some()) {
+            (true, _) => Some(false),
+            // Active is what it said when it last had something to do.
+            (false, true) => Some(true),
+            (false, false) => Some(!pulse.is_silent(now)),
+        };
+        say("postgres", up, parts.join(", "));
+    }
+    if let Some(link) = &worker.link {
+        say("nats", link.up, link.text.clone());
+    }
+    out
 }

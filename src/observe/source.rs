@@ -116,6 +116,32 @@ impl Outlet {
         &self.clock
     }
 
+    /// An outlet of another source into the same place.
+    #[must_use]
+    pub fn of(&self, source: SourceId) -> Self {
+        Self {
+            sender: self.sender.clone(),
+            profile: self.profile.clone(),
+            source,
+            seq: 0,
+            clock: self.clock.clone(),
+            redactor: self.redactor.clone(),
+        }
+    }
+
+    /// Says that its source fails for good, and why.
+    pub async fn fail(&mut self, error: &SourceError, period: Duration) -> bool {
+        let error = text::safe(&self.redactor.clean(&error.to_string())).into_owned();
+        self.report(SourceReport {
+            state: SourceState::Failing,
+            latency: None,
+            error: Some(error),
+            retry_in: None,
+            period,
+        })
+        .await
+    }
+
     /// Sends a sample, stamped now. Waits while the queue is full: a source may wait, the screen never does.
     /// Returns false when nobody listens any more.
     pub async fn send(&mut self, sample: Sample) -> bool {

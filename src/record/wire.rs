@@ -11,9 +11,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::dictionary::{Dictionary, Missing, Words};
 use crate::base::time::Timestamp;
 use crate::sample::{
-    Advisory, CanaryReading, ClusterReading, ConsumerReading, CounterReading, DatabaseReading, Envelope,
-    HeartbeatReading, InventoryReading, OldestReading, PanelReading, QueueReading, Sample, Scrape, SequencePair,
-    ServerReading, SourceId, SourceReport, StreamReading, StreamState, SubjectsReading,
+    Advisory, CanaryReading, ClusterReading, ConnectionsReading, ConsumerReading, CounterReading, DatabaseReading,
+    Envelope, HeartbeatReading, InventoryReading, OldestReading, OutboundReading, PanelReading, ProbeReading,
+    QueueReading, Sample, Scrape, SequencePair, ServerReading, SourceId, SourceReport, StreamReading, StreamState,
+    SubjectsReading,
 };
 
 /// The id of a layout or configuration, unique in its chunk.
@@ -44,6 +45,9 @@ enum SampleWire {
     Heartbeats(HeartbeatReading),
     Database(Box<DatabaseReading>),
     Panel(PanelReading),
+    Outbound(Box<OutboundReading>),
+    Probe(Box<ProbeReading>),
+    Connections(ConnectionsReading),
     Canary(CanaryReading),
 }
 
@@ -157,6 +161,9 @@ impl EnvelopeWire {
             Sample::Heartbeats(reading) => SampleWire::Heartbeats(reading),
             Sample::Database(reading) => SampleWire::Database(reading),
             Sample::Panel(reading) => SampleWire::Panel(reading),
+            Sample::Outbound(reading) => SampleWire::Outbound(reading),
+            Sample::Probe(reading) => SampleWire::Probe(reading),
+            Sample::Connections(reading) => SampleWire::Connections(reading),
             Sample::Canary(reading) => SampleWire::Canary(reading),
         };
         Ok(Self {
@@ -200,6 +207,9 @@ impl EnvelopeWire {
             SampleWire::Heartbeats(reading) => Sample::Heartbeats(reading),
             SampleWire::Database(reading) => Sample::Database(reading),
             SampleWire::Panel(reading) => Sample::Panel(reading),
+            SampleWire::Outbound(reading) => Sample::Outbound(reading),
+            SampleWire::Probe(reading) => Sample::Probe(reading),
+            SampleWire::Connections(reading) => Sample::Connections(reading),
             SampleWire::Canary(reading) => Sample::Canary(reading),
         };
         Ok(Envelope {

@@ -127,6 +127,26 @@ pub enum Panel {
     Advisories,
     /// The profile's dead letter stream.
     DeadLetters,
+    /// `/connz` of the server's monitoring port.
+    Connections,
+    /// `rule_webhooks`.
+    Webhooks,
+    /// `nats_publish_summary`.
+    Published,
+    /// `nats_performance_stats`.
+    PublishLatency,
+    /// `nats_recent_failures`.
+    PublishFailures,
+    /// `webhook_status_summary`.
+    CallStatus,
+    /// `webhook_performance_stats`.
+    CallLatency,
+    /// `webhook_recent_failures`.
+    CallFailures,
+    /// `rule_webhook_calls`.
+    Calls,
+    /// `rule_nats_consumer_stats`.
+    ConsumerStats,
 }
 
 impl Panel {
@@ -142,6 +162,16 @@ impl Panel {
             Self::Oldest => "$JS.API.STREAM.MSG.GET",
             Self::Advisories => "$JS.EVENT.ADVISORY",
             Self::DeadLetters => "$JS.API.STREAM.INFO",
+            Self::Connections => "/connz",
+            Self::Webhooks => "rule_webhooks",
+            Self::Published => "nats_publish_summary",
+            Self::PublishLatency => "nats_performance_stats",
+            Self::PublishFailures => "nats_recent_failures",
+            Self::CallStatus => "webhook_status_summary",
+            Self::CallLatency => "webhook_performance_stats",
+            Self::CallFailures => "webhook_recent_failures",
+            Self::Calls => "rule_webhook_calls",
+            Self::ConsumerStats => "rule_nats_consumer_stats",
         }
     }
 }

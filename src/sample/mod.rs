@@ -2,14 +2,18 @@
 //! through the recorder into the model. Knows no client crate, no clock and no screen.
 
 mod canary;
+mod connections;
 mod database;
 mod interest;
 mod jetstream;
 mod letter;
+mod outbound;
+mod probe;
 mod scrape;
 mod source;
 
 pub use canary::CanaryReading;
+pub use connections::{Connection, ConnectionsReading};
 pub use database::{
     Blocked, CounterReading, DatabaseReading, Heartbeat, HeartbeatReading, Panel, PanelReading, ProviderCounters,
 };
@@ -20,6 +24,10 @@ pub use jetstream::{
     StreamState, SubjectsReading,
 };
 pub use letter::{FailedCall, Letter, LetterForm, LetterKey, LetterOrigin, Stored};
+pub use outbound::{
+    CallCount, KnownWebhook, OutboundReading, OutboundRows, SendFailure, Sent, SentLatency, WorkerStats,
+};
+pub use probe::{ProbeCheck, ProbeReading, ProbeState};
 pub use scrape::{Layout, Scrape, SeriesId, SeriesKind};
 pub use source::{SourceId, SourceKind, SourceReport, SourceState};
 
@@ -88,6 +96,12 @@ pub enum Sample {
     Database(Box<DatabaseReading>),
     /// Whether a group of relations could be read.
     Panel(PanelReading),
+    /// A relation about the webhooks that the pipeline sends.
+    Outbound(Box<OutboundReading>),
+    /// Who is connected to NATS.
+    Connections(ConnectionsReading),
+    /// A health endpoint's answer.
+    Probe(Box<ProbeReading>),
     /// A canary's run.
     Canary(CanaryReading),
 }

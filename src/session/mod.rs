@@ -25,11 +25,12 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::base::text;
 use crate::base::time::{Moment, SharedClock};
-use crate::config::Profile;
+use crate::config::{Discovery, Profile};
 use crate::model::Settings;
 use crate::observe::jetstream::JetStream;
 use crate::observe::metrics::Fleet;
 use crate::observe::postgres::Postgres;
+use crate::observe::probe::Probe;
 use crate::observe::{Outlet, Source, SourceError, supervise};
 use crate::sample::{Envelope, Interest, Sample, SourceId, SourceKind, SourceReport, SourceState};
 
@@ -76,17 +77,27 @@ impl Session {
         }
         let mut fleet = Fleet::new(&profile.families);
         for target in &profile.targets {
-            match fleet.source(target) {
-                Ok(source) => crew.start(source),
-                Err(error) => crew.refuse(
-                    &SourceId::new(SourceKind::Metrics, &target.name),
-                    &error,
-                    target.interval,
-                ),
+            let refused = match &target.discovery {
+                Discovery::One => fleet.source(target).map(|source| crew.start(source)),
+                Discovery::Federation => fleet.federation(target).map(|source| crew.start(source)),
+                Discovery::Dns | Discovery::File(_) => {
+                    crew.start(fleet.group(target));
+                    Ok(())
+                }
+            };
+            if let Err(error) = refused {
+                let id = SourceId::new(SourceKind::Metrics, &target.name);
+                crew.refuse(&id, &error, target.interval);
             }
         }
         if let Some(link) = &profile.postgres {
             crew.start(Postgres::new(link));
+        }
+        for target in &profile.probes {
+            match Probe::new(target) {
+                Ok(source) => crew.start(source),
+                Err(error) => crew.refuse(&SourceId::new(SourceKind::Probe, &target.name), &error, target.interval),
+            }
         }
         Self {
             settings: settings(profile),
@@ -167,7 +178,8 @@ pub fn source_ids(profile: &Profile) -> Vec<SourceId> {
         .postgres
         .iter()
         .map(|_| SourceId::new(SourceKind::Postgres, "postgres"));
-    let mut ids: Vec<SourceId> = nats.chain(metrics).chain(postgres).collect();
+    let probes = profile.probes.iter().map(|t| SourceId::new(SourceKind::Probe, &t.name));
+    let mut ids: Vec<SourceId> = nats.chain(metrics).chain(postgres).chain(probes).collect();
     ids.sort();
     ids
 }
@@ -184,6 +196,7 @@ mod tests {
         profile.targets.push(Target {
             name: "gateway".into(),
             url: "http://h/metrics".to_owned(),
+            discovery: Discovery::One,
             auth: None,
             headers: Vec::new(),
             tls: Tls::default(),

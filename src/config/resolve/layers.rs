@@ -43,6 +43,7 @@ pub(super) fn flags(overrides: &Overrides) -> ProfileSection {
         targets: named_targets(overrides.metrics.iter().map(String::as_str), &Origin::Flag("--metrics")),
         ..MetricsSection::default()
     };
+    layer.probes = named_targets(overrides.probes.iter().map(String::as_str), &Origin::Flag("--probe"));
     layer.read_only = overrides
         .read_only
         .then(|| Setting::new(true, Origin::Flag("--read-only")));
@@ -72,17 +73,21 @@ pub(super) fn environment(surroundings: &Surroundings<'_>) -> ProfileSection {
         ..PostgresSection::default()
     };
     layer.metrics.0 = MetricsSection {
-        targets: get("HOOKWATCH_METRICS").and_then(|list| {
-            let urls = list
-                .value
-                .split(|c: char| c == ',' || c.is_whitespace())
-                .filter(|url| !url.is_empty());
-            named_targets(urls, &list.origin)
-        }),
+        targets: get("HOOKWATCH_METRICS").and_then(|list| listed_targets(&list)),
         ..MetricsSection::default()
     };
+    layer.probes = get("HOOKWATCH_PROBES").and_then(|list| listed_targets(&list));
     layer.read_only = get("HOOKWATCH_READ_ONLY").map(|on| Setting::new(is_on(&on.value), on.origin));
     layer
+}
+
+/// Targets in one variable, with commas or blanks between them.
+fn listed_targets(list: &Setting<String>) -> Option<Targets> {
+    let urls = list
+        .value
+        .split(|c: char| c == ',' || c.is_whitespace())
+        .filter(|url| !url.is_empty());
+    named_targets(urls, &list.origin)
 }
 
 /// Targets given as `URL` or `NAME=URL`.

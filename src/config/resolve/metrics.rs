@@ -13,7 +13,7 @@ use crate::config::document::{Key, Setting};
 use crate::config::duration::format_duration;
 use crate::config::endpoint::{Endpoint, http, names_a_secret};
 use crate::config::problem::{Origin, Problem};
-use crate::config::profile::{HttpAuth, Target};
+use crate::config::profile::{Discovery, HttpAuth, Target};
 use crate::config::schema::{ProfileSection, TargetSection};
 
 /// A scrape that takes longer has failed, so that a dead target is seen within 3 s.
@@ -21,6 +21,34 @@ const TIMEOUT: Duration = Duration::from_millis(1_500);
 
 /// Scraping more often than this would load what is watched.
 const SHORTEST: Duration = Duration::from_millis(100);
+
+/// How often a probe is asked, and how long its answer may take.
+const PROBE_INTERVAL: Duration = Duration::from_secs(5);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// An endpoint that the configuration names.
+struct Found<'a> {
+    section: &'a TargetSection,
+    url: &'a Setting<String>,
+    endpoint: Endpoint,
+    discovery: Discovery,
+}
+
+/// What an entry stands for, and the URL in it. Of a file with targets the URL says what they share.
+fn discovery(entry: &str) -> (Discovery, String) {
+    let entry = entry.trim();
+    if let Some(url) = entry.strip_prefix("dns+") {
+        return (Discovery::Dns, url.to_owned());
+    }
+    let path = entry.strip_prefix("file_sd:");
+    let plain = || {
+        (!entry.contains("://") && [".json", ".yml", ".yaml"].iter().any(|end| entry.ends_with(end))).then_some(entry)
+    };
+    match path.or_else(plain) {
+        Some(path) => (Discovery::File(path.into()), "http://file.invalid/metrics".to_owned()),
+        None => (Discovery::One, entry.to_owned()),
+    }
+}
 
 /// Longest name of a target, in columns.
 const NAME_WIDTH: usize = 60;
@@ -47,22 +75,30 @@ impl Resolver<'_> {
         let mut endpoints = Vec::new();
         for section in &list.value {
             let Some(url) = &section.url else { continue };
-            match http(&url.value, "/metrics") {
-                Ok(endpoint) => endpoints.push((section, url, endpoint)),
+            let (discovery, address) = discovery(&url.value);
+            match http(&address, "/metrics") {
+                Ok(endpoint) => {
+                    let federation =
+                        discovery == Discovery::One && endpoint.path.split('?').next() == Some("/federate");
+                    let discovery = if federation { Discovery::Federation } else { discovery };
+                    endpoints.push(Found {
+                        section,
+                        url,
+                        endpoint,
+                        discovery,
+                    });
+                }
                 Err(bad) => self.bad_url("metrics", &url.origin, &bad),
             }
         }
-        let names = self.names(&endpoints);
+        let names = self.names(&endpoints, "metrics");
         if endpoints.is_empty() {
             self.show("metrics", UNKNOWN, &list.origin);
         }
         let targets = endpoints
             .into_iter()
             .zip(names)
-            .map(|((section, url, endpoint), name)| {
-                self.show(format!("metrics.{name}"), endpoint.url.clone(), &url.origin);
-                self.target(section, url, endpoint, name, (&default_interval, &default_timeout))
-            })
+            .map(|(found, name)| self.target("metrics", found, name, (&default_interval, &default_timeout)))
             .collect();
         self.show(
             "metrics.interval",
@@ -77,18 +113,63 @@ impl Resolver<'_> {
         targets
     }
 
+    /// The health endpoints of the first layer that lists any.
+    pub(super) fn probes(&mut self, layers: &[ProfileSection]) -> Vec<Target> {
+        let Some(list) = pick(layers, |layer| &layer.probes) else {
+            return Vec::new();
+        };
+        let defaults = (
+            Setting::new(PROBE_INTERVAL, Origin::Default),
+            Setting::new(PROBE_TIMEOUT, Origin::Default),
+        );
+        let mut endpoints = Vec::new();
+        for section in &list.value {
+            if let Some(interval) = &section.interval {
+                self.at_least("probes.interval", interval, SHORTEST);
+            }
+            let Some(url) = &section.url else { continue };
+            match http(&url.value, "/health") {
+                Ok(endpoint) => endpoints.push(Found {
+                    section,
+                    url,
+                    endpoint,
+                    discovery: Discovery::One,
+                }),
+                Err(bad) => self.bad_url("probes", &url.origin, &bad),
+            }
+        }
+        let names = self.names(&endpoints, "health");
+        endpoints
+            .into_iter()
+            .zip(names)
+            .map(|(found, name)| self.target("probes", found, name, (&defaults.0, &defaults.1)))
+            .collect()
+    }
+
     fn target(
         &mut self,
-        section: &TargetSection,
-        url: &Setting<String>,
-        endpoint: Endpoint,
+        group: &str,
+        found: Found<'_>,
         name: String,
         (interval, timeout): (&Setting<Duration>, &Setting<Duration>),
     ) -> Target {
+        let Found {
+            section,
+            url,
+            endpoint,
+            discovery,
+        } = found;
+        let shown = match &discovery {
+            Discovery::One => endpoint.url.clone(),
+            Discovery::Dns => format!("every address of {}", endpoint.url),
+            Discovery::File(path) => format!("the targets in {}", path.display()),
+            Discovery::Federation => format!("every instance in {}", endpoint.url),
+        };
+        self.show(format!("{group}.{name}"), shown, &url.origin);
         for secret in &endpoint.query_secrets {
             learn(&mut self.redactor, secret);
         }
-        let prefix = format!("metrics.{name}.");
+        let prefix = format!("{group}.{name}.");
         let tls = self.tls(
             &prefix,
             section.ca.as_ref(),
@@ -100,6 +181,7 @@ impl Resolver<'_> {
             headers: self.headers(section, &prefix),
             name: Arc::from(name),
             url: endpoint.url,
+            discovery,
             tls,
             interval: section.interval.as_ref().map_or(interval.value, |own| own.value),
             timeout: section.timeout.as_ref().map_or(timeout.value, |own| own.value),
@@ -236,17 +318,23 @@ impl Resolver<'_> {
 
     /// One name for each endpoint: its own, else `host:port`, else, where several share that, the
     /// path, else all of it.
-    fn names(&mut self, endpoints: &[(&TargetSection, &Setting<String>, Endpoint)]) -> Vec<String> {
+    fn names(&mut self, endpoints: &[Found<'_>], kind: &str) -> Vec<String> {
         let mut at_address: BTreeMap<&str, usize> = BTreeMap::new();
         let mut with_path: BTreeMap<&str, usize> = BTreeMap::new();
-        for (_, _, endpoint) in endpoints {
+        for Found { endpoint, .. } in endpoints {
             *at_address.entry(&endpoint.address).or_default() += 1;
             *with_path.entry(&endpoint.path).or_default() += 1;
         }
         let mut names: Vec<String> = Vec::new();
-        for (section, url, endpoint) in endpoints {
+        for found in endpoints {
+            let Found {
+                section, url, endpoint, ..
+            } = found;
             let name = match &section.name {
                 Some(own) => self.target_name(own),
+                None if let Discovery::File(path) = &found.discovery => {
+                    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+                }
                 None if at_address.get(endpoint.address.as_str()) == Some(&1) => endpoint.address.clone(),
                 None if with_path.get(endpoint.path.as_str()) == Some(&1) => endpoint.path.clone(),
                 None => format!("{}{}", endpoint.address, endpoint.path),
@@ -254,7 +342,7 @@ impl Resolver<'_> {
             if names.contains(&name) {
                 let at: &Key<String> = &section.name;
                 let origin = at.as_ref().map_or(&url.origin, |own| &own.origin);
-                let what = format!("two metrics endpoints are called `{}`", text::safe(&name));
+                let what = format!("two {kind} endpoints are called `{}`", text::safe(&name));
                 self.problem(Problem::new(origin, what).next("give each a name of its own"));
             }
             names.push(name);

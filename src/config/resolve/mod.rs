@@ -44,6 +44,8 @@ pub struct Overrides {
     pub monitoring: Option<String>,
     /// `--metrics`, each a URL or `NAME=URL`
     pub metrics: Vec<String>,
+    /// `--probe`, each a URL or `NAME=URL`
+    pub probes: Vec<String>,
     /// `--postgres`
     pub postgres: Option<String>,
     /// `--stream`
@@ -120,7 +122,7 @@ impl Resolved {
     /// Refuses a configuration that names nothing to connect to.
     ///
     /// # Errors
-    /// When there is neither NATS nor metrics nor Postgres.
+    /// When there is neither NATS nor metrics nor Postgres nor a probe.
     pub fn require_something_to_watch(&self) -> Result<(), Problem> {
         if self.profile.is_empty() {
             let problem = Problem::general("nothing to watch: neither NATS nor metrics nor Postgres is configured");
@@ -181,6 +183,7 @@ pub fn resolve(overrides: &Overrides, surroundings: &Surroundings<'_>) -> Result
     profile.nats = work.nats(&links);
     profile.pipeline = work.pipeline(&layers);
     profile.targets = work.targets(&layers);
+    profile.probes = work.probes(&layers);
     profile.postgres = work.postgres(&layers);
     profile.families = work.families(&layers);
     profile.thresholds = work.thresholds(&layers);
@@ -419,7 +422,9 @@ impl Resolver<'_> {
             }
         }
         let nothing = !links.iter().any(NatsSection::is_set)
-            && layers.iter().all(|l| l.metrics.0.targets.is_none())
+            && layers
+                .iter()
+                .all(|l| l.metrics.0.targets.is_none() && l.probes.is_none())
             && layers
                 .iter()
                 .all(|l| l.postgres.url.is_none() && l.postgres.url_env.is_none())

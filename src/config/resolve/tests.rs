@@ -938,7 +938,9 @@ fn paths(value: &toml::Value, path: &str, out: &mut BTreeSet<String>) {
                 let path = match path {
                     "" | "@" => key.clone(),
                     "profile" => "@".to_owned(),
-                    "metrics.targets.headers" | "fire.secrets" | "fire.schemes" | "runbooks" => format!("{path}.*"),
+                    "metrics.targets.headers" | "probes.headers" | "fire.secrets" | "fire.schemes" | "runbooks" => {
+                        format!("{path}.*")
+                    }
                     _ => format!("{path}.{key}"),
                 };
                 paths(value, &path, out);

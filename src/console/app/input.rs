@@ -21,6 +21,7 @@ const WHEEL: isize = 3;
 
 impl App {
     pub(super) fn input(&mut self, event: &Event, hits: &Hits) -> Vec<Effect> {
+        self.find_focus(hits);
         match event {
             Event::Key(KeyEvent {
                 kind: KeyEventKind::Release,
@@ -45,6 +46,17 @@ impl App {
         match self.ui.layers.last() {
             Some(Layer::Columns { .. } | Layer::WhatIf { .. }) => Mode::Live,
             _ => self.mode(),
+        }
+    }
+
+    /// Where the panel that is focused at first is not on screen, the first one is.
+    fn find_focus(&mut self, hits: &Hits) {
+        let lost = |panel| !hits.panels.iter().any(|hit| hit.id == panel);
+        if self.ui.layers.is_empty()
+            && self.ui.focus().is_some_and(lost)
+            && let Some(first) = hits.panels.first()
+        {
+            self.focus(first.id);
         }
     }
 

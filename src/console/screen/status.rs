@@ -11,7 +11,7 @@ use crate::console::glyph::Glyphs;
 use crate::console::theme::Role;
 use crate::console::widget::{Line, Span, figure, span, tidy, wrap};
 use crate::model::{Health, Severity, SourceView};
-use crate::sample::SourceKind;
+use crate::sample::{ProbeState, SourceKind};
 
 /// The glyph, role and word of a source's state.
 #[must_use]
@@ -179,14 +179,21 @@ fn sources<'a>(scene: &Scene<'a>, glyphs: &Glyphs, detail: Detail) -> Line<'a> {
             line.push(span(if detail.keeps(Part::Air) { "   " } else { "  " }, Role::Text));
         }
         let (glyph, role, word) = health(worst.state, glyphs);
+        let sick = (kind == SourceKind::Probe && worst.state == Health::Ok)
+            .then(|| sickest(scene, glyphs))
+            .flatten();
+        let (glyph, role) = sick.map_or((glyph, role), |(glyph, role, _)| (glyph, role));
         line.push(span(format!("{glyph} "), role));
         line.push(span(kind_name(kind), Role::Text));
         let fresh = of_kind.iter().filter(|source| source.state == Health::Ok).count();
         if of_kind.len() > 1 {
             line.push(span(format!(" {fresh}/{}", of_kind.len()), Role::Dim));
         }
+        if let Some((_, role, word)) = sick {
+            line.push(span(format!(" {word}"), role));
+        }
         match worst.state {
-            Health::Ok if of_kind.len() == 1 && detail.keeps(Part::Latency) => {
+            Health::Ok if sick.is_none() && of_kind.len() == 1 && detail.keeps(Part::Latency) => {
                 if let Some(latency) = worst.latency {
                     line.push(span(format!(" {}", text::duration(latency)), Role::Dim));
                 }
@@ -207,6 +214,15 @@ fn sources<'a>(scene: &Scene<'a>, glyphs: &Glyphs, detail: Detail) -> Line<'a> {
         }
     }
     line
+}
+
+/// What the worst of the probes says, where that is not that all is well.
+fn sickest(scene: &Scene<'_>, glyphs: &Glyphs) -> Option<(char, Role, &'static str)> {
+    match scene.view.probes.iter().filter_map(|probe| probe.state).max()? {
+        ProbeState::Healthy => None,
+        ProbeState::Degraded => Some((glyphs.warning, Role::Warning, "degraded")),
+        ProbeState::Unhealthy => Some((glyphs.critical, Role::Critical, "unhealthy")),
+    }
 }
 
 fn badness(state: Health) -> u8 {

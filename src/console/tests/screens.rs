@@ -119,6 +119,22 @@ fn a_failing_pipeline_shows_what_is_off_and_why() {
 }
 
 #[test]
+fn webhooks_that_are_sent_stand_by_subject_and_by_mode() {
+    snapshot_sizes("place_webhooks", &after(fixture::outbound(), "4"), &SIZES[..3]);
+    snapshot_sizes(
+        "place_webhooks_sorted",
+        &after(fixture::outbound(), "4 j right right right right s"),
+        &[(120, 40)],
+    );
+    snapshot_sizes("place_webhook_workers", &after(fixture::outbound(), "3"), &[(120, 40)]);
+    snapshot_sizes(
+        "place_webhook_worker",
+        &after(fixture::outbound(), "3 j enter"),
+        &[(120, 40)],
+    );
+}
+
+#[test]
 fn a_question_has_cancel_focused() {
     let mut app = after(fixture::rich(), "2");
     let confirm = Confirm::Typed {
@@ -150,6 +166,7 @@ fn no_stranger_steers_any_place_and_every_size_draws() {
             fixture::empty(),
             fixture::connecting(),
             fixture::many(),
+            fixture::outbound(),
         ] {
             let app = after(picture, keys);
             for (width, height) in [(60, 16), (61, 17), (80, 24), (97, 31), (120, 40), (200, 60), (240, 20)] {

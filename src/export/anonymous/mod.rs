@@ -4,6 +4,7 @@
 
 mod names;
 mod places;
+mod sent;
 mod text;
 
 pub use names::Class;

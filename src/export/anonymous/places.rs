@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Class;
+use super::sent::{visit_connections, visit_outbound, visit_probe};
 use crate::record::{Action, Event, Gap, Item, Marker};
 use crate::sample::{
     Advisory, Blocked, CanaryReading, ClusterReading, ConsumerConfig, ConsumerReading, CounterReading, DatabaseReading,
@@ -169,6 +170,9 @@ fn visit_envelope(envelope: &mut Envelope, places: &mut impl Places) {
             places.word(Class::Label, name);
             places.texts(reason.as_mut());
         }
+        Sample::Outbound(reading) => visit_outbound(reading, places),
+        Sample::Connections(reading) => visit_connections(reading, places),
+        Sample::Probe(reading) => visit_probe(reading, places),
         Sample::Counters(_) | Sample::Heartbeats(_) | Sample::Database(_) | Sample::Panel(_) => {
             visit_postgres(sample, places);
         }

@@ -17,6 +17,9 @@ use super::sources::{Sources, Stamp};
 use crate::config::Families;
 use crate::sample::{Scrape, SourceId};
 
+/// Targets that are gone and whose totals are kept.
+const RETIRED: usize = 500;
+
 /// Every metrics endpoint.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Metrics {
@@ -52,6 +55,22 @@ impl Metrics {
         let target = Target::new(stamp, scrape, plan, session_start);
         self.targets.insert(name, target);
         Vec::new()
+    }
+
+    /// Notes that a target is not there any more. What it counted stays counted.
+    pub(super) fn retire(&mut self, name: &Arc<str>) {
+        if let Some(target) = self.targets.get_mut(name) {
+            target.retired = true;
+        }
+        // Those that come and go for days must not fill the memory.
+        let mut retired = self.targets.iter().filter(|(_, target)| target.retired);
+        if retired.by_ref().count() > RETIRED {
+            let oldest = self.targets.iter().filter(|(_, target)| target.retired);
+            let oldest = oldest
+                .min_by_key(|(_, target)| target.stamp.mono)
+                .map(|(name, _)| name.clone());
+            self.targets.retain(|name, _| Some(name) != oldest.as_ref());
+        }
     }
 
     /// Notes that nobody listens at a target.
@@ -152,12 +171,16 @@ impl Metrics {
 
     /// The targets that process webhooks.
     pub(super) fn workers(&self) -> impl Iterator<Item = (&Arc<str>, &Target)> {
-        self.targets.iter().filter(|(_, target)| target.is_worker())
+        self.targets
+            .iter()
+            .filter(|(_, target)| target.is_worker() && !target.retired)
     }
 
     /// The targets that take webhooks in.
     pub(super) fn gateways(&self) -> impl Iterator<Item = (&Arc<str>, &Target)> {
-        self.targets.iter().filter(|(_, target)| target.is_gateway())
+        self.targets
+            .iter()
+            .filter(|(_, target)| target.is_gateway() && !target.retired)
     }
 
     /// Labels and series left out.

@@ -55,6 +55,8 @@ pub(in crate::model) struct Target {
     pub(in crate::model) identity: Identity,
     pub(in crate::model) dead: Option<Dead>,
     pub(in crate::model) left_out: u64,
+    /// Whether nobody lists it any more.
+    pub(in crate::model) retired: bool,
     layout: Arc<Layout>,
     plan: Arc<Plan>,
     start: Option<f64>,
@@ -80,6 +82,7 @@ impl Target {
             identity: plan.identity.clone(),
             dead: None,
             left_out: scrape.left_out,
+            retired: false,
             layout: scrape.layout.clone(),
             plan,
             start,
@@ -113,6 +116,7 @@ impl Target {
         self.stamp = stamp;
         self.span = Span::new(self.stamp.mono, scrape.took);
         self.left_out = scrape.left_out;
+        self.retired = false;
         let start = start_time(&plan, &scrape.values);
         if !Arc::ptr_eq(&self.plan, &plan) {
             self.plan = plan;

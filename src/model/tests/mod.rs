@@ -4,3 +4,4 @@ mod answers;
 mod figures;
 mod folding;
 mod stories;
+mod witnesses;

@@ -10,6 +10,7 @@ use crate::base::time::Moment;
 use crate::config::Thresholds;
 use crate::model::failures::Tried;
 use crate::model::ledger::LineId;
+use crate::model::outbound::Minute;
 use crate::model::queues::{Limit, Rise};
 use crate::model::view::{Health, QueueState};
 use crate::sample::{Blocked, SourceId, SourceKind};
@@ -204,6 +205,8 @@ pub(in crate::model) struct Facts {
     pub(super) blocked: Option<Vec<Blocked>>,
     /// Workers whose heartbeat is older than the threshold.
     pub(super) inactive: Vec<SilentWorker>,
+    /// Webhooks that the pipeline sends.
+    pub(super) webhooks: Vec<Minute>,
     pub(super) canaries: Vec<(Arc<str>, Canary)>,
 }
 
@@ -229,6 +232,7 @@ impl Facts {
             next_limit: None,
             blocked: None,
             inactive: Vec::new(),
+            webhooks: Vec::new(),
             canaries: Vec::new(),
         }
     }

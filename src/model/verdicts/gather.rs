@@ -18,6 +18,7 @@ use crate::model::failures::ProviderFigures;
 use crate::model::flow;
 use crate::model::ledger::{Ledger, LineId};
 use crate::model::metrics::{Distribution, Gauge, Metrics, Tally, safe_name};
+use crate::model::outbound::Outbound;
 use crate::model::queues::{ConsumerTrack, Queues, StreamTrack};
 use crate::model::sources::Sources;
 use crate::model::view::WorkerState;
@@ -79,6 +80,7 @@ pub(in crate::model) struct Sight<'a> {
     pub(in crate::model) ledger: &'a Ledger,
     pub(in crate::model) figures: &'a [ProviderFigures],
     pub(in crate::model) workers: &'a BTreeMap<Arc<str>, Known<'a>>,
+    pub(in crate::model) outbound: &'a Outbound,
 }
 
 impl Memory {
@@ -121,6 +123,7 @@ impl Memory {
             next_limit: followed_stream.and_then(|stream| flow::next_limit(sight.queues, stream)),
             blocked: sight.blocked(),
             inactive: sight.inactive(),
+            webhooks: sight.outbound.minutes(sight.sources),
             canaries: self
                 .canaries
                 .iter()
@@ -410,15 +413,20 @@ impl Sight<'_> {
             .queues
             .followed(self.pipeline)
             .is_some_and(|(_, consumer)| consumer.backlog() > 0);
-        let beats = &self.database.heartbeats;
-        if !waits || !beats.as_ref().is_some_and(|stamp| self.sources.is_fresh(stamp)) {
-            return Vec::new();
-        }
+        // Workers with statistics are consumers of their own: each has a backlog of its own.
+        let own = |name: &str| {
+            let mut consumers = self.queues.consumers.iter();
+            consumers.any(|((_, consumer), track)| &**consumer == name && track.backlog() > 0)
+        };
         self.workers
             .iter()
             .filter_map(|(name, worker)| {
-                let pulse = worker.pulse.filter(|pulse| !pulse.stopped())?;
-                let silent = self.database.silence(pulse, self.now)?;
+                let pulse = worker.pulse.or(worker.stats).filter(|pulse| !pulse.stopped())?;
+                let fresh = self.sources.is_fresh_for(&pulse.stamp, pulse.period);
+                if !fresh || !(waits || own(&pulse.beat.worker)) {
+                    return None;
+                }
+                let silent = worker.silence(self.now)?;
                 (silent > self.thresholds.worker_inactive).then(|| SilentWorker {
                     name: name.clone(),
                     silent_s: silent.as_secs_f64(),
@@ -428,18 +436,19 @@ impl Sight<'_> {
     }
 
     fn crew(&self) -> Crew {
+        let started = || self.workers.iter().filter(|(_, worker)| !worker.never_started());
         let mut crew = Crew {
-            known: self.workers.len(),
+            known: started().count(),
             ..Crew::default()
         };
         let mut rates = 0.0;
-        for (name, worker) in self.workers {
-            match worker.state(self.database, self.now) {
+        for (name, worker) in started() {
+            match worker.state(self.now) {
                 WorkerState::Up => crew.up += 1,
                 WorkerState::Down => crew.down += 1,
                 WorkerState::Stale => crew.silent.push(name.clone()),
             }
-            let rate = workers::rate(worker, self.database, self.sources);
+            let rate = workers::rate(worker, self.sources);
             if !rate.is_stale() {
                 rates += rate.value.unwrap_or(0.0);
             }

@@ -28,6 +28,7 @@ pub(crate) mod api;
 mod cycle;
 mod failure;
 pub(crate) mod link;
+mod monitor;
 mod oldest;
 mod plan;
 mod queue;
@@ -47,6 +48,7 @@ use self::advisories::Listener;
 pub(crate) use self::api::{Api, ApiError};
 use self::cycle::Cycle;
 pub(crate) use self::link::connect;
+use self::monitor::Monitor;
 use self::plan::Plan;
 use self::sweep::Sweeper;
 use super::{Outlet, Source, SourceError};
@@ -79,6 +81,7 @@ pub struct JetStream {
     ages: oldest::Cadence,
     counts: subjects::Cadence,
     sweeper: Sweeper,
+    monitor: Monitor,
     panels: Panels,
     /// The server's clock minus ours, as last known.
     skew: Option<f64>,
@@ -90,6 +93,7 @@ impl JetStream {
     #[must_use]
     pub fn new(link: NatsLink, pipeline: Pipeline, interest: watch::Receiver<Interest>) -> Self {
         Self {
+            monitor: Monitor::new(link.monitoring.as_deref()),
             link,
             plan: Plan::new(pipeline.clone()),
             pipeline,
@@ -153,6 +157,24 @@ impl JetStream {
         }
     }
 
+    /// Who is connected, by the monitoring port. Asked whether or not the account answers.
+    async fn forward_connections(&mut self, outlet: &mut Outlet) {
+        let clock = outlet.clock().clone();
+        let answer = match self.monitor.begin(&clock) {
+            Some(problem) => Some(Err(problem)),
+            None => self.monitor.take(),
+        };
+        let problem = match answer {
+            None => return,
+            Some(Ok(reading)) => {
+                outlet.send(Sample::Connections(reading)).await;
+                None
+            }
+            Some(Err(problem)) => Some(problem),
+        };
+        self.panels.say(Panel::Connections, "", problem, outlet).await;
+    }
+
     async fn forward_inventory(&mut self, outlet: &mut Outlet) {
         let now = outlet.clock().now().mono;
         match self.sweeper.take(now) {
@@ -197,6 +219,7 @@ impl Source for JetStream {
 
     async fn read(&mut self, outlet: &mut Outlet) -> Result<Duration, SourceError> {
         let clock = outlet.clock().clone();
+        self.forward_connections(outlet).await;
         let api = self.connected(&clock).await?;
         self.forward_advisories(outlet).await;
         self.sweeper.begin(&api, &clock);

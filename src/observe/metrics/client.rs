@@ -1,10 +1,11 @@
 //! HTTP clients and requests for metrics endpoints.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine as _;
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Identity, Url};
 use secrecy::ExposeSecret as _;
@@ -21,9 +22,9 @@ const REDIRECTS: usize = 3;
 /// Clients, one for each set of certificates, so that a thousand targets share one connection
 /// pool and one set of trusted authorities.
 #[derive(Debug, Default)]
-pub(super) struct ClientPool {
+pub(in crate::observe) struct ClientPool {
     /// `None`: the client of all targets without TLS.
-    pub(super) clients: Vec<(Option<Tls>, Client)>,
+    pub(in crate::observe) clients: Vec<(Option<Tls>, Client)>,
 }
 
 impl ClientPool {
@@ -31,19 +32,23 @@ impl ClientPool {
     ///
     /// # Errors
     /// When a certificate file cannot be read or does not hold what it should.
-    pub(super) fn client(&mut self, url: &Url, tls: &Tls) -> Result<Client, SourceError> {
+    pub(in crate::observe) fn client(&mut self, url: &Url, tls: &Tls) -> Result<Client, SourceError> {
         let key = (url.scheme() == "https").then(|| tls.clone());
         if let Some((_, client)) = self.clients.iter().find(|(known, _)| *known == key) {
             return Ok(client.clone());
         }
-        let client = build(key.as_ref())?;
+        let client = build(key.as_ref(), None)?;
         self.clients.push((key, client.clone()));
         Ok(client)
     }
 }
 
-fn build(tls: Option<&Tls>) -> Result<Client, SourceError> {
-    let builder = Client::builder()
+fn build(tls: Option<&Tls>, pinned: Option<(&str, SocketAddr)>) -> Result<Client, SourceError> {
+    let mut builder = Client::builder();
+    if let Some((host, address)) = pinned {
+        builder = builder.resolve(host, address);
+    }
+    let builder = builder
         .user_agent(concat!("hookwatch/", env!("CARGO_PKG_VERSION")))
         .redirect(same_host())
         .pool_max_idle_per_host(1)
@@ -107,7 +112,7 @@ fn shown_path(path: &Path) -> String {
 }
 
 /// What lies at the bottom of an error.
-pub(super) fn deepest(error: &dyn std::error::Error) -> String {
+pub(in crate::observe) fn deepest(error: &dyn std::error::Error) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
         error = source;
@@ -135,19 +140,31 @@ fn same_host() -> Policy {
 
 /// What is asked of a target, ready to be sent again and again.
 #[derive(Debug)]
-pub(super) struct Request {
+pub(in crate::observe) struct Request {
     client: Client,
     url: Url,
     headers: HeaderMap,
-    pub(super) timeout: Duration,
+    pub(in crate::observe) timeout: Duration,
     /// The URL without what may be secret in it.
-    pub(super) shown: String,
+    pub(in crate::observe) shown: String,
 }
 
 impl Request {
     /// # Errors
     /// When the URL, a header or a certificate is unusable.
-    pub(super) fn new(target: &Target, clients: &mut ClientPool) -> Result<Self, SourceError> {
+    pub(in crate::observe) fn new(target: &Target, clients: &mut ClientPool) -> Result<Self, SourceError> {
+        Self::accepting(FORMATS, target, clients)
+    }
+
+    /// The same, with what may be answered.
+    ///
+    /// # Errors
+    /// When the URL, a header or a certificate is unusable.
+    pub(in crate::observe) fn accepting(
+        formats: &'static str,
+        target: &Target,
+        clients: &mut ClientPool,
+    ) -> Result<Self, SourceError> {
         let wrong = |reason: &str| {
             SourceError::new("use", target.name.to_string(), reason)
                 .next("write the target's url like http://host:9100/metrics")
@@ -158,14 +175,43 @@ impl Request {
         }
         Ok(Self {
             client: clients.client(&url, &target.tls)?,
-            headers: headers(target)?,
+            headers: headers(formats, target)?,
             timeout: target.timeout,
             shown: shown(&url),
             url,
         })
     }
 
-    pub(super) async fn send(&self) -> reqwest::Result<reqwest::Response> {
+    /// The same of one address of the target's host name: asked there, and by its name.
+    ///
+    /// # Errors
+    /// When the URL, a header or a certificate is unusable.
+    pub(in crate::observe) fn pinned(
+        target: &Target,
+        address: SocketAddr,
+        clients: &mut ClientPool,
+    ) -> Result<Self, SourceError> {
+        let mut request = Self::new(target, clients)?;
+        let host = request.url.host_str().unwrap_or_default().to_owned();
+        if request.is_https() {
+            // The certificate is for the name, so the name stays in the URL.
+            request.client = build(Some(&target.tls), Some((&host, address)))?;
+        } else {
+            let named = match request.url.port() {
+                Some(port) => format!("{host}:{port}"),
+                None => host,
+            };
+            if let Ok(named) = HeaderValue::from_str(&named) {
+                request.headers.insert(HOST, named);
+            }
+            let placed = request.url.set_ip_host(address.ip());
+            debug_assert!(placed.is_ok(), "an http URL has a host");
+        }
+        request.shown = format!("{} at {address}", request.shown);
+        Ok(request)
+    }
+
+    pub(in crate::observe) async fn send(&self) -> reqwest::Result<reqwest::Response> {
         self.client
             .get(self.url.clone())
             .headers(self.headers.clone())
@@ -174,13 +220,13 @@ impl Request {
     }
 
     /// Whether the target is asked over TLS.
-    pub(super) fn is_https(&self) -> bool {
+    pub(in crate::observe) fn is_https(&self) -> bool {
         self.url.scheme() == "https"
     }
 }
 
 /// A URL without user, password, query and fragment.
-pub(super) fn shown(url: &Url) -> String {
+pub(in crate::observe) fn shown(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     match url.port() {
         Some(port) => format!("{}://{host}:{port}{}", url.scheme(), url.path()),
@@ -188,9 +234,9 @@ pub(super) fn shown(url: &Url) -> String {
     }
 }
 
-fn headers(target: &Target) -> Result<HeaderMap, SourceError> {
+fn headers(formats: &'static str, target: &Target) -> Result<HeaderMap, SourceError> {
     let mut headers = HeaderMap::new();
-    headers.insert(ACCEPT, HeaderValue::from_static(FORMATS));
+    headers.insert(ACCEPT, HeaderValue::from_static(formats));
     let secret = |name: &str, text: &str| {
         let mut value = HeaderValue::from_str(text).map_err(|_| {
             SourceError::new(

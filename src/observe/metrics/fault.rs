@@ -14,17 +14,17 @@ use crate::base::text;
 const QUOTED: usize = 100;
 
 /// A reason and the next step.
-pub(super) type Fault = (String, &'static str);
+pub(in crate::observe) type Fault = (String, &'static str);
 
 /// A stranger's bytes as one short, harmless line.
-pub(super) fn quote(body: &[u8]) -> String {
+pub(in crate::observe) fn quote(body: &[u8]) -> String {
     let body = String::from_utf8_lossy(&body[..body.len().min(4 * QUOTED)]);
     let line = body.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
     text::cut(&text::safe(&line), QUOTED).into_owned()
 }
 
 /// Why a request got no answer, or its answer broke off.
-pub(super) fn transport(error: reqwest::Error, https: bool) -> Fault {
+pub(in crate::observe) fn transport(error: reqwest::Error, https: bool) -> Fault {
     let error = error.without_url();
     let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
     let mut told = String::new();

@@ -1,12 +1,15 @@
 //! Metrics endpoints: one source a target, read over HTTP and through [`exposition`].
 
-mod client;
+pub(in crate::observe) mod client;
+mod discovery;
 pub mod exposition;
-mod fault;
+pub(in crate::observe) mod fault;
+mod federation;
 mod range;
 
 pub use range::{RangeClient, RangeSeries};
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,9 +17,12 @@ use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
 
 use self::client::{ClientPool, Request};
+pub use self::discovery::Group;
 use self::exposition::{Page, Reader, SERIES_LIMIT, Wanted};
 use self::fault::Fault;
+pub use self::federation::Federation;
 use crate::base::text;
+use crate::base::time::SharedClock;
 use crate::config::{Families, Target};
 use crate::observe::{Outlet, Source, SourceError};
 use crate::sample::{Sample, Scrape, SourceId, SourceKind};
@@ -42,6 +48,9 @@ const GRACE: Duration = Duration::from_millis(250);
 pub struct Fleet {
     wanted: Arc<Wanted>,
     clients: ClientPool,
+    families: Families,
+    /// Names of discovered targets that are taken.
+    names: discovery::Names,
 }
 
 impl Fleet {
@@ -51,7 +60,23 @@ impl Fleet {
         Self {
             wanted: Arc::new(Wanted::new(families)),
             clients: ClientPool::default(),
+            families: families.clone(),
+            names: discovery::Names::default(),
         }
+    }
+
+    /// The source of a group of targets that are looked up.
+    #[must_use]
+    pub fn group(&self, target: &Target) -> Group {
+        Group::new(target, &self.families, self.names.clone())
+    }
+
+    /// The source of a Prometheus server's `/federate`.
+    ///
+    /// # Errors
+    /// When its URL, a header or a certificate file is unusable.
+    pub fn federation(&mut self, target: &Target) -> Result<Federation, SourceError> {
+        Ok(Federation::new(self.source(target)?))
     }
 
     /// The source of a target.
@@ -59,10 +84,22 @@ impl Fleet {
     /// # Errors
     /// When its URL, a header or a certificate file is unusable.
     pub fn source(&mut self, target: &Target) -> Result<Metrics, SourceError> {
+        self.names
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .insert(target.name.to_string());
+        self.source_at(target, None)
+    }
+
+    /// The same of a target whose host name stands for this address.
+    fn source_at(&mut self, target: &Target, address: Option<SocketAddr>) -> Result<Metrics, SourceError> {
         Ok(Metrics {
             id: SourceId::new(SourceKind::Metrics, &target.name),
             period: target.interval,
-            request: Request::new(target, &mut self.clients)?,
+            request: match address {
+                None => Request::new(target, &mut self.clients)?,
+                Some(address) => Request::pinned(target, address, &mut self.clients)?,
+            },
             reader: Reader::new(self.wanted.clone(), SERIES_LIMIT),
             paused_until: Duration::ZERO,
         })
@@ -194,7 +231,16 @@ impl Source for Metrics {
     }
 
     async fn read(&mut self, outlet: &mut Outlet) -> Result<Duration, SourceError> {
-        let clock = outlet.clock().clone();
+        let page = self.scrape(outlet.clock()).await?;
+        let took = page.took;
+        outlet.send(Sample::Scrape(page)).await;
+        Ok(took)
+    }
+}
+
+impl Metrics {
+    /// Gets a page, within the time that the target has.
+    async fn scrape(&mut self, clock: &SharedClock) -> Result<Scrape, SourceError> {
         let begun = clock.now().mono;
         if let Some(left) = self.paused_until.checked_sub(begun).filter(|left| !left.is_zero()) {
             let reason = format!(
@@ -214,21 +260,18 @@ impl Source for Metrics {
             .unwrap_or_else(|_| Err(self.too_slow(&arrival)))
             .map_err(|fault| self.error(fault))?;
         let took = ended.saturating_sub(begun);
-        outlet
-            .send(Sample::Scrape(Scrape {
-                target: self.id.name.clone(),
-                layout: page.layout,
-                values: page.values,
-                took,
-                bytes: arrival.bytes,
-                skipped: page.skipped,
-                first_skipped: page.first_skipped,
-                left_out: page.left_out,
-            }))
-            .await;
-        Ok(took)
+        Ok(Scrape {
+            target: self.id.name.clone(),
+            layout: page.layout,
+            values: page.values,
+            took,
+            bytes: arrival.bytes,
+            skipped: page.skipped,
+            first_skipped: page.first_skipped,
+            left_out: page.left_out,
+        })
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::observe) mod tests;

@@ -18,7 +18,7 @@ fn fault(reason: impl Into<String>, next: impl Into<String>) -> Fault {
 }
 
 /// A name as SQL writes it.
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
@@ -133,20 +133,41 @@ fn refusal(error: &dyn DatabaseError) -> Fault {
     fault(said, next)
 }
 
+/// What a statement was about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    /// The relation.
+    pub(super) relation: &'a str,
+    /// The columns that it must have.
+    pub(super) columns: &'a str,
+    /// Whether it is one of the server's own, which a role of its own opens.
+    pub(super) of_server: bool,
+}
+
+impl From<Panel> for Asked<'static> {
+    fn from(panel: Panel) -> Self {
+        Self {
+            relation: panel.relation(),
+            columns: columns(panel),
+            of_server: panel == Panel::Health,
+        }
+    }
+}
+
 /// Why a panel's statement fails. `relations`: what there is of its name, where that was asked.
-pub(super) fn panel(panel: Panel, failure: &Failure, relations: Option<&Relations>, limit: Duration) -> Fault {
+pub(super) fn panel(asked: Asked<'_>, failure: &Failure, relations: Option<&Relations>, limit: Duration) -> Fault {
     let Failure::Answered(sqlx::Error::Database(error)) = failure else {
         return session(failure);
     };
     let said = error.message();
-    let relation = panel.relation();
+    let relation = asked.relation;
     match code(&**error).as_str() {
         "42501" => {
             let role = relations.map_or("…".to_owned(), |relations| quoted(&relations.role));
-            let next = match panel {
-                Panel::Health => format!("GRANT pg_monitor TO {role}"),
-                _ if said.contains("for schema") => grant_schema(relations, &role, relation),
-                _ => format!("GRANT SELECT ON {relation} TO {role}"),
+            let next = match () {
+                () if asked.of_server => format!("GRANT pg_monitor TO {role}"),
+                () if said.contains("for schema") => grant_schema(relations, &role, relation),
+                () => format!("GRANT SELECT ON {relation} TO {role}"),
             };
             fault(said, next)
         }
@@ -175,8 +196,8 @@ pub(super) fn panel(panel: Panel, failure: &Failure, relations: Option<&Relation
             }
             _ => fault(said, "connect to the database that has it, or let a worker create it"),
         },
-        "42703" | "42883" | "42846" | "42804" | "22P02" | "22003" | "0A000" => {
-            fault(said, format!("{relation} wants the columns {}", columns(panel)))
+        "42703" | "42725" | "42883" | "42846" | "42804" | "22P02" | "22003" | "0A000" => {
+            fault(said, format!("{relation} wants the columns {}", asked.columns))
         }
         "55P03" => fault(
             format!("{relation} is locked by another session"),

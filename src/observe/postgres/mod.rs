@@ -4,15 +4,19 @@
 //! While every panel works, a cycle is two round trips: an empty one, for its time, and one
 //! statement for everything. A panel that fails is switched off alone, says why, and is tried
 //! again now and then. The size of the database, which can be slow to find, is asked for rarely.
+//! What a pipeline that publishes from Postgres says of its webhooks is read more slowly still,
+//! by `outbound`.
 
 mod failed;
 mod fault;
+mod outbound;
 mod reading;
 mod session;
 
 use std::time::Duration;
 
 pub use self::failed::failed_calls;
+use self::outbound::Outbound;
 
 use self::reading::PANELS;
 use self::reading::Panel;
@@ -59,6 +63,8 @@ pub struct Postgres {
     size: Option<u64>,
     /// Session time at which the size is asked for again.
     size_at: Duration,
+    /// The relations about the webhooks that the pipeline sends.
+    outbound: Outbound,
 }
 
 impl Postgres {
@@ -77,6 +83,7 @@ impl Postgres {
             panels: Default::default(),
             size: None,
             size_at: Duration::ZERO,
+            outbound: Outbound::default(),
         }
     }
 
@@ -109,6 +116,9 @@ impl Postgres {
             self.ask_alone(session, panel, &mut cycle).await?;
         }
         self.ask_size(session, &mut cycle).await?;
+        let limit = self.access.as_ref().map_or(ANSWER, |access| access.statement_timeout);
+        let outbound = self.outbound.cycle(session, clock, limit).await?;
+        cycle.samples.extend(outbound);
         Ok((latency, cycle.samples))
     }
 
@@ -178,7 +188,7 @@ impl Postgres {
                     None
                 };
                 let limit = self.access.as_ref().map_or(ANSWER, |access| access.statement_timeout);
-                let (reason, next) = fault::panel(panel, &failure, relations.as_ref(), limit);
+                let (reason, next) = fault::panel(panel.into(), &failure, relations.as_ref(), limit);
                 let arrow = if next.is_empty() { "" } else { " → " };
                 let retry = if fault::passes(&failure) { RETRY.0 } else { RETRY.1 };
                 self.settle(panel, Some(format!("{reason}{arrow}{next}")), retry, cycle);
@@ -278,7 +288,7 @@ impl Source for Postgres {
     /// Enough for every round trip of the longest cycle: each has a limit of its own, and the
     /// first that exceeds it ends the reading.
     fn timeout(&self) -> Duration {
-        2 * CONNECT + 9 * ANSWER
+        2 * CONNECT + 12 * ANSWER
     }
 
     async fn read(&mut self, outlet: &mut Outlet) -> Result<Duration, SourceError> {

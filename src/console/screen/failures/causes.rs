@@ -12,7 +12,7 @@ use crate::console::widget::grid::{Rows, Value, plain};
 use crate::console::widget::span;
 use crate::console::widget::table::{Cell, Column};
 use crate::model::field::Unit;
-use crate::model::{Event, EventKind, Severity};
+use crate::model::{Event, EventKind, FailureGroup, Severity};
 
 const COLUMNS: [Column; 4] = [
     Column::number("count", 7, 0),
@@ -22,13 +22,31 @@ const COLUMNS: [Column; 4] = [
 ];
 
 struct Group<'a> {
-    cause: String,
+    cause: Cow<'a, str>,
     count: u64,
-    last: Timestamp,
-    example: &'a Event,
+    last: Option<Timestamp>,
+    example: Example<'a>,
 }
 
-/// Groups of events that tell of something that failed.
+/// The latest one of a group: something that happened here, or a row of Postgres.
+enum Example<'a> {
+    Event(&'a Event),
+    Row(&'a FailureGroup),
+}
+
+impl Example<'_> {
+    fn text(&self, gap: &str) -> String {
+        match self {
+            Self::Event(event) => [event.text.as_str(), event.detail.as_str()].join(gap),
+            Self::Row(row) if row.others > 0 => {
+                format!("{} and {} more{gap}{}", row.about, row.others, row.example)
+            }
+            Self::Row(row) => format!("{}{gap}{}", row.about, row.example),
+        }
+    }
+}
+
+/// Groups of events that tell of something that failed, and of the failures that Postgres tells.
 pub(super) struct List<'a> {
     scene: Scene<'a>,
     groups: Vec<Group<'a>>,
@@ -49,19 +67,25 @@ impl<'a> List<'a> {
             };
             let cause = cause(text);
             let group = groups.entry(cause.clone()).or_insert(Group {
-                cause,
+                cause: cause.into(),
                 count: 0,
-                last: event.at,
-                example: event,
+                last: Some(event.at),
+                example: Example::Event(event),
             });
             group.count = group.count.saturating_add(event.count);
-            if event.at >= group.last {
-                (group.last, group.example) = (event.at, event);
+            if Some(event.at) >= group.last {
+                (group.last, group.example) = (Some(event.at), Example::Event(event));
             }
         }
+        let told = scene.view.failures.iter().map(|row| Group {
+            cause: row.kind.as_str().into(),
+            count: row.count,
+            last: row.last_at,
+            example: Example::Row(row),
+        });
         Self {
             scene,
-            groups: groups.into_values().collect(),
+            groups: groups.into_values().chain(told).collect(),
         }
     }
 }
@@ -77,30 +101,29 @@ impl Rows for List<'_> {
 
     /// The key of its latest example on the Events screen.
     fn key(&self, row: usize) -> Cow<'_, str> {
-        let example = self.groups[row].example;
-        format!("{} {}", example.at, example.text).into()
+        match &self.groups[row].example {
+            Example::Event(example) => format!("{} {}", example.at, example.text).into(),
+            Example::Row(row) => format!("{} {}", row.relation, row.kind).into(),
+        }
     }
 
     fn value(&self, row: usize, column: usize) -> Value<'_> {
         let group = &self.groups[row];
         match column {
             0 => Value::Number(group.count as f64, Unit::Count),
-            1 => Value::text(group.cause.as_str()),
-            2 => Value::At(group.last),
-            _ => Value::text(format!("{} {}", group.example.text, group.example.detail)),
+            1 => Value::text(&*group.cause),
+            2 => group.last.map_or(Value::Unknown, Value::At),
+            _ => Value::text(group.example.text(" ")),
         }
     }
 
     fn cell(&self, row: usize, column: usize, _: &Glyphs) -> Cell<'_> {
         let group = &self.groups[row];
-        match column {
-            0 => Cell::Text(vec![span(Unit::Count.format(group.count as f64), Role::Critical)]),
-            1 => Cell::Text(vec![span(group.cause.as_str(), Role::Strong)]),
-            2 => Cell::Text(vec![span(self.scene.zone().clock(group.last), Role::Dim)]),
-            3 => {
-                let text = [group.example.text.as_str(), group.example.detail.as_str()].join("   ");
-                Cell::Text(vec![span(text, Role::Dim)])
-            }
+        match (column, group.last) {
+            (0, _) => Cell::Text(vec![span(Unit::Count.format(group.count as f64), Role::Critical)]),
+            (1, _) => Cell::Text(vec![span(&*group.cause, Role::Strong)]),
+            (2, Some(last)) => Cell::Text(vec![span(self.scene.zone().clock(last), Role::Dim)]),
+            (3, _) => Cell::Text(vec![span(group.example.text("   "), Role::Dim)]),
             _ => plain(self.value(row, column)),
         }
     }

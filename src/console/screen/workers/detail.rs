@@ -146,6 +146,22 @@ fn sources(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, worker: &Worker
         (SourceKind::Postgres, "postgres"),
         (SourceKind::Jetstream, "nats"),
     ] {
+        let mut told = worker
+            .accounts
+            .iter()
+            .filter(|account| &*account.source == name)
+            .peekable();
+        if told.peek().is_some() {
+            for account in told {
+                let (glyph, role) = match account.up {
+                    Some(true) => (glyphs.ok, Role::Ok),
+                    Some(false) => (glyphs.critical, Role::Critical),
+                    None => (glyphs.stale, Role::Warning),
+                };
+                say(glyph, role, &format!("{name}: {}", account.text));
+            }
+            continue;
+        }
         let sees = worker.seen_by.iter().any(|by| &**by == name);
         let watched = scene.view.sources.iter().any(|source| source.id.kind == kind);
         // NATS knows connections only where a monitoring URL is given.
@@ -163,6 +179,13 @@ fn sources(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, worker: &Worker
             ),
             (false, false) => say(glyphs.off, Role::Dim, &format!("{name} tells nothing about workers")),
         }
+    }
+    if worker.is_disputed() {
+        say(
+            glyphs.warning,
+            Role::Warning,
+            "these disagree: one says that it runs, another that it does not",
+        );
     }
     let own = scene.view.sources.iter().filter(|source| source.id.name == worker.name);
     for source in own {

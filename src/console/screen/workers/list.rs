@@ -9,14 +9,14 @@ use crate::console::widget::grid::{Rows, Value, plain};
 use crate::console::widget::table::{Cell, Column};
 use crate::console::widget::{Line, chart, figure, span};
 use crate::model::field::{Field, Unit};
-use crate::model::{Reading, Worker, WorkerState};
+use crate::model::{Reading, Worker, WorkerCondition, WorkerState};
 
 /// Columns of the history.
 const HISTORY: u16 = 20;
 
 const COLUMNS: [Column; 12] = [
-    Column::name("worker", 12),
-    Column::text("state", 8, 0),
+    Column::name("worker", 14),
+    Column::text("state", 11, 0),
     Column::number("rate", 9, 0),
     Column::text("last 60 s", HISTORY, 2),
     Column::number("batch", 7, 3),
@@ -83,7 +83,7 @@ impl Rows for List<'_> {
         };
         match column {
             0 => Value::text(&*worker.name),
-            1 => Value::text(word(worker.state)),
+            1 => Value::text(worker.condition.word()),
             // By what it looks like: the rate.
             2 | 3 => figure(0),
             4 => figure(1),
@@ -93,7 +93,10 @@ impl Rows for List<'_> {
             8 => figure(5),
             9 => figure(6),
             10 => figure(7),
-            _ => Value::Text(worker.seen_by.join(", ").into()),
+            _ => {
+                let dispute = if worker.is_disputed() { " disagree" } else { "" };
+                Value::Text(format!("{}{dispute}", worker.seen_by.join(", ")).into())
+            }
         }
     }
 
@@ -111,6 +114,10 @@ impl Rows for List<'_> {
                 Cell::Text(vec![span(history, Role::Sparkline)])
             }
             7 => Cell::Text(breaker(&worker.breaker)),
+            11 if worker.is_disputed() => Cell::Text(vec![span(
+                format!("{} disagree", worker.seen_by.join(", ")),
+                Role::Warning,
+            )]),
             _ => match self.value(row, column) {
                 Value::Figure(reading, field) => Cell::Figure(reading, field.unit(), tone(field, reading)),
                 value => plain(value),
@@ -128,23 +135,17 @@ pub(super) fn tone(field: Field, reading: &Reading) -> Role {
     }
 }
 
-fn word(state: WorkerState) -> &'static str {
-    match state {
-        WorkerState::Up => "up",
-        WorkerState::Stale => "stale",
-        WorkerState::Down => "down",
-    }
-}
-
 /// The glyph, role and word of a worker's state.
 #[must_use]
 pub fn state(worker: &Worker, glyphs: &Glyphs) -> (char, Role, &'static str) {
     let (glyph, role) = match worker.state {
         WorkerState::Up => (glyphs.ok, Role::Ok),
         WorkerState::Stale => (glyphs.stale, Role::Warning),
+        // Who never started, or said that it would stop, did nothing wrong.
+        WorkerState::Down if worker.condition != WorkerCondition::Dead => (glyphs.off, Role::Dim),
         WorkerState::Down => (glyphs.critical, Role::Critical),
     };
-    (glyph, role, word(worker.state))
+    (glyph, role, worker.condition.word())
 }
 
 /// The breaker's state as a word: 0 closed, 1 open, 2 half-open.

@@ -2,6 +2,7 @@
 
 mod detail;
 mod list;
+mod probes;
 
 pub use list::{breaker, state};
 
@@ -19,6 +20,9 @@ use crate::sample::SourceKind;
 
 /// The table.
 pub(super) const LIST: PanelId = PanelId("workers.list");
+
+/// Health endpoints.
+const PROBES: PanelId = PanelId("workers.probes");
 
 /// The screen.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +46,20 @@ impl Page for Workers {
             detail::history(scene, &key, at, |history| history::draw(scene, stage, area, &history));
             return;
         }
+        let zoomed = scene.ui.zoomed();
+        let area = match probes_height(scene, area) {
+            _ if zoomed == Some(PROBES) => {
+                draw_probes(scene, stage, area);
+                return;
+            }
+            0 => area,
+            _ if zoomed.is_some() => area,
+            height => {
+                let [rest, probes] = Layout::vertical([Constraint::Fill(1), Constraint::Length(height)]).areas(area);
+                draw_probes(scene, stage, probes);
+                rest
+            }
+        };
         let (table, below) = if scene.ui.zoomed().is_some() {
             (area, None)
         } else {
@@ -62,11 +80,15 @@ impl Page for Workers {
     }
 
     fn tables(&self) -> &'static [PanelId] {
-        &[LIST]
+        &[LIST, PROBES]
     }
 
     fn rows<'a>(&self, scene: Scene<'a>, panel: PanelId) -> Option<Box<dyn Rows + 'a>> {
-        (panel == LIST).then(|| Box::new(list::List::new(scene)) as Box<dyn Rows>)
+        match panel {
+            LIST => Some(Box::new(list::List::new(scene))),
+            PROBES => Some(Box::new(probes::List::new(scene))),
+            _ => None,
+        }
     }
 
     fn open(&self, _: &Scene<'_>, panel: PanelId, _: Option<&str>) -> Opening {
@@ -108,6 +130,23 @@ impl Page for Workers {
         let detail = scene.ui.detail()?;
         Some(detail::summary(scene, find(scene, &detail.key)?))
     }
+}
+
+/// Rows that the probes' panel needs: all of them, or a third of the screen.
+fn probes_height(scene: &Scene<'_>, area: Rect) -> u16 {
+    let rows: usize = scene.view.probes.iter().map(|probe| probe.checks.len() + 1).sum();
+    match rows {
+        0 => 0,
+        rows => u16::try_from(rows + 3).unwrap_or(u16::MAX).min(area.height / 3).max(5),
+    }
+}
+
+fn draw_probes(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
+    let frame = Frame {
+        title: "Health probes",
+        ..Frame::default()
+    };
+    stage.grid(scene, PROBES, area, frame, &probes::List::new(*scene), "");
 }
 
 /// The worker of a row's key.

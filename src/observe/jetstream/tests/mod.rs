@@ -1,5 +1,6 @@
 //! The source against real servers, and against canned answers of newer ones.
 
+mod captured;
 mod errors;
 mod server;
 

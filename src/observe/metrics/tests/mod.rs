@@ -1,6 +1,6 @@
 //! The source against servers that behave and servers that do not.
 
-mod server;
+pub(in crate::observe) mod server;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,7 @@ const PAGE: &str = "# TYPE webhook_queued_total counter\nwebhook_queued_total{pr
 
 fn target(url: &str) -> Target {
     Target {
+        discovery: crate::config::Discovery::One,
         name: "w-1".into(),
         url: url.to_owned(),
         auth: None,

@@ -14,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 
 /// One step of an answer.
 #[derive(Clone, Debug)]
-pub(super) enum Step {
+pub(in crate::observe) enum Step {
     Send(Vec<u8>),
     Pause(Duration),
     Hang,
@@ -22,21 +22,21 @@ pub(super) enum Step {
 }
 
 /// An answer: its steps in order. Without [`Step::Close`] the connection is kept.
-pub(super) type Answer = Vec<Step>;
+pub(in crate::observe) type Answer = Vec<Step>;
 
 /// An answer with this status line, headers and body.
-pub(super) fn answer(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Answer {
+pub(in crate::observe) fn answer(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Answer {
     let body = body.as_ref();
     let head = format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n", body.len());
     vec![Step::Send([head.as_bytes(), body].concat())]
 }
 
 /// A page in the classic format.
-pub(super) fn page(body: impl AsRef<[u8]>) -> Answer {
+pub(in crate::observe) fn page(body: impl AsRef<[u8]>) -> Answer {
     answer("200 OK", "content-type: text/plain; version=0.0.4\r\n", body)
 }
 
-pub(super) fn gzip(body: &[u8]) -> Vec<u8> {
+pub(in crate::observe) fn gzip(body: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(body).unwrap();
     encoder.finish().unwrap()
@@ -44,16 +44,16 @@ pub(super) fn gzip(body: &[u8]) -> Vec<u8> {
 
 /// What a server was asked, and how many connections it took.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
-    pub(super) requests: Vec<String>,
-    pub(super) connections: usize,
+pub(in crate::observe) struct Seen {
+    pub(in crate::observe) requests: Vec<String>,
+    pub(in crate::observe) connections: usize,
 }
 
 /// A server on a free port; gone when dropped.
 #[derive(Debug)]
-pub(super) struct Server {
-    pub(super) port: u16,
-    pub(super) seen: Arc<Mutex<Seen>>,
+pub(in crate::observe) struct Server {
+    pub(in crate::observe) port: u16,
+    pub(in crate::observe) seen: Arc<Mutex<Seen>>,
     task: JoinHandle<()>,
 }
 
@@ -65,11 +65,11 @@ impl Drop for Server {
 
 impl Server {
     /// Answers the n-th request with `respond(n, request)`.
-    pub(super) async fn start(respond: impl Fn(usize, &str) -> Answer + Send + Sync + 'static) -> Self {
+    pub(in crate::observe) async fn start(respond: impl Fn(usize, &str) -> Answer + Send + Sync + 'static) -> Self {
         Self::start_with(None, respond).await
     }
 
-    pub(super) async fn start_with(
+    pub(in crate::observe) async fn start_with(
         tls: Option<TlsAcceptor>,
         respond: impl Fn(usize, &str) -> Answer + Send + Sync + 'static,
     ) -> Self {
@@ -98,11 +98,11 @@ impl Server {
         Self { port, seen, task }
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(in crate::observe) fn url(&self) -> String {
         format!("http://127.0.0.1:{}/metrics", self.port)
     }
 
-    pub(super) fn requests(&self) -> Vec<String> {
+    pub(in crate::observe) fn requests(&self) -> Vec<String> {
         self.seen.lock().unwrap().requests.clone()
     }
 }
@@ -137,14 +137,14 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// A private authority and what it signs, as files.
-pub(super) struct Authority {
+pub(in crate::observe) struct Authority {
     folder: tempfile::TempDir,
     issuer: Issuer<'static, KeyPair>,
-    pub(super) ca: PathBuf,
+    pub(in crate::observe) ca: PathBuf,
 }
 
 impl Authority {
-    pub(super) fn new() -> Self {
+    pub(in crate::observe) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -160,7 +160,7 @@ impl Authority {
     }
 
     /// A certificate for these names and its key, as files; valid until the given year.
-    pub(super) fn sign(&self, file: &str, names: &[&str], until: i32) -> (PathBuf, PathBuf) {
+    pub(in crate::observe) fn sign(&self, file: &str, names: &[&str], until: i32) -> (PathBuf, PathBuf) {
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         let mut params = CertificateParams::new(names).unwrap();
         params.not_before = date_time_ymd(2000, 1, 1);
@@ -174,7 +174,7 @@ impl Authority {
     }
 
     /// A server's side of TLS with this certificate; with `clients`, it asks for theirs.
-    pub(super) fn acceptor(&self, (cert, key): &(PathBuf, PathBuf), clients: bool) -> TlsAcceptor {
+    pub(in crate::observe) fn acceptor(&self, (cert, key): &(PathBuf, PathBuf), clients: bool) -> TlsAcceptor {
         use rustls::pki_types::CertificateDer;
         use rustls::pki_types::pem::PemObject as _;
 

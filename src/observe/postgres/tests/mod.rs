@@ -1,6 +1,7 @@
 //! The source against real Postgres servers, well and ill.
 
 mod cluster;
+mod outbound;
 mod refusals;
 
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use crate::base::secret::Redactor;
 use crate::base::time::{ManualClock, SystemClock, Timestamp};
 use crate::observe::supervise;
 use crate::sample::Panel;
-use crate::sample::{CounterReading, DatabaseReading, Envelope, HeartbeatReading, SourceState};
+use crate::sample::{CounterReading, DatabaseReading, Envelope, HeartbeatReading, OutboundReading, SourceState};
 
 /// A source with somewhere to put its samples, on a clock that moves when told.
 struct Rig {
@@ -34,6 +35,8 @@ struct Seen {
     counters: Option<CounterReading>,
     heartbeats: Option<HeartbeatReading>,
     database: Option<DatabaseReading>,
+    outbound: Vec<OutboundReading>,
+    envelopes: Vec<Envelope>,
     panels: Vec<(Panel, Option<String>)>,
 }
 
@@ -50,7 +53,7 @@ impl Seen {
 impl Rig {
     fn new(link: &PostgresLink) -> Self {
         let source = Postgres::new(link);
-        let (sender, samples) = mpsc::channel(16);
+        let (sender, samples) = mpsc::channel(64);
         let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
         let outlet = Outlet::new(sender, "test".into(), source.id(), clock.clone(), Redactor::default());
         Self {
@@ -65,7 +68,9 @@ impl Rig {
         self.source.read(&mut self.outlet).await?;
         let mut seen = Seen::default();
         while let Ok(envelope) = self.samples.try_recv() {
+            seen.envelopes.push(envelope.clone());
             match envelope.sample {
+                Sample::Outbound(reading) => seen.outbound.push(*reading),
                 Sample::Counters(counters) => seen.counters = Some(counters),
                 Sample::Heartbeats(heartbeats) => seen.heartbeats = Some(heartbeats),
                 Sample::Database(database) => seen.database = Some(*database),

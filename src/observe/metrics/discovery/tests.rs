@@ -1,0 +1,253 @@
+//! Groups against real servers on loopback: targets come and go, wrong lists are refused.
+
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::base::secret::Redactor;
+use crate::base::time::SystemClock;
+use crate::config::Tls;
+use crate::observe::metrics::tests::server::{Server, page};
+use crate::sample::Envelope;
+
+const PAGE: &str = "# TYPE webhook_received_total counter\nwebhook_received_total{provider=\"a\"} 7\n";
+
+fn target(discovery: Discovery, url: &str) -> Target {
+    Target {
+        name: "group".into(),
+        url: url.to_owned(),
+        discovery,
+        auth: None,
+        headers: Vec::new(),
+        tls: Tls::default(),
+        interval: Duration::from_millis(50),
+        timeout: Duration::from_secs(2),
+    }
+}
+
+struct Rig {
+    group: Group,
+    outlet: Outlet,
+    samples: mpsc::Receiver<Envelope>,
+}
+
+impl Rig {
+    fn new(target: &Target) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let group = Fleet::new(&Families::default()).group(target);
+        let (sender, samples) = mpsc::channel(256);
+        let outlet = Outlet::new(
+            sender,
+            "test".into(),
+            group.id(),
+            SystemClock::shared(),
+            Redactor::default(),
+        );
+        Self { group, outlet, samples }
+    }
+
+    async fn read(&mut self) -> Result<Duration, String> {
+        self.group
+            .read(&mut self.outlet)
+            .await
+            .map_err(|error| error.to_string())
+    }
+
+    /// The next scrape of a target.
+    async fn scrape_of(&mut self, name: &str) {
+        let wanted =
+            |envelope: &Envelope| matches!(envelope.sample, Sample::Scrape(_)) && &*envelope.source.name == name;
+        let found = async { while !wanted(&self.samples.recv().await.unwrap()) {} };
+        tokio::time::timeout(Duration::from_secs(5), found).await.unwrap();
+    }
+
+    /// Waits until a target is said to be gone.
+    async fn end_of(&mut self, name: &str) {
+        let over = |envelope: &Envelope| {
+            matches!(&envelope.sample, Sample::Report(report) if report.state == SourceState::Off)
+                && &*envelope.source.name == name
+        };
+        let found = async { while !over(&self.samples.recv().await.unwrap()) {} };
+        tokio::time::timeout(Duration::from_secs(5), found).await.unwrap();
+    }
+}
+
+/// Writes a list whose time differs from the last one's.
+fn write(path: &Path, content: &str, second: u64) {
+    std::fs::write(path, content).unwrap();
+    let file = std::fs::File::options().append(true).open(path).unwrap();
+    file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(second))
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_files_targets_come_and_go_and_a_wrong_file_changes_nothing() {
+    let (one, two) = (
+        Server::start(|_, _| page(PAGE)).await,
+        Server::start(|_, _| page(PAGE)).await,
+    );
+    let (a, b) = (format!("127.0.0.1:{}", one.port), format!("127.0.0.1:{}", two.port));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hooks.json");
+    write(
+        &path,
+        &format!(r#"[{{"targets":["{a}"],"labels":{{"job":"hooks"}}}}]"#),
+        1,
+    );
+    let mut rig = Rig::new(&target(Discovery::File(path.clone()), "http://file.invalid/metrics"));
+    rig.read().await.unwrap();
+    rig.scrape_of(&a).await;
+    write(&path, &format!(r#"[{{"targets":["{a}","{b}"]}}]"#), 2);
+    rig.read().await.unwrap();
+    rig.scrape_of(&b).await;
+    for (second, content, expected) in [
+        (3, "", "it is no file_sd list: EOF"),
+        (
+            4,
+            r#"{"targets":[]}"#,
+            "it is no file_sd list: invalid type: map, expected a sequence",
+        ),
+        (
+            5,
+            r#"[{"targets":[7]}]"#,
+            "it is no file_sd list: invalid type: integer `7`, expected a string at line 1",
+        ),
+        (
+            6,
+            r#"[{"targets":["h:1"]},{"labels":{}}]"#,
+            "it is no file_sd list: missing field `targets` at line 1",
+        ),
+        (
+            7,
+            r#"[{"targets":["h:1"]},{"targets":["x/../\u001b[31m"]}]"#,
+            "entry 2: `x/../\\x1b[31m` is no host:port",
+        ),
+    ] {
+        write(&path, content, second);
+        let said = rig.read().await.unwrap_err();
+        assert!(
+            said.contains("hooks.json") && said.contains(expected) && said.contains("are kept"),
+            "{said}"
+        );
+        rig.scrape_of(&a).await;
+        rig.scrape_of(&b).await;
+    }
+    write(&path, &format!(r#"[{{"targets":["{b}"]}}]"#), 8);
+    rig.read().await.unwrap();
+    rig.end_of(&a).await;
+    rig.scrape_of(&b).await;
+    std::fs::remove_file(&path).unwrap();
+    assert!(rig.read().await.unwrap_err().contains("are kept"));
+    rig.scrape_of(&b).await;
+}
+
+#[tokio::test]
+async fn labels_give_scheme_and_path_and_yaml_is_refused_by_name() {
+    let places = parse(br#"[{"targets":["h:1"],"labels":{"__scheme__":"https","__metrics_path__":"/m"}}]"#).unwrap();
+    assert_eq!(places["h:1"].url, "https://h:1/m");
+    let pages = br#"[{"targets":["h:1"]},{"targets":["h:1","h:1"],"labels":{"__metrics_path__":"/b"}}]"#;
+    let keys: Vec<String> = parse(pages).unwrap().into_keys().collect();
+    assert_eq!(keys, ["h:1", "h:1/b"]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hooks.yml");
+    write(&path, "- targets: [h:1]", 1);
+    let mut rig = Rig::new(&target(Discovery::File(path), "http://file.invalid/metrics"));
+    assert!(
+        rig.read()
+            .await
+            .unwrap_err()
+            .contains("hooks.yml: only JSON is read, no YAML → write the same list as JSON")
+    );
+}
+
+#[tokio::test]
+async fn every_address_of_a_name_is_a_target_that_is_asked_by_its_name() {
+    let server = Server::start(|_, _| page(PAGE)).await;
+    let mut rig = Rig::new(&target(
+        Discovery::Dns,
+        &format!("http://localhost:{}/metrics", server.port),
+    ));
+    rig.read().await.unwrap();
+    rig.scrape_of(&format!("127.0.0.1:{}", server.port)).await;
+    let asked = server.requests();
+    assert!(
+        asked[0].contains(&format!("host: localhost:{}", server.port)),
+        "{asked:?}"
+    );
+    // Looked up again: the same targets stay.
+    let members = rig.group.members.len();
+    rig.read().await.unwrap();
+    assert_eq!(rig.group.members.len(), members);
+    let mut rig = Rig::new(&target(Discovery::Dns, "http://no-such-host.invalid:1/metrics"));
+    let said = rig.read().await.unwrap_err();
+    assert!(
+        said.starts_with("look up http://no-such-host.invalid:1/metrics: ") && said.contains("are kept"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_federated_page_is_many_instances() {
+    let body = "# TYPE webhook_received_total counter\n\
+        webhook_received_total{instance=\"10.0.0.1:9100\",job=\"gw\",provider=\"a\"} 7 1700000000000\n\
+        webhook_received_total{instance=\"10.0.0.2:9100\",job=\"gw\",provider=\"a\"} 9 1700000000000\n\
+        webhook_received_total{job=\"gw\",provider=\"a\"} 1 1700000000000\n";
+    let fewer = body
+        .lines()
+        .take(2)
+        .fold(String::new(), |page, line| page + line + "\n");
+    let server = Server::start(move |number, _| page(if number == 0 { body.to_owned() } else { fewer.clone() })).await;
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let target = target(
+        Discovery::Federation,
+        &format!("http://127.0.0.1:{}/federate?match[]=%7Bjob%3D%22gw%22%7D", server.port),
+    );
+    let mut federation = Fleet::new(&Families::default()).federation(&target).unwrap();
+    let (sender, mut samples) = mpsc::channel(64);
+    let mut outlet = Outlet::new(
+        sender,
+        "test".into(),
+        federation.id(),
+        SystemClock::shared(),
+        Redactor::default(),
+    );
+    federation.read(&mut outlet).await.unwrap();
+    assert!(
+        server.requests()[0].starts_with("GET /federate?match[]="),
+        "{:?}",
+        server.requests()
+    );
+    let mut seen = BTreeMap::new();
+    while let Ok(envelope) = samples.try_recv() {
+        if let Sample::Scrape(scrape) = envelope.sample {
+            assert_eq!(envelope.source.name, scrape.target);
+            assert!(
+                scrape
+                    .layout
+                    .series
+                    .iter()
+                    .all(|series| series.label("instance").is_none())
+            );
+            seen.insert(scrape.target.to_string(), scrape.values);
+        }
+    }
+    let expected = [
+        ("10.0.0.1:9100", 7.0),
+        ("10.0.0.2:9100", 9.0),
+        ("group/no instance", 1.0),
+    ];
+    assert_eq!(
+        seen,
+        expected.map(|(name, value)| (name.to_owned(), vec![value])).into()
+    );
+    // What the server says nothing of any more is not silently stale.
+    federation.read(&mut outlet).await.unwrap();
+    let mut gone = Vec::new();
+    while let Ok(envelope) = samples.try_recv() {
+        if let Sample::Report(report) = envelope.sample
+            && report.state == SourceState::Failing
+        {
+            gone.push(envelope.source.name.to_string());
+        }
+    }
+    assert_eq!(gone, ["10.0.0.2:9100", "group/no instance"]);
+}
