@@ -1,4 +1,5 @@
-//! What the console does besides the terminal: test webhooks fired, a body edited.
+//! What the console does besides the terminal: test webhooks fired, a body edited, letters read
+//! and replayed.
 
 use std::io::Write as _;
 use std::process::Stdio;
@@ -11,12 +12,14 @@ use super::app::{App, Effect, Msg, update};
 use super::screen::Hits;
 use super::screen::fire::load_text;
 use crate::act::firing::{Firing, Report};
+use crate::act::letters::Told;
 use crate::act::trace::Outcome;
 use crate::base::text;
 use crate::base::time::Moment;
 use crate::record::Action;
 use crate::sample::{Envelope, Sample, SourceId, SourceKind};
 use crate::session::Tap;
+use crate::session::clerk::Clerk;
 
 /// The largest file that is taken from an editor, bytes.
 const LARGEST: u64 = 4 << 20;
@@ -26,6 +29,7 @@ const LARGEST: u64 = 4 << 20;
 pub(super) struct Outside {
     profile: Arc<str>,
     firing: Option<Firing>,
+    clerk: Option<Clerk>,
     /// What is run to edit a file; may have arguments.
     editor: String,
     editing: Option<Editing>,
@@ -38,15 +42,18 @@ pub(super) struct Outside {
 pub(super) enum Happening {
     /// To something that is fired.
     Fired(Report),
+    /// Of dead letters.
+    Told(Told),
     /// Somebody has left the editor: the template and its text.
     Edited(String, Result<String, String>),
 }
 
 impl Outside {
-    pub(super) fn new(profile: Arc<str>, firing: Option<Firing>, editor: String) -> Self {
+    pub(super) fn new(profile: Arc<str>, firing: Option<Firing>, clerk: Option<Clerk>, editor: String) -> Self {
         Self {
             profile,
             firing,
+            clerk,
             editor,
             editing: None,
             canaries: 0,
@@ -60,10 +67,18 @@ impl Outside {
 
     /// The next thing that happens; nothing is lost when this is dropped and called again.
     pub(super) async fn next(&mut self) -> Happening {
-        let Self { firing, editing, .. } = self;
+        let Self {
+            firing, clerk, editing, ..
+        } = self;
         let fired = async {
             match firing {
                 Some(firing) => firing.next().await,
+                None => std::future::pending().await,
+            }
+        };
+        let told = async {
+            match clerk {
+                Some(clerk) => clerk.next().await,
                 None => std::future::pending().await,
             }
         };
@@ -75,6 +90,7 @@ impl Outside {
         };
         tokio::select! {
             report = fired => Happening::Fired(report),
+            told = told => Happening::Told(told),
             edited = edited => {
                 let template = editing.take().map(|editing| editing.template).unwrap_or_default();
                 Happening::Edited(template, edited)
@@ -84,6 +100,12 @@ impl Outside {
 
     /// Does what was asked for. `Err`: why it could not even be begun.
     pub(super) fn perform(&mut self, effect: Effect) {
+        if let Effect::Letters(request) = effect {
+            if let Some(clerk) = &mut self.clerk {
+                clerk.take(*request);
+            }
+            return;
+        }
         let Some(firing) = &mut self.firing else { return };
         match effect {
             Effect::Fire { request, confirmed } if request.every.is_some() => {

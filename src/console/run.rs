@@ -37,7 +37,6 @@ use super::terminal::{Terminal, TerminalError};
 use super::theme::colour::Depth;
 use super::theme::{Library, Theme, ThemeError};
 use crate::act::firing::Firing;
-use crate::act::letters::Told;
 use crate::base::time::{Moment, SharedClock};
 use crate::model::{History, Settings, Severity};
 use crate::sample::{Envelope, Interest};
@@ -103,8 +102,8 @@ pub struct RunOptions {
     pub keymap: Keymap,
     /// Who may change something; `None`: nobody, and no letters are read.
     pub office: Option<Office>,
-    /// Who reads and replays letters, and where the answers come; `None`: nobody.
-    pub clerk: Option<(Clerk, mpsc::Receiver<Told>)>,
+    /// Who reads and replays letters; `None`: nobody.
+    pub clerk: Option<Clerk>,
     /// What was kept of the run before.
     pub kept: Kept,
     /// Where that is kept; `None`: nowhere.
@@ -170,7 +169,8 @@ pub async fn run(mut options: RunOptions, stop: CancellationToken) -> Result<Exi
         supply,
         ..appearance(&options)
     };
-    let outside = Outside::new(options.settings.profile.clone(), firing, options.editor.clone());
+    let clerk = options.clerk.take();
+    let outside = Outside::new(options.settings.profile.clone(), firing, clerk, options.editor.clone());
     let mut app = match &options.subject {
         Subject::Live(live) => App::live(options.settings.clone(), shown, live.started),
         Subject::Recording(_) => App::recorded(&options.settings, shown, options.clock.now()),
@@ -190,9 +190,6 @@ pub async fn run(mut options: RunOptions, stop: CancellationToken) -> Result<Exi
 struct Works {
     live: Option<Box<Live>>,
     outside: Outside,
-    /// Who reads and replays letters, and what is told of them.
-    clerk: Option<Clerk>,
-    answers: Option<mpsc::Receiver<Told>>,
     deck: Deck,
     jobs: Jobs,
     shelf: Shelf,
@@ -209,7 +206,6 @@ async fn drive(
 ) -> Result<Exit, Error> {
     let mut terminal = Terminal::enter(options.mouse)?;
     let mut works = Works::new(app, options.subject, outside, options.shelf, options.clock);
-    (works.clerk, works.answers) = options.clerk.unzip();
     let ended = works.drive(app, themes, &mut terminal, &stop).await;
     // The terminal is given back first: a slow disk keeps nobody from it.
     drop(terminal);
@@ -229,8 +225,6 @@ impl Works {
         Self {
             live,
             outside,
-            clerk: None,
-            answers: None,
             deck,
             jobs,
             shelf,
@@ -255,9 +249,7 @@ impl Works {
         loop {
             let now = self.clock.now();
             if ticker.is_due(now) {
-                let effects = update(app, Msg::Tick(now), &drawn.hits);
-                self.hand_on(effects);
-                terminal.send(&self.tick(app))?;
+                terminal.send(&self.tick(app, now, &drawn))?;
                 dirty = true;
             }
             dirty |= self.deck.advance(now.mono, app);
@@ -304,6 +296,7 @@ impl Works {
                             let tap = self.live.as_mut().map(|live| &mut live.tap);
                             self.outside.tell(app, tap, report, self.clock.now(), &drawn.hits)
                         }
+                        Happening::Told(told) => update(app, Msg::Told(told), &drawn.hits),
                         Happening::Edited(template, edited) => {
                             terminal.resume()?;
                             discard_keys();
@@ -311,10 +304,6 @@ impl Works {
                             update(app, Msg::Edited(self.clock.now(), template, edited), &drawn.hits)
                         }
                     }
-                }
-                Some(told) = next_answer(&mut self.answers) => {
-                    dirty = true;
-                    update(app, Msg::Told(told), &drawn.hits)
                 }
                 () = tokio::time::sleep(pause) => Vec::new(),
             };
@@ -345,25 +334,17 @@ impl Works {
                             update(app, Msg::Edited(self.clock.now(), template, Err(reason)), &drawn.hits);
                         }
                     }
-                    Effect::Letters(_) => self.hand_on(vec![effect]),
                     other => self.outside.perform(other),
                 }
             }
         }
     }
 
-    /// Hands on what is for the clerk.
-    fn hand_on(&mut self, effects: Vec<Effect>) {
-        let Some(clerk) = &mut self.clerk else { return };
-        for effect in effects {
-            if let Effect::Letters(request) = effect {
-                clerk.take(*request);
-            }
+    /// The model works out its figures. Returns what the terminal is told of alarms.
+    fn tick(&mut self, app: &mut App, now: Moment, drawn: &Drawn) -> String {
+        for effect in update(app, Msg::Tick(now), &drawn.hits) {
+            self.outside.perform(effect);
         }
-    }
-
-    /// The model has worked out its figures. Returns what the terminal is told of alarms.
-    fn tick(&mut self, app: &mut App) -> String {
         let Some(live) = &mut self.live else {
             return String::new();
         };
@@ -425,14 +406,6 @@ async fn arrival(history: &mut Option<oneshot::Receiver<Result<History, String>>
     arrived.unwrap_or_else(|_| Err("--history: reading it came to no end".to_owned()))
 }
 
-/// The next answer; never, where there is nobody to answer.
-async fn next_answer(answers: &mut Option<mpsc::Receiver<Told>>) -> Option<Told> {
-    match answers {
-        Some(answers) => answers.recv().await,
-        None => std::future::pending().await,
-    }
-}
-
 /// The next key, click, paste or resize; none while somebody else has the terminal.
 async fn next_event(input: &mut Option<EventStream>) -> io::Result<Event> {
     match input {
@@ -476,8 +449,8 @@ fn appearance(options: &RunOptions) -> Options {
         no_mouse: !options.mouse,
         keymap: options.keymap.clone(),
         kept: options.kept.clone(),
-        supply: None,
         office: options.office.clone(),
+        supply: None,
     }
 }
 

@@ -48,6 +48,7 @@ pub struct Clerk {
     desk: Desk,
     asked: BTreeMap<Slot, DropGuard>,
     steer: Option<watch::Sender<Steering>>,
+    answers: mpsc::Receiver<Told>,
 }
 
 /// What every task has.
@@ -62,21 +63,30 @@ struct Desk {
 type Reason = String;
 
 impl Clerk {
-    /// A clerk, and where its answers come.
+    /// A clerk.
     #[must_use]
-    pub fn new(setting: Setting) -> (Self, mpsc::Receiver<Told>) {
+    pub fn new(setting: Setting) -> Self {
         let (told, answers) = mpsc::channel(QUEUE);
         let desk = Desk {
             setting: Arc::new(setting),
             told,
             mailbox: Arc::default(),
         };
-        let clerk = Self {
+        Self {
             desk,
             asked: BTreeMap::new(),
             steer: None,
-        };
-        (clerk, answers)
+            answers,
+        }
+    }
+
+    /// What it tells next; nothing is lost when this is dropped and called again.
+    pub async fn next(&mut self) -> Told {
+        match self.answers.recv().await {
+            Some(told) => told,
+            // Its own desk can always tell something.
+            None => std::future::pending().await,
+        }
     }
 
     /// Takes a request. Returns at once.
