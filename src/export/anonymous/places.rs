@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Class;
-use super::sent::{visit_connections, visit_outbound, visit_probe};
+use super::sent::visit_sent;
 use crate::record::{Action, Event, Gap, Item, Marker};
 use crate::sample::{
     Advisory, Blocked, CanaryReading, ClusterReading, ConsumerConfig, ConsumerReading, CounterReading, DatabaseReading,
@@ -161,25 +161,18 @@ fn visit_envelope(envelope: &mut Envelope, places: &mut impl Places) {
             places.words(Class::Consumer, consumer.as_mut());
             places.texts(reason.as_mut());
         }
-        Sample::Canary(CanaryReading {
-            name,
-            passed: _,
-            reason,
-            total: _,
-        }) => {
-            places.word(Class::Label, name);
-            places.texts(reason.as_mut());
-        }
-        Sample::Outbound(reading) => visit_outbound(reading, places),
-        Sample::Connections(reading) => visit_connections(reading, places),
-        Sample::Probe(reading) => visit_probe(reading, places),
-        Sample::Counters(_) | Sample::Heartbeats(_) | Sample::Database(_) | Sample::Panel(_) => {
-            visit_postgres(sample, places);
-        }
+        Sample::Counters(_)
+        | Sample::Heartbeats(_)
+        | Sample::Database(_)
+        | Sample::Panel(_)
+        | Sample::Outbound(_)
+        | Sample::Connections(_)
+        | Sample::Probe(_)
+        | Sample::Canary(_) => visit_further(sample, places),
     }
 }
 
-fn visit_postgres(sample: &mut Sample, places: &mut impl Places) {
+fn visit_further(sample: &mut Sample, places: &mut impl Places) {
     match sample {
         Sample::Counters(CounterReading { providers, took: _ }) => {
             for ProviderCounters {
@@ -207,7 +200,16 @@ fn visit_postgres(sample: &mut Sample, places: &mut impl Places) {
         }
         Sample::Database(reading) => visit_database(reading, places),
         Sample::Panel(PanelReading { panel: _, problem }) => places.texts(problem.as_mut()),
-        _ => {}
+        Sample::Canary(CanaryReading {
+            name,
+            passed: _,
+            reason,
+            total: _,
+        }) => {
+            places.word(Class::Label, name);
+            places.texts(reason.as_mut());
+        }
+        _ => visit_sent(sample, places),
     }
 }
 

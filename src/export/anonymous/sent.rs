@@ -5,10 +5,20 @@ use super::Class;
 use super::places::Places;
 use crate::sample::{
     CallCount, Connection, ConnectionsReading, KnownWebhook, OutboundReading, OutboundRows, ProbeCheck, ProbeReading,
-    SendFailure, Sent, SentLatency, WorkerStats,
+    Sample, SendFailure, Sent, SentLatency, WorkerStats,
 };
 
-pub(super) fn visit_outbound(reading: &mut OutboundReading, places: &mut impl Places) {
+/// Shows `places` what such a sample holds.
+pub(super) fn visit_sent(sample: &mut Sample, places: &mut impl Places) {
+    match sample {
+        Sample::Outbound(reading) => visit_outbound(reading, places),
+        Sample::Connections(reading) => visit_connections(reading, places),
+        Sample::Probe(reading) => visit_probe(reading, places),
+        _ => {}
+    }
+}
+
+fn visit_outbound(reading: &mut OutboundReading, places: &mut impl Places) {
     let OutboundReading {
         panel: _,
         rows,
@@ -19,7 +29,7 @@ pub(super) fn visit_outbound(reading: &mut OutboundReading, places: &mut impl Pl
     } = reading;
     match rows {
         OutboundRows::Known(rows) => rows.iter_mut().for_each(|row| visit_known(row, places)),
-        OutboundRows::Sent(rows) => rows.iter_mut().for_each(|row| visit_sent(row, places)),
+        OutboundRows::Sent(rows) => rows.iter_mut().for_each(|row| visit_row(row, places)),
         OutboundRows::Latency(rows) => {
             for row in rows {
                 let SentLatency {
@@ -31,7 +41,9 @@ pub(super) fn visit_outbound(reading: &mut OutboundReading, places: &mut impl Pl
                     p99_ms: _,
                 } = row;
                 places.word(Class::Label, name);
-                subject.iter_mut().for_each(|subject| places.subject(subject));
+                if let Some(subject) = subject {
+                    places.subject(subject);
+                }
             }
         }
         OutboundRows::Calls(rows) => {
@@ -55,7 +67,9 @@ pub(super) fn visit_outbound(reading: &mut OutboundReading, places: &mut impl Pl
                     at: _,
                 } = row;
                 places.word(Class::Label, name);
-                subject.iter_mut().for_each(|subject| places.subject(subject));
+                if let Some(subject) = subject {
+                    places.subject(subject);
+                }
                 // Nothing in it is known to be harmless.
                 places.word(Class::Quoted, error);
             }
@@ -88,10 +102,12 @@ fn visit_known(row: &mut KnownWebhook, places: &mut impl Places) {
     } = row;
     places.word(Class::Label, name);
     places.texts(mode.as_mut());
-    subject.iter_mut().for_each(|subject| places.subject(subject));
+    if let Some(subject) = subject {
+        places.subject(subject);
+    }
 }
 
-fn visit_sent(row: &mut Sent, places: &mut impl Places) {
+fn visit_row(row: &mut Sent, places: &mut impl Places) {
     let Sent {
         name,
         subject,
@@ -107,10 +123,12 @@ fn visit_sent(row: &mut Sent, places: &mut impl Places) {
     } = row;
     places.word(Class::Label, name);
     places.texts(mode.as_mut());
-    subject.iter_mut().for_each(|subject| places.subject(subject));
+    if let Some(subject) = subject {
+        places.subject(subject);
+    }
 }
 
-pub(super) fn visit_connections(reading: &mut ConnectionsReading, places: &mut impl Places) {
+fn visit_connections(reading: &mut ConnectionsReading, places: &mut impl Places) {
     let ConnectionsReading {
         connections,
         unnamed: _,
@@ -134,7 +152,7 @@ pub(super) fn visit_connections(reading: &mut ConnectionsReading, places: &mut i
     }
 }
 
-pub(super) fn visit_probe(reading: &mut ProbeReading, places: &mut impl Places) {
+fn visit_probe(reading: &mut ProbeReading, places: &mut impl Places) {
     let ProbeReading {
         state: _,
         status: _,
