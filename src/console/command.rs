@@ -274,35 +274,35 @@ commands! {
     }
     Letters {
         /// Replays the marked letters, else the one under the cursor or the group: draws a plan and asks first.
-        Replay = "replay" ["R"], hint "replay" / 1, on DeadLetters;
+        Replay = "replay" ["R"], hint "replay" / 1, on DeadLetters, while Live;
         /// Puts them aside into the archive stream instead.
-        Archive = "archive" ["A"], on DeadLetters;
+        Archive = "archive" ["A"], on DeadLetters, while Live;
         /// Writes them to a new file, a JSON object a line.
-        ExportLetters = "export-letters" ["e"], hint "export" / 5, on DeadLetters;
+        ExportLetters = "export-letters" ["e"], hint "export" / 5, on DeadLetters, while Live;
         /// Marks every letter that the list means, or takes all marks off.
-        MarkAll = "mark-all" ["a"], on DeadLetters;
+        MarkAll = "mark-all" ["a"], on DeadLetters, while Live;
         /// Groups by cause, provider, subject or hour.
-        GroupBy = "group-by" ["b"], hint "group by" / 3, on DeadLetters;
+        GroupBy = "group-by" ["b"], hint "group by" / 3, on DeadLetters, while Live;
         /// Shows the newest or the oldest first.
-        Order = "order" ["o"], on DeadLetters;
+        Order = "order" ["o"], on DeadLetters, while Live;
         /// Shows copies, messages parked in the source stream, or failed rows in Postgres.
-        Forms = "forms" ["f"], on DeadLetters;
+        Forms = "forms" ["f"], on DeadLetters, while Live;
         /// Reads everything afresh.
-        Reload = "reload" ["r"], on DeadLetters;
+        Reload = "reload" ["r"], on DeadLetters, while Live;
         /// Shows the payload as a tree, as text or in hexadecimal.
-        Look = "look" ["d"], hint "payload" / 4, on DeadLetters;
+        Look = "look" ["d"], hint "payload" / 4, on DeadLetters, while Live;
         /// Unlocks changes for 15 min, or locks them again.
-        Unlock = "unlock" ["W"], on DeadLetters;
+        Unlock = "unlock" ["W"], on DeadLetters, while Live;
         /// Pauses the replay, or lets it go on.
-        PauseReplay = "pause-replay" ["P"], on DeadLetters;
+        PauseReplay = "pause-replay" ["P"], on DeadLetters, while Live;
         /// Ends the replay; what was sent is settled first.
-        CancelReplay = "cancel-replay" ["X"], on DeadLetters;
+        CancelReplay = "cancel-replay" ["X"], on DeadLetters, while Live;
         /// Goes on with a replay that was left unfinished.
-        ResumeReplay = "resume-replay" ["u"], on DeadLetters;
+        ResumeReplay = "resume-replay" ["u"], on DeadLetters, while Live;
         /// Replays at a higher rate.
-        RateUp = "rate-up" ["+", "="], on DeadLetters;
+        RateUp = "rate-up" ["+", "="], on DeadLetters, while Live;
         /// Replays at a lower rate.
-        RateDown = "rate-down" ["-"], on DeadLetters;
+        RateDown = "rate-down" ["-"], on DeadLetters, while Live;
     }
     Display {
         /// Lists the verdicts with their evidence; acknowledge and silence them there.

@@ -40,6 +40,7 @@ impl App {
             return effects;
         }
         match command {
+            Command::Quit if self.asks_before_leaving() => {}
             Command::Quit => return vec![Effect::Quit],
             Command::Suspend => return vec![Effect::Suspend],
             Command::Redraw => return vec![Effect::Redraw],

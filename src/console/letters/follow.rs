@@ -6,6 +6,7 @@ use super::{Answered, Deed, FOUND, Letters, Open, PAGE, Part, Shown, UNASKED};
 use crate::act::letters::{Page, Query, Request, Slot};
 use crate::base::time::Moment;
 use crate::console::app::{App, Effect};
+use crate::console::command::Mode;
 use crate::console::layer::Layer;
 use crate::console::screen::dead_letters::{LIST, sequence};
 use crate::console::screen::{Hits, Screen};
@@ -22,7 +23,8 @@ const LOOK: Duration = Duration::from_secs(3);
 impl App {
     /// Asks for what the screen should show and does not. Called after everything that happens.
     pub(in crate::console) fn follow_letters(&mut self, hits: &Hits) -> Vec<Effect> {
-        if self.office.is_none() || self.ui.screen != Screen::DeadLetters {
+        // While the past is on screen, nothing of now is asked for.
+        if self.office.is_none() || self.ui.screen != Screen::DeadLetters || self.mode() != Mode::Live {
             return Vec::new();
         }
         let now = self.now;

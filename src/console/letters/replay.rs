@@ -13,7 +13,7 @@ use crate::act::replay::{Progress, Report, Steering};
 use crate::base::text;
 use crate::console::app::{App, Effect};
 use crate::console::command::Command;
-use crate::console::layer::{Confirm, Consent, Dialog};
+use crate::console::layer::{Confirm, Consent, Dialog, Layer};
 use crate::console::screen::Hits;
 use crate::console::screen::dead_letters::{GROUPS, LIST, sequence};
 use crate::console::theme::Role;
@@ -319,6 +319,28 @@ impl App {
             Deed::None | Deed::Planning { .. } | Deed::Planned(_) => self.flash(Severity::Info, "No replay runs"),
             Deed::Ended { .. } | Deed::Refused(_) => self.ui.letters.deed = Deed::None,
         }
+    }
+
+    /// Asks before a replay is left that runs. Who says it twice is not asked again.
+    pub(in crate::console) fn asks_before_leaving(&mut self) -> bool {
+        let runs = matches!(self.ui.letters.deed, Deed::Running { .. });
+        if !runs || matches!(self.ui.layers.last(), Some(Layer::Dialog(_))) {
+            return false;
+        }
+        let consent = Consent::Effects(vec![Effect::Quit]);
+        let dialog = Dialog::new("Leave while a replay runs", "Leave", Confirm::Yes, consent)
+            .row(
+                "",
+                "It stops at once. Every step is journalled: nothing is lost.",
+                Role::Text,
+            )
+            .row(
+                "",
+                "u goes on with it here, hookwatch dlq replay --resume elsewhere.",
+                Role::Dim,
+            );
+        self.ask(dialog);
+        true
     }
 
     /// The replay is ended: it was asked about.

@@ -10,6 +10,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::super::app::{App, Effect, Msg, Options, Still, draw, update};
+use super::super::command::{Command, Mode};
 use super::super::fixture;
 use super::super::glyph::Charset;
 use super::super::letters::{Deed, Office};
@@ -725,6 +726,26 @@ fn a_replay_is_seen_steered_and_reported() {
 }
 
 #[test]
+fn whoever_leaves_while_a_replay_runs_is_asked() {
+    let mut desk = Desk::new();
+    desk.press("a R y");
+    desk.press("'37 enter enter");
+    let quits = |desk: &mut Desk, key| {
+        let event = Event::Key(KeyEvent::new(KeyCode::Char(key), KeyModifiers::NONE));
+        desk.at += Duration::from_millis(400);
+        let now = desk.now();
+        let effects = update(&mut desk.app, Msg::Input(now, event), &desk.hits);
+        desk.draw();
+        effects.contains(&Effect::Quit)
+    };
+    assert!(!quits(&mut desk, 'q'));
+    assert!(desk.text.contains("Leave while a replay runs"), "{}", desk.text);
+    assert!(quits(&mut desk, 'y'));
+    desk.tell(Told::Ended(Ok(Box::new(report()))));
+    assert!(quits(&mut desk, 'q'));
+}
+
+#[test]
 fn somebody_elses_replay_is_shown_and_ours_waits() {
     let mut desk = Desk::new();
     desk.standing.claim = Some(Box::new(Claim {
@@ -838,6 +859,23 @@ fn no_stranger_steers_the_letters_and_every_size_draws() {
                 "{row} {keys}"
             );
         }
+    }
+}
+
+#[test]
+fn nothing_is_done_to_letters_while_the_past_is_on_screen() {
+    for command in [
+        Command::Replay,
+        Command::Archive,
+        Command::Unlock,
+        Command::ResumeReplay,
+    ] {
+        assert!(command.fits(Mode::Live), "{}", command.id());
+        assert!(
+            !command.fits(Mode::Recording) && !command.fits(Mode::Rewind),
+            "{}",
+            command.id()
+        );
     }
 }
 

@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 use super::super::{Scene, Stage};
 use super::{LIST, fitting, key, when};
 use crate::base::text;
+use crate::console::command::Mode;
 use crate::console::glyph::Glyphs;
 use crate::console::letters::Letters;
 use crate::console::theme::Role;
@@ -140,6 +141,9 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
 
 /// Why there is no letter.
 fn hint(scene: &Scene<'_>) -> String {
+    if scene.mode() != Mode::Live {
+        return "A recording holds no letters: they are read live.".to_owned();
+    }
     let list = &scene.ui.letters().list;
     if let Some(problem) = &list.problem {
         return tidy(problem, 400).into_owned();
@@ -156,9 +160,6 @@ fn hint(scene: &Scene<'_>) -> String {
             Some(_) => "No message is parked in the source stream.",
         }
         .to_owned();
-    }
-    if !scene.badges.is_empty() && scene.badges.contains(&super::super::Badge::Playback) {
-        return "A recording holds no letters: they are read live.".to_owned();
     }
     super::super::absence(
         scene,
