@@ -196,6 +196,13 @@ struct Works {
     clock: SharedClock,
 }
 
+/// What somebody does to the console from outside: keys, and signals.
+struct Hands {
+    signals: Signals,
+    /// None while somebody else has the terminal.
+    input: Option<EventStream>,
+}
+
 /// The loop.
 async fn drive(
     app: &mut App,
@@ -239,8 +246,10 @@ impl Works {
         terminal: &mut Terminal,
         stop: &CancellationToken,
     ) -> Result<Exit, Error> {
-        let mut signals = Signals::listen().map_err(Error::Signals)?;
-        let mut input = Some(EventStream::new());
+        let mut hands = Hands {
+            signals: Signals::listen().map_err(Error::Signals)?,
+            input: Some(EventStream::new()),
+        };
         let mut batch = Vec::with_capacity(BATCH);
         let mut drawn = Drawn::default();
         let mut history = self.live.as_mut().and_then(|live| live.history.take());
@@ -270,13 +279,13 @@ impl Works {
             let effects = tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(Exit::Stopped),
-                signal = signals.next() => match signal {
+                signal = hands.signals.next() => match signal {
                     // ^C in an editor is the editor's.
                     Received::End(number) if is_ours || number != SignalKind::interrupt().as_raw_value() => return Ok(Exit::Signal(number)),
                     Received::Continue if is_ours => { terminal.resume()?; dirty = true; Vec::new() }
                     _ => Vec::new(),
                 },
-                event = next_event(&mut input) => {
+                event = next_event(&mut hands.input) => {
                     let event = event.map_err(Error::Input)?;
                     (frame_at, dirty) = (frame_at.min(answer_at), true);
                     update(app, Msg::Input(self.clock.now(), event), &drawn.hits)
@@ -300,44 +309,59 @@ impl Works {
                         Happening::Edited(template, edited) => {
                             terminal.resume()?;
                             discard_keys();
-                            input = Some(EventStream::new());
+                            hands.input = Some(EventStream::new());
                             update(app, Msg::Edited(self.clock.now(), template, edited), &drawn.hits)
                         }
                     }
                 }
                 () = tokio::time::sleep(pause) => Vec::new(),
             };
-            for effect in effects {
-                match effect {
-                    Effect::Quit => return Ok(Exit::Quit),
-                    Effect::Suspend => suspend(terminal, &mut signals).await?,
-                    Effect::Redraw => terminal.forget(),
-                    Effect::Mouse(on) => terminal.set_mouse(on)?,
-                    Effect::Copy(text) => terminal.copy(&text)?,
-                    Effect::Play(control) => {
-                        let tap = self.live.as_mut().map(|live| &mut live.tap);
-                        self.deck.control(control, self.clock.now(), app, tap, &mut self.jobs);
-                    }
-                    Effect::Keep(wanted) => {
-                        let tap = self.live.as_mut().map(|live| &mut live.tap);
-                        let (now, retro) = (self.clock.now(), &self.deck.retro);
-                        keep::keep(wanted, now, &self.shelf, retro, app, tap, &mut self.jobs);
-                    }
-                    Effect::Edit { template, text } => {
-                        // Whoever reads keys besides the editor would take some of them away.
-                        input = None;
-                        discard_keys();
-                        terminal.leave();
-                        if let Err(reason) = self.outside.edit(template.clone(), &text) {
-                            terminal.resume()?;
-                            input = Some(EventStream::new());
-                            update(app, Msg::Edited(self.clock.now(), template, Err(reason)), &drawn.hits);
-                        }
-                    }
-                    other => self.outside.perform(other),
-                }
+            if let Some(exit) = self.perform(effects, app, terminal, &mut hands, &drawn).await? {
+                return Ok(exit);
             }
         }
+    }
+
+    /// Does what the console wants done; how it ends, when that is wanted.
+    async fn perform(
+        &mut self,
+        effects: Vec<Effect>,
+        app: &mut App,
+        terminal: &mut Terminal,
+        hands: &mut Hands,
+        drawn: &Drawn,
+    ) -> Result<Option<Exit>, Error> {
+        for effect in effects {
+            match effect {
+                Effect::Quit => return Ok(Some(Exit::Quit)),
+                Effect::Suspend => suspend(terminal, &mut hands.signals).await?,
+                Effect::Redraw => terminal.forget(),
+                Effect::Mouse(on) => terminal.set_mouse(on)?,
+                Effect::Copy(text) => terminal.copy(&text)?,
+                Effect::Play(control) => {
+                    let tap = self.live.as_mut().map(|live| &mut live.tap);
+                    self.deck.control(control, self.clock.now(), app, tap, &mut self.jobs);
+                }
+                Effect::Keep(wanted) => {
+                    let tap = self.live.as_mut().map(|live| &mut live.tap);
+                    let (now, retro) = (self.clock.now(), &self.deck.retro);
+                    keep::keep(wanted, now, &self.shelf, retro, app, tap, &mut self.jobs);
+                }
+                Effect::Edit { template, text } => {
+                    // Whoever reads keys besides the editor would take some of them away.
+                    hands.input = None;
+                    discard_keys();
+                    terminal.leave();
+                    if let Err(reason) = self.outside.edit(template.clone(), &text) {
+                        terminal.resume()?;
+                        hands.input = Some(EventStream::new());
+                        update(app, Msg::Edited(self.clock.now(), template, Err(reason)), &drawn.hits);
+                    }
+                }
+                other => self.outside.perform(other),
+            }
+        }
+        Ok(None)
     }
 
     /// The model works out its figures. Returns what the terminal is told of alarms.

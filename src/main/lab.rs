@@ -48,17 +48,12 @@ impl Program<'_> {
             profile.read_only |= cli.overrides().read_only;
             let shown = match args.headless {
                 Some(wait) => self.last_reading(&profile, wait, cli.record()).await,
-                None => self
-                    .console(
-                        &profile,
-                        &looks,
-                        Vec::new(),
-                        Some(demo.lab().signing_environment()),
-                        cli.record(),
-                        cli.history(),
-                    )
-                    .await
-                    .map(|code| (None, code)),
+                None => {
+                    let keys = Some(demo.lab().signing_environment());
+                    let (record, history) = (cli.record(), cli.history());
+                    let console = self.console(&profile, &looks, Vec::new(), keys, record, history);
+                    Box::pin(console).await.map(|code| (None, code))
+                }
             };
             // The lab goes down whatever became of the reading, and only then it is printed.
             let down = demo.down().await.map_err(lab_failure);

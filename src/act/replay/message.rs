@@ -47,7 +47,12 @@ pub(super) fn message(
         .headers
         .iter()
         .filter(|(name, _)| is_kept_by(how.purpose, name) && !is_replaced(name));
-    let new = new.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    // NATS tells names apart by their case: whoever reads them knows them as they were spelled.
+    let spelled = |name| {
+        let mut names = letter.headers.iter().map(|(known, _)| &**known);
+        names.find(|known| known.eq_ignore_ascii_case(name)).unwrap_or(name)
+    };
+    let new = new.iter().map(|(name, value)| (spelled(name.as_str()), value.as_str()));
     for (name, value) in own.map(|(name, value)| (&**name, &**value)).chain(new) {
         let unsent = || ExchangeError::Unsent(format!("the header {} cannot be sent", crate::base::text::safe(name)));
         let name: HeaderName = name.parse().map_err(|_| unsent())?;
@@ -138,7 +143,18 @@ mod tests {
         let now = Timestamp::from_second(1_700_000_000).unwrap();
         let (headers, payload) = message(&letter(), &intent(), &how, Some((&signer, now))).unwrap();
         assert_eq!(&payload[..], b"{}");
-        let header = |name: &str| headers.get(name).map(HeaderValue::as_str);
+        assert_eq!(
+            values(&headers, "x-signature"),
+            Vec::<String>::new(),
+            "spelled as it was"
+        );
+        // A verifier asks as HTTP does, whatever the case.
+        let is_it = |name: &str, known: &HeaderName| known.to_string().eq_ignore_ascii_case(name);
+        let header = |name: &str| {
+            let mut all = headers.iter();
+            all.find(|(known, _)| is_it(name, known))
+                .map(|(_, values)| values[0].as_str())
+        };
         let verdict = verifier.verify(&header, &payload, "", now, Duration::from_secs(1));
         assert!(verdict.is_ok(), "{verdict:?}");
         assert_eq!(

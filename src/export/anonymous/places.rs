@@ -112,22 +112,7 @@ fn visit_envelope(envelope: &mut Envelope, places: &mut impl Places) {
             }
             places.words(Class::Consumer, missing);
         }
-        Sample::Inventory(InventoryReading {
-            streams,
-            consumers,
-            missing,
-            offline,
-            took: _,
-        }) => {
-            for stream in streams.iter_mut() {
-                visit_stream(stream, places);
-            }
-            for consumer in consumers.iter_mut() {
-                visit_consumer(consumer, places);
-            }
-            places.words(Class::Stream, missing);
-            places.words(Class::Stream, offline);
-        }
+        Sample::Inventory(inventory) => visit_inventory(inventory, places),
         Sample::Oldest(OldestReading {
             stream,
             consumer,
@@ -177,6 +162,24 @@ fn visit_envelope(envelope: &mut Envelope, places: &mut impl Places) {
             visit_postgres(sample, places);
         }
     }
+}
+
+fn visit_inventory(inventory: &mut InventoryReading, places: &mut impl Places) {
+    let InventoryReading {
+        streams,
+        consumers,
+        missing,
+        offline,
+        took: _,
+    } = inventory;
+    for stream in streams.iter_mut() {
+        visit_stream(stream, places);
+    }
+    for consumer in consumers.iter_mut() {
+        visit_consumer(consumer, places);
+    }
+    places.words(Class::Stream, missing);
+    places.words(Class::Stream, offline);
 }
 
 fn visit_postgres(sample: &mut Sample, places: &mut impl Places) {

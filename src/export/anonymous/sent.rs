@@ -31,7 +31,9 @@ pub(super) fn visit_outbound(reading: &mut OutboundReading, places: &mut impl Pl
                     p99_ms: _,
                 } = row;
                 places.word(Class::Label, name);
-                subject.iter_mut().for_each(|subject| places.subject(subject));
+                for subject in subject.iter_mut() {
+                    places.subject(subject);
+                }
             }
         }
         OutboundRows::Calls(rows) => {
@@ -55,7 +57,9 @@ pub(super) fn visit_outbound(reading: &mut OutboundReading, places: &mut impl Pl
                     at: _,
                 } = row;
                 places.word(Class::Label, name);
-                subject.iter_mut().for_each(|subject| places.subject(subject));
+                for subject in subject.iter_mut() {
+                    places.subject(subject);
+                }
                 // Nothing in it is known to be harmless.
                 places.word(Class::Quoted, error);
             }
@@ -88,7 +92,9 @@ fn visit_known(row: &mut KnownWebhook, places: &mut impl Places) {
     } = row;
     places.word(Class::Label, name);
     places.texts(mode.as_mut());
-    subject.iter_mut().for_each(|subject| places.subject(subject));
+    for subject in subject.iter_mut() {
+        places.subject(subject);
+    }
 }
 
 fn visit_sent(row: &mut Sent, places: &mut impl Places) {
@@ -107,7 +113,9 @@ fn visit_sent(row: &mut Sent, places: &mut impl Places) {
     } = row;
     places.word(Class::Label, name);
     places.texts(mode.as_mut());
-    subject.iter_mut().for_each(|subject| places.subject(subject));
+    for subject in subject.iter_mut() {
+        places.subject(subject);
+    }
 }
 
 pub(super) fn visit_connections(reading: &mut ConnectionsReading, places: &mut impl Places) {
