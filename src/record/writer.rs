@@ -111,6 +111,8 @@ impl<W: Write> RecordWriter<W> {
             .profile(PROFILE)
             .library(concat!("hookwatch ", env!("CARGO_PKG_VERSION")))
             .compression(Some(Compression::Zstd))
+            // A chunk is sealed every 10 s, away from everything else: there is time for a tenth less.
+            .compression_level(6)
             .compression_threads(0)
             // When a chunk ends is decided here. Without seeking, a chunk is one append.
             .chunk_size(None)

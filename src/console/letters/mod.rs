@@ -1,5 +1,5 @@
 //! What the console knows of dead letters: the part of the list that is here, the groups, the open
-//! letter, the replay. All of it is answers to questions that [`follow`] asks.
+//! letter, the replay. All of it is answers to questions that `follow` asks.
 
 mod follow;
 mod replay;
@@ -77,7 +77,7 @@ pub struct Letters {
     pub deed: Deed,
     /// Until when changes are unlocked, time since session start.
     pub unlocked: Option<Duration>,
-    /// The rate of the next replay: a place in [`PACES`].
+    /// The rate of the next replay: a place in `PACES`.
     pub pace: usize,
     /// The file that is written.
     pub export: Option<Export>,
