@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookwatch::act::fire::Limit;
-use hookwatch::base::time::SystemClock;
+use hookwatch::base::time::{Clock as _, SystemClock};
 use hookwatch::headless::record::record;
 use hookwatch::lab::{Lab, Options, Traffic};
 use hookwatch::model::{Model, View};
@@ -156,7 +156,7 @@ async fn killed_while_recording_the_file_opens_and_says_what_is_missing() {
     let (path, part) = (folder.path().join("k.mcap"), folder.path().join("k.mcap.part"));
     let mut child = recorder(&path, "").await;
     let begun = grown(&part, 1).await;
-    let started = std::time::Instant::now();
+    let clock = SystemClock::start();
     let text = part.to_str().unwrap();
     refused(&["verify", text], "another process is still writing it");
     refused(&["export", text, "--as", "csv"], "another process is still writing it");
@@ -167,7 +167,7 @@ async fn killed_while_recording_the_file_opens_and_says_what_is_missing() {
     );
     // An event seals a chunk early: the file grows at least every 10 s.
     let mut size = begun;
-    while started.elapsed() < Duration::from_secs(11) {
+    while clock.now().mono < Duration::from_secs(11) {
         size = grown(&part, size + 1).await;
     }
     child.0.kill().unwrap();
