@@ -28,7 +28,7 @@ bench: servers
 	$(CARGO) bench --locked
 
 soak: servers
-	HOOKWATCH_SOAK=1 $(CARGO) test --locked --release --test it -- soak:: replay::crash --nocapture
+	HOOKWATCH_SOAK=1 $(CARGO) test --locked --release --test it -- soak:: replay::crash truth::rates --nocapture
 
 interop: servers
 	$(CARGO) build --locked

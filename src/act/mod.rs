@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod bucket;
+pub mod calls;
 pub mod draft;
 pub mod exchange;
 pub mod fire;

@@ -26,6 +26,8 @@ pub enum DlqCommand {
     Replay(Box<ReplayArgs>),
     /// Move letters to `<dlq>-archive`; with --write --yes N, do it
     Archive(Box<ReplayArgs>),
+    /// List failed calls of a queue in Postgres; with --write --yes N, put them back
+    Retry(Box<RetryArgs>),
     /// Show the audit log: who replayed what, when, why, and how it ended
     Audit(Box<AuditArgs>),
 }
@@ -290,6 +292,38 @@ pub enum InDoubt {
     Drop,
 }
 
+/// `hookwatch dlq retry`
+#[derive(Args, Clone, Debug)]
+pub struct RetryArgs {
+    /// Only calls whose error holds TEXT, in any case
+    #[arg(long, value_name = "TEXT")]
+    pub reason_like: Option<String>,
+    /// Only these calls: ids, with commas between them
+    #[arg(long, value_name = "IDS", value_delimiter = ',')]
+    pub ids: Option<Vec<String>>,
+    /// Calls that are looked at, the latest first
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub max: u32,
+    /// Change something: without it, calls are listed
+    #[arg(long)]
+    pub write: bool,
+    /// How many calls the plan holds; it must be exactly that
+    #[arg(long, value_name = "N")]
+    pub yes: Option<u64>,
+    /// The profile's name, where it is protected
+    #[arg(long, value_name = "NAME")]
+    pub confirm_profile: Option<String>,
+    /// Why; goes to the audit log
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Print JSON: a call a line, then the plan, on the last line the report
+    #[arg(long)]
+    pub json: bool,
+    /// What to connect to.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+}
+
 /// `hookwatch dlq audit`
 #[derive(Args, Clone, Debug)]
 pub struct AuditArgs {
@@ -311,6 +345,7 @@ impl DlqCommand {
             Self::Groups(args) => &args.connection,
             Self::Export(args) => &args.connection,
             Self::Import(args) => &args.connection,
+            Self::Retry(args) => &args.connection,
             Self::Replay(args) | Self::Archive(args) => &args.connection,
             Self::Audit(args) => &args.connection,
         }

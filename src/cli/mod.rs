@@ -13,7 +13,7 @@ pub use args::{
 };
 pub use dlq::{
     AuditArgs, DlqCommand, ExportLettersArgs, FilterArgs, GroupKey, GroupsArgs, ImportArgs, InDoubt, ListArgs,
-    ReplayArgs, ShowArgs, When,
+    ReplayArgs, RetryArgs, ShowArgs, When,
 };
 pub use fire::{BatchArg, FireArgs};
 pub use lab::{DemoArgs, FaultArgs, LabCommand, LoadArgs, ScenarioArgs, UpArgs};

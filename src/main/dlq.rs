@@ -18,7 +18,8 @@ use hookwatch::cli::{Cli, DlqCommand, FilterArgs, GroupKey, ImportArgs, InDoubt,
 use hookwatch::headless::dlq::browse::{BrowseError, Browser};
 use hookwatch::headless::dlq::import::ImportOptions;
 use hookwatch::headless::dlq::replay::{ReplayContext, ReplayOptions};
-use hookwatch::headless::dlq::{audit, import, replay};
+use hookwatch::headless::dlq::retry::RetryOptions;
+use hookwatch::headless::dlq::{audit, import, replay, retry};
 use hookwatch::model::letters::{GroupBy, LetterFilter};
 use hookwatch::signature::{Scheme, Signer, UnknownScheme};
 use secrecy::ExposeSecret as _;
@@ -61,6 +62,21 @@ impl Program<'_> {
                 })
             }
             DlqCommand::Import(args) => self.import(cli, args),
+            DlqCommand::Retry(args) => {
+                let context = self.surroundings_of_an_action(cli)?;
+                let options = RetryOptions {
+                    reason_like: args.reason_like.clone(),
+                    ids: args.ids.as_ref().map(|ids| ids.iter().cloned().collect()),
+                    max: args.max,
+                    write: args.write,
+                    yes: args.yes,
+                    confirm_profile: args.confirm_profile.clone(),
+                    reason: args.reason.clone(),
+                    json: args.json,
+                };
+                let (out, err) = (&mut io::stdout(), &mut io::stderr());
+                block_on(until_interrupted(Box::pin(retry::retry(&options, &context, out, err))))?
+            }
             DlqCommand::Replay(args) => self.replay(cli, args, false),
             DlqCommand::Archive(args) => self.replay(cli, args, true),
             DlqCommand::Audit(args) => {

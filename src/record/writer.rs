@@ -105,14 +105,32 @@ impl<W: Write> RecordWriter<W> {
     ///
     /// # Errors
     /// When `out` cannot be written.
-    pub fn new(out: W, mut info: SessionInfo, begun: Moment, mut redaction: Redaction) -> Result<Self, WriteError> {
+    pub fn new(out: W, info: SessionInfo, begun: Moment, redaction: Redaction) -> Result<Self, WriteError> {
+        // A chunk is sealed every 10 s, away from everything else: there is time for a tenth less.
+        Self::with_level(6, out, info, begun, redaction)
+    }
+
+    /// The same for what stays in memory: a tenth larger, and 10 MB less while it is written.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn light(out: W, info: SessionInfo, begun: Moment, redaction: Redaction) -> Result<Self, WriteError> {
+        Self::with_level(1, out, info, begun, redaction)
+    }
+
+    fn with_level(
+        level: u32,
+        out: W,
+        mut info: SessionInfo,
+        begun: Moment,
+        mut redaction: Redaction,
+    ) -> Result<Self, WriteError> {
         redaction.clean(&mut info.settings);
         let options = WriteOptions::new()
             .profile(PROFILE)
             .library(concat!("hookwatch ", env!("CARGO_PKG_VERSION")))
             .compression(Some(Compression::Zstd))
-            // A chunk is sealed every 10 s, away from everything else: there is time for a tenth less.
-            .compression_level(6)
+            .compression_level(level)
             .compression_threads(0)
             // When a chunk ends is decided here. Without seeking, a chunk is one append.
             .chunk_size(None)

@@ -227,7 +227,7 @@ fn first_moment(recording: &Arc<Recording>) -> Option<Moment> {
 
 fn encode(info: &SessionInfo, redactor: &Redactor, items: Vec<Item>) -> Result<Vec<u8>, crate::record::WriteError> {
     let begun = items.first().map_or(info.start, Item::moment);
-    let mut writer = RecordWriter::new(Vec::new(), info.clone(), begun, Redaction::new(redactor.clone()))?;
+    let mut writer = RecordWriter::light(Vec::new(), info.clone(), begun, Redaction::new(redactor.clone()))?;
     for item in items {
         writer.write(item)?;
     }

@@ -68,9 +68,7 @@ impl Sent {
                     .get(letter)
                     .and_then(|standing| standing.intent.as_ref());
                 match intent {
-                    Some(intent) if intended(standings, *number, *letter).as_ref() == Some(intent) => {
-                        sent.letters.push(*letter);
-                    }
+                    Some(intent) if is_as_selected(standings, intent) => sent.letters.push(*letter),
                     other => sent.odd.extend(other.cloned()),
                 }
             }
@@ -89,6 +87,12 @@ impl Sent {
         let at = self.at;
         records.into_iter().map(|record| Entry { at, record }).collect()
     }
+}
+
+/// Whether a letter goes where it was selected for.
+fn is_as_selected(standings: &Standings, intent: &Intent) -> bool {
+    let standing = standings.letters.get(&intent.letter);
+    standing.is_some_and(|standing| standing.subject == intent.subject && standing.stream == intent.stream)
 }
 
 /// How a letter goes as it was selected.

@@ -420,9 +420,13 @@ impl Run {
                 Retention::Workqueue => None,
                 Retention::Limits | Retention::Interest => self.exchange.floor(&stream).await?,
             };
-            let (below, within): (Vec<u64>, Vec<u64>) = sequences.into_iter().partition(|sequence| {
+            let state = &reading.state;
+            let is_whole = state.messages > 0 && state.last_seq - state.first_seq + 1 == state.messages;
+            let (below, mut within): (Vec<u64>, Vec<u64>) = sequences.into_iter().partition(|sequence| {
                 *sequence < reading.state.first_seq || floor.is_some_and(|floor| *sequence <= floor)
             });
+            // Without a hole, whatever lies between the ends is there.
+            within.retain(|sequence| !is_whole || *sequence > reading.state.last_seq);
             let found = self.exchange.messages(&stream, &within).await?;
             let missing = within.iter().zip(found).filter(|(_, found)| found.is_none());
             for sequence in below.into_iter().chain(missing.map(|(sequence, _)| *sequence)) {

@@ -5,3 +5,4 @@ pub mod browse;
 pub mod import;
 pub mod replay;
 mod report;
+pub mod retry;

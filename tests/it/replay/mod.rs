@@ -4,6 +4,7 @@ mod crash;
 mod gateway;
 mod happy;
 mod import;
+mod retry;
 mod screen;
 mod traps;
 mod world;

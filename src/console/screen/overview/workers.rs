@@ -19,7 +19,7 @@ use crate::sample::SourceKind;
 const HISTORY: u16 = 12;
 
 const COLUMNS: [Column; 9] = [
-    Column::name("worker", 8),
+    Column::name("worker", 10),
     Column::number("rate", 8, 0),
     Column::text("last 60 s", HISTORY, 1),
     Column::number("batch", 5, 2),

@@ -1,0 +1,175 @@
+//! `hookwatch dlq retry`: failed calls of a queue in Postgres, listed, and with a permit put back.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+
+use super::replay::ReplayContext;
+use crate::act::audit::{AuditError, AuditLog, Deed};
+use crate::act::calls::{self, CallError, Way};
+use crate::act::journal::Counts;
+use crate::act::permit::{Asked, Confirmed, Gate, Write as Writing};
+use crate::base::text;
+use crate::observe::postgres::failed_calls;
+
+/// The table that the calls lie in.
+const TABLE: &str = "rule_webhook_calls";
+
+/// Which calls, and what to do: the arguments of the command.
+#[derive(Clone, Debug, Default)]
+pub struct RetryOptions {
+    /// Text that the error holds, in any case.
+    pub reason_like: Option<String>,
+    /// Ids of calls.
+    pub ids: Option<BTreeSet<String>>,
+    /// Calls at most, the latest first.
+    pub max: u32,
+    /// Whether anything is to be changed.
+    pub write: bool,
+    /// The count that was confirmed.
+    pub yes: Option<u64>,
+    /// The protected profile's name that was typed.
+    pub confirm_profile: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// JSON instead of text.
+    pub json: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum CommandError {
+    #[error("{0}")]
+    Missing(&'static str),
+    #[error("{0}")]
+    Unread(String),
+    #[error(transparent)]
+    Calls(#[from] CallError),
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    #[error("write: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// Lists, plans, and with a permit puts back. Prints, and returns the exit code: 0 when every call
+/// was put back, 1 when some were not, 2 when nothing was changed.
+pub async fn retry(
+    options: &RetryOptions,
+    context: &ReplayContext,
+    out: &mut (impl Write + Send),
+    err: &mut (impl Write + Send),
+) -> u8 {
+    match attempt(options, context, out).await {
+        Ok(code) => code,
+        Err(error) => {
+            let shown = context.profile.redactor.clean(&error.to_string()).into_owned();
+            // Nowhere is left to say that this could not be said.
+            let _ = writeln!(err, "hookwatch dlq: {}", text::safe(&shown));
+            match error {
+                CommandError::Output(_) | CommandError::Calls(CallError::Broken { .. }) => 1,
+                _ => 2,
+            }
+        }
+    }
+}
+
+async fn attempt(
+    options: &RetryOptions,
+    context: &ReplayContext,
+    out: &mut (impl Write + Send),
+) -> Result<u8, CommandError> {
+    let link = context.profile.postgres.as_ref();
+    let link = link.ok_or(CommandError::Missing("Postgres is not configured → give --postgres"))?;
+    let failed = failed_calls(link, options.max).await.map_err(CommandError::Unread)?;
+    let reason_like = options.reason_like.as_ref().map(|reason| reason.to_lowercase());
+    let is_meant = |call: &crate::sample::FailedCall| {
+        let error = || call.error.as_deref().unwrap_or_default().to_lowercase();
+        reason_like.as_ref().is_none_or(|wanted| error().contains(wanted))
+            && options.ids.as_ref().is_none_or(|ids| ids.contains(&*call.call))
+    };
+    let failed: Vec<_> = failed.into_iter().filter(is_meant).collect();
+    let plan = calls::plan(link, &failed).await?;
+    if options.json {
+        for call in &failed {
+            let told = serde_json::json!({
+                "call": call.call, "webhook": call.webhook, "retries": call.retries, "status": call.status,
+                "error": call.error, "at": call.at,
+            });
+            writeln!(out, "{told}")?;
+        }
+        writeln!(out, "{}", serde_json::json!({ "plan": plan }))?;
+    } else {
+        for call in &failed {
+            let at = call
+                .at
+                .map_or_else(|| "–".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string());
+            let error = text::safe(call.error.as_deref().unwrap_or("–")).into_owned();
+            writeln!(out, "{}  {at}  {}", text::safe(&call.call), text::cut(&error, 120))?;
+        }
+        let how = match plan.way {
+            Way::Function => "through rule_webhook_retry",
+            Way::Status => "by status: there is no rule_webhook_retry for us",
+        };
+        writeln!(out, "{} failed calls, {how}", text::count(plan.count))?;
+    }
+    if !options.write || plan.count == 0 {
+        if !options.json && plan.count > 0 {
+            writeln!(out, "nothing was changed → --write --yes {} does it", plan.count)?;
+        }
+        out.flush()?;
+        return Ok(0);
+    }
+    out.flush()?;
+    let asked = Asked {
+        action: "retry",
+        plan: &plan.hash,
+        count: plan.count,
+        is_load: false,
+    };
+    let confirmed = Confirmed {
+        count: options.yes,
+        profile: options.confirm_profile.as_deref(),
+    };
+    let gate = Gate::new(&context.profile, Writing::Asked);
+    let permit = gate
+        .permit(asked, confirmed, context.clock.now().mono)
+        .map_err(CallError::from)?;
+    let log = AuditLog::new(&context.state, context.profile.redactor.clone());
+    let mut deed = Deed {
+        at: context.clock.now().at,
+        who: context.who.clone(),
+        profile: context.profile.name.clone(),
+        action: "retry".to_owned(),
+        dlq: TABLE.into(),
+        replay: None,
+        filter: options.reason_like.clone().unwrap_or_else(|| "all".to_owned()),
+        reason: options.reason.clone(),
+        planned: plan.count,
+        counts: None,
+        outcome: "begun".to_owned(),
+    };
+    // What cannot be written down is not done.
+    log.append(&deed)?;
+    let outcome = calls::retry(link, &plan, permit).await;
+    deed.at = context.clock.now().at;
+    match &outcome {
+        Ok(report) => {
+            deed.counts = Some(Counts {
+                selected: plan.count,
+                landed: report.retried,
+                gone: report.left,
+                ..Counts::default()
+            });
+            deed.outcome = String::from(if report.left == 0 { "done" } else { "partial" });
+        }
+        Err(error) => deed.outcome = format!("failed: {error}"),
+    }
+    log.append(&deed)?;
+    let report = outcome?;
+    if options.json {
+        writeln!(out, "{}", serde_json::json!({ "report": report }))?;
+    } else {
+        let (retried, left) = (text::count(report.retried), text::count(report.left));
+        writeln!(out, "{retried} put back, {left} no longer failed or in other hands")?;
+    }
+    out.flush()?;
+    Ok(u8::from(report.left > 0))
+}
