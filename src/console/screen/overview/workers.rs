@@ -16,7 +16,7 @@ use crate::model::{Worker, WorkerState};
 use crate::sample::SourceKind;
 
 /// Columns of the history.
-const HISTORY: u16 = 12;
+const HISTORY: u16 = 10;
 
 const COLUMNS: [Column; 9] = [
     Column::name("worker", 10),
