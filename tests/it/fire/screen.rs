@@ -1,7 +1,11 @@
 //! The screen of test webhooks in a terminal, on the lab's real pipeline.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
+
+use hookwatch::record::{Item, Recording};
 
 use super::trace::pipeline;
 use crate::terminal::Terminal;
@@ -33,6 +37,7 @@ async fn keys_fire_a_webhook_that_is_traced_to_its_row_and_a_canary_that_fails_i
     let lab = pipeline().await;
     let home = tempfile::tempdir().unwrap();
     let keys = lab.configure(home.path());
+    let (tape, log) = (home.path().join("tape.mcap"), home.path().join("log"));
     let editor = home.path().join("editor");
     std::fs::write(&editor, "#!/bin/sh\nprintf '{ \"data\": oops }' > \"$1\"\n").unwrap();
     std::fs::set_permissions(&editor, std::fs::Permissions::from_mode(0o700)).unwrap();
@@ -43,7 +48,12 @@ async fn keys_fire_a_webhook_that_is_traced_to_its_row_and_a_canary_that_fails_i
         (keys[1].0, keys[1].1.as_str()),
     ];
     let mut screen = Screen {
-        terminal: Terminal::start(&[], &vars, 120, 40),
+        terminal: Terminal::start(
+            &["--record", tape.to_str().unwrap(), "--log", log.to_str().unwrap()],
+            &vars,
+            120,
+            40,
+        ),
         // Whatever prefix a key has, its bare part says it all.
         secrets: keys
             .iter()
@@ -88,4 +98,34 @@ async fn keys_fire_a_webhook_that_is_traced_to_its_row_and_a_canary_that_fails_i
     screen.terminal.press("q");
     assert_eq!(screen.terminal.end(LIMIT), 0);
     lab.down().await;
+
+    let mut kept = files(home.path());
+    let recording = Arc::new(Recording::open(&tape).unwrap());
+    let mut reader = recording.reader();
+    let items: Vec<_> = (0..recording.chunks().len())
+        .flat_map(|chunk| reader.read(chunk).unwrap())
+        .collect();
+    assert!(
+        items
+            .iter()
+            .any(|(_, item)| matches!(item, Item::Action(action) if action.what == "fire"))
+    );
+    kept.push_str(&format!("{items:?}{:?}", recording.session_of(0)));
+    for secret in &screen.secrets {
+        assert!(!kept.contains(secret.as_str()), "a secret was kept, logged or recorded");
+    }
+}
+
+/// All files of a folder, whatever is text in them.
+fn files(folder: &Path) -> String {
+    let mut text = String::new();
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            text.push_str(&files(&path));
+        } else {
+            text.push_str(&String::from_utf8_lossy(&std::fs::read(path).unwrap()));
+        }
+    }
+    text
 }
