@@ -53,6 +53,7 @@ impl App {
     fn find_focus(&mut self, hits: &Hits) {
         let lost = |panel| !hits.panels.iter().any(|hit| hit.id == panel);
         if self.ui.layers.is_empty()
+            && hits.bare == Some(self.ui.screen)
             && self.ui.focus().is_some_and(lost)
             && let Some(first) = hits.panels.first()
         {

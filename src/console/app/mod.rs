@@ -517,6 +517,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Drawn 
         return Drawn::default();
     }
     let scene = app.scene();
+    stage.hits.bare = app.ui.layers.is_empty().then_some(app.ui.screen);
     let row = |y: u16| Rect::new(area.left(), y, area.width, 1);
     status::status_line(&scene, &mut stage, row(area.top()));
     status::key_line(&scene, &mut stage, row(area.bottom() - 1));

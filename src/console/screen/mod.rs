@@ -373,6 +373,8 @@ pub struct ChartHit {
 /// What is where on screen, as it was last drawn.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hits {
+    /// The screen, where nothing lay over it. Keys may come faster than it is drawn.
+    pub bare: Option<Screen>,
     /// Areas that can be clicked; a later one lies over an earlier one.
     pub spots: Vec<(Rect, Spot)>,
     /// The panels, in the order in which Tab goes through them.

@@ -269,6 +269,30 @@ fn a_click_on_the_key_line_runs_its_command() {
 }
 
 #[test]
+fn keys_that_come_faster_than_a_screen_is_drawn_go_to_its_own_panels() {
+    for (screen, key) in [
+        (Screen::Queues, '2'),
+        (Screen::DeadLetters, '5'),
+        (Screen::TestWebhooks, '6'),
+    ] {
+        let mut desk = Desk::rich();
+        let overview = desk.hits.clone();
+        for key in [key, '/', 'x'] {
+            let pressed = Event::Key(KeyEvent::new(KeyCode::Char(key), KeyModifiers::NONE));
+            update(&mut desk.app, Msg::Input(fixture::now(), pressed), &overview);
+        }
+        assert_eq!(desk.app.ui().focus(), screen.page().home(), "{screen:?}");
+        desk.draw();
+        assert_eq!(desk.app.ui().screen(), screen);
+        assert!(
+            desk.last_row().contains("enter keeps"),
+            "{screen:?}: {}",
+            desk.last_row()
+        );
+    }
+}
+
+#[test]
 fn the_mouse_can_be_left_to_the_terminal() {
     let mut desk = Desk::rich();
     assert_eq!(desk.press("M"), [Effect::Mouse(false)]);
