@@ -58,7 +58,7 @@ impl Program<'_> {
                     let mut file = BufWriter::new(create(&args.file, args.force)?);
                     let seen = mailbox.export(&filter, most, &mut file).await?;
                     let shown = args.file.display().to_string();
-                    complain(&format!("{} letters in {shown}", text::count(seen)));
+                    complain(&format!("{} in {shown}", text::counted(seen, "letter", "letters")));
                     Ok(())
                 })
             }

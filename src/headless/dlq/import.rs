@@ -82,9 +82,9 @@ async fn attempt(
     if options.json {
         writeln!(out, "{}", serde_json::json!({ "plan": plan }))?;
     } else {
-        let (count, there) = (text::count(plan.count), text::count(plan.there));
+        let (letters, there) = (text::counted(plan.count, "letter", "letters"), text::count(plan.there));
         let (dlq, bytes) = (text::safe(&plan.dlq), text::bytes(plan.bytes));
-        writeln!(out, "{count} letters into {dlq}, {bytes}; {there} are there already")?;
+        writeln!(out, "{letters} into {dlq}, {bytes}; there already: {there}")?;
     }
     out.flush()?;
     if plan.count == 0 {

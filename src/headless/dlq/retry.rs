@@ -102,7 +102,11 @@ async fn attempt(
             Way::Function => "through rule_webhook_retry",
             Way::Status => "by status: there is no rule_webhook_retry for us",
         };
-        writeln!(out, "{} failed calls, {how}", text::count(plan.count))?;
+        writeln!(
+            out,
+            "{}, {how}",
+            text::counted(plan.count, "failed call", "failed calls")
+        )?;
     }
     if !options.consent.write || plan.count == 0 {
         if !options.json && plan.count > 0 {
