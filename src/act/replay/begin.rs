@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::gateway::Gateway;
 use super::mirror::{self, Mirror, PART};
-use super::run::Run;
+use super::run::{Halt, Run};
 use super::{Context, ReplayError, Report, Resume};
 use crate::act::bucket;
 use crate::act::exchange::{Exchange, ExchangeError};
@@ -140,6 +140,10 @@ pub async fn resume(dlq: &str, how: &Resume, permit: Permit, context: Context) -
     mirror.settle_all(&standings);
     let mut run = Run::new(context, exchange, journal, standings, begin, lease, mirror);
     run.gateway = gateway;
+    // What somebody knows by now is no longer a person's to decide.
+    if let Err(Halt::Broken(error)) = run.reconsider().await {
+        return Err(error);
+    }
     run.settle_doubts(how.in_doubt).await?;
     Box::pin(run.complete()).await
 }

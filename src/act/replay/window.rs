@@ -143,6 +143,7 @@ impl Run {
             if self.begin.how.parked.is_some() {
                 self.land(settle(flight.take()).await, &mut settled).await?;
                 self.flush(&mut settled).await?;
+                self.collect_deletes(true).await?;
                 self.leave_out_held(&mut next).await?;
             }
             self.write_down(&mut next, &mut settled, flight.as_ref()).await?;

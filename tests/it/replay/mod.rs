@@ -4,6 +4,8 @@ mod crash;
 mod gateway;
 mod happy;
 mod import;
+mod oracle;
+mod parked;
 mod retry;
 mod screen;
 mod traps;
