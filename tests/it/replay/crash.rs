@@ -148,7 +148,7 @@ impl Medium for Breaking {
 }
 
 pub(super) struct Bench {
-    context: Context,
+    pub(super) context: Context,
     gate: Gate,
     _steer: watch::Sender<Steering>,
 }

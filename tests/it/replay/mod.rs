@@ -1,8 +1,10 @@
 //! Replay on real servers: nothing lost, nothing doubled in silence.
 
+mod brake;
 mod crash;
 mod gateway;
 mod happy;
+mod hostile;
 mod import;
 mod oracle;
 mod parked;

@@ -213,7 +213,7 @@ async fn parked_messages_survive_a_restart_in_the_middle_and_none_is_doubled() {
     std::fs::write(&file, knows).unwrap();
     let arguments = [
         &[
-            "--write", "--yes", "60", "--rate", "100", "--canary", "0", "--follow", "5s",
+            "--write", "--yes", "60", "--rate", "100", "--canary", "0", "--follow", "5s", "--verify", "50ms",
         ][..],
         &["--postgres", &database, "--config", file.to_str().unwrap()],
     ]
