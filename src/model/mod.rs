@@ -118,6 +118,9 @@ pub struct Model {
 /// Queues, workers and providers whose figures have a history whether or not somebody looks.
 const CHARTED: usize = 12;
 
+/// Workers and queues beyond which this is a fleet, whose histories may take more memory.
+const FLEET: usize = 100;
+
 /// Streams whose counts per subject are kept, and subjects of each.
 const SUBJECTS_KEPT: usize = 4;
 const SUBJECTS_SHOWN: usize = 200;
@@ -161,13 +164,6 @@ impl Model {
         let begun = Happening::new("console", EventKind::Console, Severity::Info, "console started");
         model.tell(start, &begun.detail(format!("profile {profile}")));
         model
-    }
-
-    /// The same with a byte budget for the histories other than 4 MiB.
-    #[must_use]
-    pub fn with_history_budget(mut self, bytes: usize) -> Self {
-        self.histories = Histories::with_budget(bytes);
-        self
     }
 
     /// What it was told of the profile.
@@ -245,7 +241,7 @@ impl Model {
             }
             Sample::Server(server) => {
                 self.hear_server(server, moment);
-                self.queues.server = Some((**server).clone());
+                self.queues.serve(stamp, server);
                 self.view.server = Some((**server).clone());
             }
             Sample::Queue(reading) => self.take_cycle(&stamp, moment, reading),
@@ -403,6 +399,9 @@ impl Model {
             workers: &known,
             outbound: &self.outbound,
         });
+        if known.len() + self.queues.consumers.len() > FLEET {
+            self.histories.allow(series::FLEET_BUDGET);
+        }
         for (name, worker) in &known {
             let rate = workers::rate(worker, &self.sources);
             let value = rate.value.filter(|_| !rate.is_stale());
@@ -493,6 +492,7 @@ impl Model {
             rows: &rows,
         });
         self.view.queues = rows;
+        self.view.api_calls_per_s = self.queues.calls(&self.sources);
         self.view.providers = failures::rows(figures, &self.sources);
         self.view.sources = self.sources.views();
         self.view.panels_off = self

@@ -23,8 +23,9 @@ const CHUNK: usize = 64;
 /// What a series costs besides its slots, roughly.
 const OVERHEAD: usize = 192;
 
-/// Default byte budget of one pipeline; a fleet's is 64 MiB.
+/// Byte budgets of one pipeline, and of a fleet.
 const BUDGET: usize = 4 << 20;
+pub(super) const FLEET_BUDGET: usize = 64 << 20;
 
 /// Two records nearer than this belong together: a slot between them is no gap.
 const JITTER: Duration = Duration::from_millis(1_500);
@@ -317,6 +318,8 @@ pub struct Histories {
     before: Duration,
     budget: usize,
     bytes: usize,
+    /// Whether nothing is left that could be folded.
+    spent: bool,
     looks: u64,
     folded: u64,
     refused: u64,
@@ -337,10 +340,16 @@ impl Histories {
             before: Duration::ZERO,
             budget,
             bytes: 0,
+            spent: false,
             looks: 0,
             folded: 0,
             refused: 0,
         }
+    }
+
+    /// Lets them use more bytes than before; never fewer.
+    pub(super) fn allow(&mut self, budget: usize) {
+        self.budget = self.budget.max(budget);
     }
 
     /// Histories with room for what was before the session's start: [`REACH`].
@@ -363,6 +372,7 @@ impl Histories {
         for (key, series) in &later.series {
             self.series.entry(key.clone()).or_default().append(series, delta);
         }
+        self.spent = false;
         self.bytes = self.series.values().map(Series::bytes).sum();
         self.looks = self.looks.max(later.looks);
         self.folded += later.folded;
@@ -389,6 +399,7 @@ impl Histories {
         let value = value.is_finite().then_some(value as f32);
         let series = self.series.entry(key.clone()).or_default();
         series.put(1, (second / TIERS[1].0, value, u32::from(value.is_some())));
+        self.spent = false;
         self.bytes = self.series.values().map(Series::bytes).sum();
     }
 
@@ -410,12 +421,17 @@ impl Histories {
             series.record(mono, value);
             self.bytes += series.bytes();
             self.series.insert(key.clone(), series);
+            self.spent = false;
         }
         while self.bytes > self.budget && self.fold_one() {}
     }
 
     /// Folds the finest tier of the series that nobody looked at for longest.
     fn fold_one(&mut self) -> bool {
+        // Whoever is over the budget asks at every value.
+        if self.spent {
+            return false;
+        }
         let finest = self.series.values().map(|series| series.finest).min().unwrap_or(2);
         let idle = self
             .series
@@ -425,6 +441,7 @@ impl Histories {
         let Some(series) = idle else { return false };
         let before = series.bytes();
         if !series.fold() {
+            self.spent = true;
             return false;
         }
         self.bytes = self.bytes + series.bytes() - before;
@@ -437,7 +454,10 @@ impl Histories {
         self.looks += 1;
         if let Some(series) = self.series.get_mut(key) {
             series.touched = self.looks;
-            series.finest = 0;
+            if series.finest > 0 {
+                series.finest = 0;
+                self.spent = false;
+            }
         }
     }
 
@@ -445,12 +465,22 @@ impl Histories {
     pub fn retain(&mut self, mut keep: impl FnMut(&SeriesKey) -> bool) {
         self.series.retain(|key, _| keep(key));
         self.bytes = self.series.values().map(Series::bytes).sum();
+        self.spent = false;
     }
 
     /// How many fine tiers were dropped for want of memory.
     #[must_use]
     pub fn dropped_tiers(&self) -> u64 {
         self.folded
+    }
+
+    /// How many series have no fine tier now, for want of memory.
+    #[must_use]
+    pub fn thinned(&self) -> usize {
+        if self.folded == 0 {
+            return 0;
+        }
+        self.series.values().filter(|series| series.finest > 0).count()
     }
 
     /// How many values of new series were refused for want of memory.

@@ -166,6 +166,7 @@ impl Sources {
                 since: track.since,
                 age: track.last_good.map(|good| self.now.saturating_sub(good.mono)),
                 latency: track.report.as_ref().and_then(|report| report.latency),
+                period: track.report.as_ref().map(|report| report.period),
                 error: track.report.as_ref().and_then(|report| report.error.clone()),
                 retry_in: track.report.as_ref().and_then(|report| report.retry_in),
             })

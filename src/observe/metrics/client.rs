@@ -52,7 +52,8 @@ fn build(tls: Option<&Tls>, pinned: Option<(&str, SocketAddr)>) -> Result<Client
     let builder = builder
         .user_agent(concat!("hookwatch/", env!("CARGO_PKG_VERSION")))
         .redirect(same_host())
-        .pool_max_idle_per_host(1)
+        // Several targets may be pages of one host.
+        .pool_max_idle_per_host(8)
         // Targets are reached as they are named; a proxy would be one more thing that can fail.
         .no_proxy();
     let builder = match tls {
