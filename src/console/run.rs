@@ -291,7 +291,7 @@ impl Works {
                     update(app, Msg::Input(self.clock.now(), event), &drawn.hits)
                 }
                 done = self.jobs.next() => { self.done(done, app); dirty = true; Vec::new() }
-                past = arrival(&mut history) => { app.remember(past, self.clock.now()); dirty = true; Vec::new() }
+                past = arrival(&mut history) => { self.remember(past, app); dirty = true; Vec::new() }
                 () = receive(&mut self.live, &mut batch) => {
                     self.take_in(&mut batch, app, &drawn);
                     if app.has_news() { ticker.hurry(self.clock.now()); }
@@ -401,6 +401,14 @@ impl Works {
             live.tap.envelope(&envelope);
             update(app, Msg::Data(envelope), &drawn.hits);
         }
+    }
+
+    /// What was before the session is known, or why it is not.
+    fn remember(&mut self, past: Result<History, String>, app: &mut App) {
+        if let (Ok(history), Some(live)) = (&past, &self.live) {
+            live.tap.remember(history);
+        }
+        app.remember(past, self.clock.now());
     }
 
     /// Something that was done away from the screen is done.

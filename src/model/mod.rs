@@ -178,7 +178,7 @@ impl Model {
     /// Takes in what is known from before it began: histories in this model's time, and events.
     /// The seam is told. No total and no line of the ledger changes: they count since the start.
     pub fn remember(&mut self, past: History, now: Moment) {
-        self.histories.precede(past.histories);
+        self.histories.precede(past.histories, self.start.mono);
         let mut older = past.events;
         older.retain(|event| event.at < self.start.at);
         older.sort_by_key(|event| event.at);

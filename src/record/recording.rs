@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::damage::{Damage, Health};
 use super::dictionary::Dictionary;
@@ -18,6 +19,18 @@ pub struct Recording {
     chunks: Vec<ChunkAt>,
     /// What could not be opened at all.
     unreadable: Vec<String>,
+    seam: Option<Seam>,
+}
+
+/// Where one recording ends and another one of the same pipeline begins.
+#[derive(Clone, Copy, Debug)]
+struct Seam {
+    /// From when on the earlier one is needed at all, unix nanoseconds.
+    from: u64,
+    /// Where the later one begins: nothing of the earlier one counts from here on.
+    at: u64,
+    /// The first chunk of the later one.
+    chunk: usize,
 }
 
 /// Where a chunk stands in time.
@@ -92,7 +105,66 @@ impl Recording {
             files,
             chunks,
             unreadable,
+            seam: None,
         })
+    }
+
+    /// The same with the sessions only that are wanted.
+    ///
+    /// # Errors
+    /// When none is.
+    pub fn of_sessions(mut self, mut wanted: impl FnMut(&SessionInfo) -> bool) -> Result<Self, RecordError> {
+        self.files.retain(|file| wanted(file.info()));
+        Self::of(self.files, self.unreadable)
+    }
+
+    /// The same after what another recording knows of the `reach` before it. What both of them
+    /// know is taken from this one alone, so that no sample counts twice.
+    #[must_use]
+    pub fn after(self, earlier: Self, reach: Duration) -> Self {
+        let (begin, _) = self.span();
+        let from = begin.saturating_sub(u64::try_from(reach.as_nanos()).unwrap_or(u64::MAX));
+        let (mut files, mut chunks) = (Vec::new(), Vec::new());
+        for (number, file) in earlier.files.into_iter().enumerate() {
+            let known = earlier.chunks.iter().filter(|chunk| chunk.file == number);
+            let kept: Vec<ChunkAt> = known
+                .filter(|chunk| chunk.end >= from && chunk.start < begin)
+                .map(|chunk| ChunkAt {
+                    file: files.len(),
+                    end: chunk.end.min(begin),
+                    ..*chunk
+                })
+                .collect();
+            if !kept.is_empty() {
+                files.push(file);
+                chunks.extend(kept);
+            }
+        }
+        let seam = (!chunks.is_empty()).then_some(Seam {
+            from,
+            at: begin,
+            chunk: chunks.len(),
+        });
+        let before = files.len();
+        chunks.extend(self.chunks.into_iter().map(|chunk| ChunkAt {
+            file: chunk.file + before,
+            ..chunk
+        }));
+        files.extend(self.files);
+        let mut unreadable = earlier.unreadable;
+        unreadable.extend(self.unreadable);
+        Self {
+            files,
+            chunks,
+            unreadable,
+            seam,
+        }
+    }
+
+    /// Where what an earlier recording knew ends: [`Recording::after`]. Unix nanoseconds.
+    #[must_use]
+    pub fn seam(&self) -> Option<u64> {
+        self.seam.map(|seam| seam.at)
     }
 
     /// Its files, in order.
@@ -162,9 +234,15 @@ impl Recording {
     pub fn outline(self: &Arc<Self>) -> Outline {
         let mut outline = Outline::default();
         let mut reader = self.reader();
+        let later = self.seam.and_then(|seam| self.chunks.get(seam.chunk));
+        let earlier = later.map_or(0, |chunk| chunk.file);
         for (number, file) in self.files.iter().enumerate() {
             if let Some(closing) = file.closing() {
-                outline.extend(closing.outline.clone());
+                let mut own = closing.outline.clone();
+                if let Some(seam) = self.seam.filter(|_| number < earlier) {
+                    own.clip(seam.from, seam.at);
+                }
+                outline.extend(own);
                 continue;
             }
             let mut own = Outline::default();
@@ -214,6 +292,9 @@ impl ChunkReader {
         let at = self.recording.chunks[chunk];
         let file = &self.recording.files[at.file];
         let mut items = file.items(at.chunk, &mut self.dictionary)?;
+        if let Some(seam) = self.recording.seam.filter(|seam| chunk < seam.chunk) {
+            items.retain(|(time, _)| *time < seam.at);
+        }
         for (time, _) in &mut items {
             *time = (*time).max(at.start);
         }

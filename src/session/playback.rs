@@ -23,6 +23,8 @@ use crate::sample::Envelope;
 pub enum Step {
     /// A session begins: a new model with these settings, from this moment on.
     Begin(Box<Settings>, Moment),
+    /// What the live session remembers begins: the model as it was then.
+    Resume(Arc<Model>),
     /// For [`Model::apply`].
     Data(Box<Envelope>),
     /// For [`Model::advance`].
@@ -124,14 +126,20 @@ const RAMP: f64 = 8.0;
 /// here on fastest.
 const QUIET: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(30));
 
+/// The model where the recording of a session begins in the middle of it.
+#[derive(Clone, Debug)]
+struct Base {
+    session: String,
+    model: Arc<Model>,
+}
+
 /// A recording being played.
 #[derive(Debug)]
 pub struct Playback {
     recording: Arc<Recording>,
     reader: ChunkReader,
     timeline: Timeline,
-    /// The model at the recording's beginning, where it is the middle of a session.
-    base: Option<Arc<Model>>,
+    base: Option<Base>,
     /// Unix nanoseconds on the recording's axis.
     position: u64,
     /// The chunk to read next.
@@ -159,22 +167,41 @@ impl Playback {
     /// # Errors
     /// When its settings cannot be read.
     pub fn rewind(recording: Recording, base: Model) -> Result<Self, PlaybackError> {
+        Self::rewind_beyond(recording, base, None)
+    }
+
+    /// The same after what is known of the `reach` before it.
+    ///
+    /// # Errors
+    /// When its settings cannot be read.
+    pub fn rewind_beyond(
+        recording: Recording,
+        base: Model,
+        earlier: Option<(Recording, Duration)>,
+    ) -> Result<Self, PlaybackError> {
+        let base = Base {
+            session: recording.info().session.clone(),
+            model: Arc::new(base),
+        };
+        let recording = match earlier {
+            Some((earlier, reach)) => recording.after(earlier, reach),
+            None => recording,
+        };
         let mut playback = Self::start(recording, Some(base))?;
         playback.position = playback.timeline.end;
         playback.next = playback.recording.chunks().len();
         Ok(playback)
     }
 
-    fn start(recording: Recording, base: Option<Model>) -> Result<Self, PlaybackError> {
+    fn start(recording: Recording, base: Option<Base>) -> Result<Self, PlaybackError> {
         settings_of(recording.info())?;
         let recording = Arc::new(recording);
         let timeline = Timeline::of(&recording);
         Ok(Self {
             reader: recording.reader(),
             position: timeline.start,
-            // In the middle of a session, that session goes on.
-            session: base.is_some().then(|| recording.info().session.clone()),
-            base: base.map(Arc::new),
+            session: None,
+            base,
             timeline,
             recording,
             next: 0,
@@ -304,7 +331,7 @@ impl Playback {
         self.position = self.timeline.start;
         self.next = 0;
         self.waiting.clear();
-        self.session = self.base.is_some().then(|| self.recording.info().session.clone());
+        self.session = None;
     }
 
     fn take_until(&mut self, to: u64) -> Vec<Step> {
@@ -349,10 +376,14 @@ impl Playback {
         let start = self.recording.chunks()[chunk].start;
         if self.session.as_ref() != Some(&info.session) {
             self.session = Some(info.session.clone());
-            if let Ok(settings) = settings_of(&info) {
-                self.waiting
-                    .push_back((start, Step::Begin(Box::new(settings), info.start)));
-            }
+            let base = self.base.as_ref().filter(|base| base.session == info.session);
+            let begin = match base {
+                Some(base) => Some(Step::Resume(base.model.clone())),
+                None => settings_of(&info)
+                    .ok()
+                    .map(|settings| Step::Begin(Box::new(settings), info.start)),
+            };
+            self.waiting.extend(begin.map(|step| (start, step)));
         }
         match self.reader.read(chunk) {
             Ok(items) => self

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::base::secret::Redactor;
 use crate::base::time::Moment;
-use crate::model::{Model, Settings};
+use crate::model::{History, Model, Settings};
 use crate::record::{
     CHUNK, Item, Progress, RecordError, RecordWriter, Recorder, RecorderOptions, RecorderState, Recording,
     RecordingFile, Redaction, SessionInfo, Target,
@@ -38,6 +38,7 @@ pub struct Ring {
 #[derive(Debug)]
 enum Order {
     Take(Box<Item>),
+    Remember(Box<History>),
     Give(SyncSender<Result<(Recording, Model), RecordError>>),
 }
 
@@ -55,6 +56,7 @@ impl Ring {
             while let Ok(order) = orders.recv() {
                 match order {
                     Order::Take(item) => chunks.offer(*item),
+                    Order::Remember(history) => chunks.remember(*history),
                     // Nobody may be waiting any more.
                     Order::Give(reply) => drop(reply.send(chunks.recording())),
                 }
@@ -68,6 +70,11 @@ impl Ring {
     pub fn offer(&self, item: Item) {
         // Full only when the machine is so busy that 8,192 items wait: then rewind has a gap.
         let _ = self.sender.try_send(Order::Take(Box::new(item)));
+    }
+
+    /// Takes what was before the session's start, so that it is charted in the last minutes, too.
+    pub fn remember(&self, history: History) {
+        let _ = self.sender.try_send(Order::Remember(Box::new(history)));
     }
 
     /// What its sealed chunks take, bytes.
@@ -163,6 +170,12 @@ impl Chunks {
         if now.saturating_sub(begun) >= CHUNK {
             self.seal(now);
         }
+    }
+
+    /// The model at the ring's beginning knows it from there on: no later one is kept.
+    fn remember(&mut self, history: History) {
+        let begin = self.base.view().now;
+        self.base.remember(history, begin);
     }
 
     fn seal(&mut self, end: Duration) {

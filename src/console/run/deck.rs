@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::job::{Done, Jobs};
+use super::job::{Done, Jobs, Rewound};
 use crate::base::text::{self, safe};
 use crate::base::time::{Moment, Timestamp};
 use crate::console::app::{App, Msg, Played, update};
@@ -14,7 +14,7 @@ use crate::console::player::{Back, Control, Mark, Player, Reel, length};
 use crate::console::screen::Hits;
 use crate::model::{Model, Severity};
 use crate::record::{BUCKET, Damage, Note, RecordError, Recording, read_notes, write_notes};
-use crate::session::{Past, Playback, PlaybackError, Ring, Speed, Step, Tap};
+use crate::session::{Before, FURTHER, Past, Playback, PlaybackError, Ring, Speed, Step, Tap};
 
 /// What is played moves this often on screen.
 const STEP: Duration = Duration::from_millis(100);
@@ -113,6 +113,7 @@ fn reel_of(playback: &Playback, name: String, live: bool) -> Reel {
         load: load
             .map(|(bucket, load)| (offset(bucket * BUCKET), offset((bucket + 1) * BUCKET), *load))
             .collect(),
+        seam: timeline.seam.map(offset),
         alerts: marks(&outline.alerts),
         markers: marks(&outline.markers),
         actions: marks(&outline.actions),
@@ -144,6 +145,8 @@ struct Playing {
     target: Option<Duration>,
     queued: Option<Duration>,
     since: Option<Timestamp>,
+    /// Why the past of a live session begins where it does: told there.
+    begins: String,
     /// When it was moved last, time since session start.
     moved: Duration,
     /// Whether its figures have been on screen.
@@ -161,6 +164,7 @@ impl Playing {
             target: None,
             queued: None,
             since: None,
+            begins: String::new(),
             moved: Duration::ZERO,
             shown: false,
         }
@@ -207,6 +211,10 @@ impl Playing {
                 Step::Begin(settings, start) => {
                     self.since = None;
                     tell(app, Msg::Past(Box::new(Model::new(*settings, start))));
+                }
+                Step::Resume(model) => {
+                    self.since = None;
+                    tell(app, Msg::Past(Box::new((*model).clone())));
                 }
                 Step::Data(envelope) => tell(app, Msg::Played(Played::Data(envelope))),
                 Step::Tick(moment) => tell(app, Msg::Played(Played::Tick(moment))),
@@ -313,7 +321,7 @@ impl Deck {
         jobs: &mut Jobs,
     ) {
         match control {
-            Control::Back(back) => return self.step_back(back, tap.and_then(|tap| tap.ring()), jobs),
+            Control::Back(back) => return self.step_back(back, tap.as_deref(), jobs),
             Control::Live => {
                 self.playing = None;
                 return tell(app, Msg::Player(None));
@@ -355,30 +363,31 @@ impl Deck {
         playing.tell(app);
     }
 
-    /// Fetches the last minutes of the live session.
-    fn step_back(&mut self, back: Back, ring: Option<&Ring>, jobs: &mut Jobs) {
-        let Some(ring) = ring.filter(|_| !self.fetching && self.playing.is_none()).cloned() else {
+    /// Fetches the last minutes of the live session, and what was before them.
+    fn step_back(&mut self, back: Back, tap: Option<&Tap>, jobs: &mut Jobs) {
+        let idle = !self.fetching && self.playing.is_none();
+        let Some((tap, ring)) = tap
+            .filter(|_| idle)
+            .and_then(|tap| Some((tap, tap.ring()?.clone())))
+        else {
             return;
         };
+        let before = tap.before().cloned();
         self.fetching = true;
-        jobs.start(move || {
-            let playback = last_minutes(&ring)
-                .and_then(|(recording, base)| Playback::rewind(recording, base).map_err(|error| error.to_string()));
-            Done::Rewound(playback.map(Box::new), back)
-        });
+        jobs.start(move || Done::Rewound(fetch_past(&ring, before.as_ref()).map(Box::new), back));
     }
 
-    /// The last minutes are there: where to in them?
+    /// The past is there: where to in it?
     pub(super) fn rewound(
         &mut self,
-        playback: Result<Box<Playback>, String>,
+        rewound: Result<Box<Rewound>, String>,
         back: &Back,
         app: &mut App,
         jobs: &mut Jobs,
     ) {
         self.fetching = false;
-        let playback = match playback {
-            Ok(playback) => *playback,
+        let Rewound { playback, begins } = match rewound {
+            Ok(rewound) => *rewound,
             Err(reason) => return app.flash(Severity::Warning, format!("cannot step back: {reason}")),
         };
         let mut reel = reel_of(&playback, String::new(), true);
@@ -401,6 +410,7 @@ impl Deck {
             Ok(to) => {
                 self.played += 1;
                 let mut playing = Playing::new(self.played, playback, reel);
+                playing.begins = begins;
                 playing.seek(to, app, jobs);
                 self.playing = Some(playing);
             }
@@ -433,8 +443,10 @@ impl Deck {
                     playing.miss(damage, app);
                 }
                 tell(app, Msg::Past(Box::new(past.into_model())));
-                if !playing.shown {
-                    playing.shown = true;
+                let first = !std::mem::replace(&mut playing.shown, true);
+                if playing.reel.live && target.is_zero() {
+                    app.flash(Severity::Info, playing.begins.as_str());
+                } else if first {
                     if playing.reel.live {
                         let length = length(playing.reel.length.saturating_sub(target));
                         let key = app.key(Command::Rewind);
@@ -508,6 +520,28 @@ pub(super) fn last_minutes(ring: &Ring) -> Result<(Recording, Model), String> {
         RecordError::NoRecording(_) => "nothing has been seen yet".to_owned(),
         error => error.to_string(),
     })
+}
+
+/// The last minutes, and what recordings know of the time before them.
+fn fetch_past(ring: &Ring, before: Option<&Before>) -> Result<Rewound, String> {
+    let (recording, base) = last_minutes(ring)?;
+    let (earlier, begins) = match before.map(|before| before.recording(base.settings())) {
+        None => (
+            None,
+            "The last 15 minutes are kept; --history reaches further back".to_owned(),
+        ),
+        Some(Ok(None)) => (
+            None,
+            "What Prometheus knows of the time before this is charts: it cannot be stepped into".to_owned(),
+        ),
+        Some(Ok(Some(earlier))) => (
+            Some((earlier, FURTHER)),
+            "Nothing before this is in the recordings of --history, 6 h at most".to_owned(),
+        ),
+        Some(Err(error)) => (None, error.to_string()),
+    };
+    let playback = Playback::rewind_beyond(recording, base, earlier).map_err(|error| error.to_string())?;
+    Ok(Rewound { playback, begins })
 }
 
 fn keep_notes(path: &Path, notes: &[Note], clock: &str) -> Result<String, String> {

@@ -13,12 +13,21 @@ use crate::session::{Past, Playback, PlaybackError};
 pub(super) enum Done {
     /// The figures of a moment were worked out, for what is played under this number.
     Sought(u64, Result<Box<Past>, PlaybackError>),
-    /// The last minutes can be played.
-    Rewound(Result<Box<Playback>, String>, Back),
+    /// The last minutes can be played, and what was before them.
+    Rewound(Result<Box<Rewound>, String>, Back),
     /// It is recorded, or not.
     Recording(Result<Recorder, RecordError>),
     /// Something was written: what to say of it.
     Written(Result<String, String>),
+}
+
+/// The past of a live session.
+#[derive(Debug)]
+pub(super) struct Rewound {
+    /// It stands at its end.
+    pub(super) playback: Playback,
+    /// Why it begins where it does: safe text.
+    pub(super) begins: String,
 }
 
 /// How long the end of the console waits for what is being written.

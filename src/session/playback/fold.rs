@@ -6,6 +6,8 @@ use std::time::Duration;
 use crate::model::{Model, SeriesKey, Settings};
 use crate::record::{Damage, Item, Recording, SessionInfo};
 
+use super::Base;
+
 /// Why a recording cannot be played.
 #[derive(Debug, thiserror::Error)]
 pub enum PlaybackError {
@@ -63,7 +65,7 @@ pub fn state_at(recording: &Arc<Recording>, at: u64) -> Result<Model, PlaybackEr
 #[derive(Clone, Debug)]
 pub struct Seek {
     recording: Arc<Recording>,
-    base: Option<Arc<Model>>,
+    base: Option<Base>,
     at: u64,
     exact: bool,
     charted: Vec<SeriesKey>,
@@ -137,7 +139,7 @@ impl Past {
 type Folded = (Model, Vec<Damage>, (usize, usize));
 
 impl Seek {
-    pub(super) fn new(recording: Arc<Recording>, base: Option<Arc<Model>>, at: u64) -> Self {
+    pub(super) fn new(recording: Arc<Recording>, base: Option<Base>, at: u64) -> Self {
         Self {
             recording,
             base,
@@ -182,7 +184,7 @@ impl Seek {
         } else {
             near
         };
-        let first = if self.exact || self.base.is_some() {
+        let first = if self.exact || self.base_of(session).is_some() {
             begun
         } else {
             near.clamp(begun, last)
@@ -205,12 +207,17 @@ impl Seek {
         })
     }
 
+    /// The model that this session begins with, where its recording begins in the middle of it.
+    fn base_of(&self, session: &str) -> Option<&Base> {
+        self.base.as_ref().filter(|base| base.session == session)
+    }
+
     /// Everything up to the moment; at a tick's own moment, up to that tick: what came after it may
     /// bear the same time.
     fn fold(&self, first: usize, last: usize, from_begin: bool) -> Result<Folded, PlaybackError> {
         let info = self.recording.session_of(first);
-        let mut model = match &self.base {
-            Some(base) => Some((**base).clone()),
+        let mut model = match self.base_of(&info.session) {
+            Some(base) => Some((*base.model).clone()),
             None if from_begin => Some(Model::new(settings_of(info)?, info.start)),
             None => None,
         };
