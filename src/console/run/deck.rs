@@ -366,10 +366,7 @@ impl Deck {
     /// Fetches the last minutes of the live session, and what was before them.
     fn step_back(&mut self, back: Back, tap: Option<&Tap>, jobs: &mut Jobs) {
         let idle = !self.fetching && self.playing.is_none();
-        let Some((tap, ring)) = tap
-            .filter(|_| idle)
-            .and_then(|tap| Some((tap, tap.ring()?.clone())))
-        else {
+        let Some((tap, ring)) = tap.filter(|_| idle).and_then(|tap| Some((tap, tap.ring()?.clone()))) else {
             return;
         };
         let before = tap.before().cloned();

@@ -375,7 +375,10 @@ impl ChartHit {
     fn column(&self, at: Duration) -> Option<u16> {
         let ago = self.end.checked_sub(at).filter(|ago| *ago < self.span)?;
         let columns = ago.as_nanos() * u128::from(self.plot.width) / self.span.as_nanos();
-        self.plot.width.checked_sub(1)?.checked_sub(u16::try_from(columns).ok()?)
+        self.plot
+            .width
+            .checked_sub(1)?
+            .checked_sub(u16::try_from(columns).ok()?)
     }
 }
 

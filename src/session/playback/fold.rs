@@ -48,6 +48,14 @@ pub(in crate::session) fn feed(model: &mut Model, item: &Item) {
     }
 }
 
+/// The same where nobody looks at the moment: [`Model::view`] is whole after the next [`feed`] of a tick.
+pub(in crate::session) fn pass(model: &mut Model, item: &Item) {
+    match item {
+        Item::Tick(tick) => model.pass(tick.moment),
+        item => feed(model, item),
+    }
+}
+
 /// The model at `at` (unix nanoseconds on the recording's axis), exactly as the live session had
 /// it: everything before is folded.
 ///
