@@ -261,7 +261,7 @@ impl Works {
                 terminal.send(&self.tick(app, now, &drawn))?;
                 dirty = true;
             }
-            dirty |= self.deck.advance(now.mono, app);
+            dirty |= self.deck.advance(now.mono, app, &mut self.jobs);
             let is_ours = !self.outside.has_terminal();
             if dirty && is_ours && now.mono >= frame_at {
                 let theme = &themes[app.theme()];
@@ -417,6 +417,7 @@ impl Works {
             Done::Sought(number, past) => self
                 .deck
                 .sought(number, past, self.clock.now().mono, app, &mut self.jobs),
+            Done::Read(number, loaded) => self.deck.read(number, loaded, app, &mut self.jobs),
             Done::Rewound(playback, back) => self.deck.rewound(playback, &back, app, &mut self.jobs),
             Done::Recording(recorder) => {
                 self.jobs.beginning = false;

@@ -1,7 +1,9 @@
 //! A recording: one file, or a folder of rotated files, on one axis of time.
 
+use std::ops::{ControlFlow, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use super::damage::{Damage, Health};
@@ -21,6 +23,9 @@ pub struct Recording {
     unreadable: Vec<String>,
     seam: Option<Seam>,
 }
+
+/// Chunks that are read ahead of their use.
+const AHEAD: usize = 4;
 
 /// Where one recording ends and another one of the same pipeline begins.
 #[derive(Clone, Copy, Debug)]
@@ -227,6 +232,36 @@ impl Recording {
             recording: self.clone(),
             dictionary: Dictionary::default(),
         }
+    }
+
+    /// Reads chunks in order, a few ahead of whoever takes them: reading and folding share the
+    /// time that they take.
+    pub fn each_chunk(
+        self: &Arc<Self>,
+        chunks: RangeInclusive<usize>,
+        mut take: impl FnMut(usize, Result<Vec<(u64, Item)>, Damage>) -> ControlFlow<()>,
+    ) {
+        let (sender, read) = sync_channel(AHEAD);
+        let ahead = chunks.clone();
+        let read_ahead = move || {
+            let mut reader = self.reader();
+            for chunk in ahead {
+                // Whoever takes them has seen enough.
+                if sender.send((chunk, reader.read(chunk))).is_err() {
+                    return;
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().name("read-ahead".to_owned());
+            if thread.spawn_scoped(scope, read_ahead).is_ok() {
+                let mut read = read.into_iter();
+                let _ = read.try_for_each(|(chunk, items)| take(chunk, items));
+            } else {
+                let (mut reader, mut chunks) = (self.reader(), chunks);
+                let _ = chunks.try_for_each(|chunk| take(chunk, reader.read(chunk)));
+            }
+        });
     }
 
     /// What a timeline shows. Files that were finished say it of themselves; others are read.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::playback::{PlaybackError, feed, settings_of};
+use super::playback::{PlaybackError, pass, settings_of};
 use crate::base::text;
 use crate::base::time::{Moment, Timestamp};
 use crate::config::Family;
@@ -228,7 +228,8 @@ impl Teller {
             self.open = Some((info.clone(), Model::new(settings.clone(), item.moment())));
         }
         if let Some((_, model)) = &mut self.open {
-            feed(model, item);
+            // Its histories and events are what is wanted.
+            pass(model, item);
         }
         if matches!(item, Item::Tick(_)) {
             self.until = Some(item.moment());

@@ -13,7 +13,7 @@ mod ticker;
 
 pub use alert::{Alarms, Alert};
 pub use history::{Before, FURTHER, HistoryError, past_of, past_on};
-pub use playback::{Past, Playback, PlaybackError, Seek, Speed, Step, Timeline, settings_of, state_at};
+pub use playback::{Load, Loaded, Past, Playback, PlaybackError, Seek, Speed, Step, Timeline, settings_of, state_at};
 pub use ring::Ring;
 pub use tap::Tap;
 pub use ticker::Ticker;

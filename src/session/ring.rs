@@ -17,6 +17,7 @@ use crate::record::{
     RecordingFile, Redaction, SessionInfo, Target,
 };
 
+use super::playback::{feed, pass};
 use super::tap::info;
 
 /// How far back it reaches.
@@ -211,8 +212,15 @@ impl Chunks {
         let recording = Arc::new(recording);
         let mut reader = recording.reader();
         for chunk in 0..recording.chunks().len() {
-            for (_, item) in reader.read(chunk).unwrap_or_default() {
-                super::playback::feed(&mut self.base, &item);
+            let items = reader.read(chunk).unwrap_or_default();
+            // What it shows is asked for between two chunks only.
+            let shown = items.iter().rposition(|(_, item)| matches!(item, Item::Tick(_)));
+            for (number, (_, item)) in items.iter().enumerate() {
+                if Some(number) == shown {
+                    feed(&mut self.base, item);
+                } else {
+                    pass(&mut self.base, item);
+                }
             }
         }
     }

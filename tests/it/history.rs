@@ -224,11 +224,13 @@ fn no_sample_counts_twice_where_recordings_and_the_live_session_overlap() {
     let folder = service_until_after(start.at);
     let (mut playback, _) = step_back(folder.path(), start);
     // From its beginning, over the seam, to its end.
-    playback.arrive(&playback.seek(Duration::ZERO).run().unwrap());
+    let mut past = playback.seek(Duration::ZERO).run().unwrap();
+    playback.arrive(&mut past);
     let seam = playback.timeline().seam.unwrap();
     let (mut last, mut resumed, mut service, mut own) = (Timestamp::UNIX_EPOCH, 0, 0, 0);
     loop {
-        let steps = playback.step();
+        playback.read_ahead();
+        let steps = playback.step().unwrap();
         if steps.is_empty() {
             break;
         }

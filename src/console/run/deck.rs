@@ -14,7 +14,7 @@ use crate::console::player::{Back, Control, Mark, Player, Reel, length};
 use crate::console::screen::Hits;
 use crate::model::{Model, Severity};
 use crate::record::{BUCKET, Damage, Note, RecordError, Recording, read_notes, write_notes};
-use crate::session::{Before, FURTHER, Past, Playback, PlaybackError, Ring, Speed, Step, Tap};
+use crate::session::{Before, FURTHER, Loaded, Past, Playback, PlaybackError, Ring, Speed, Step, Tap};
 
 /// What is played moves this often on screen.
 const STEP: Duration = Duration::from_millis(100);
@@ -151,6 +151,8 @@ struct Playing {
     moved: Duration,
     /// Whether its figures have been on screen.
     shown: bool,
+    /// Whether to step one reading forward as soon as it is read.
+    stepping: bool,
 }
 
 impl Playing {
@@ -167,6 +169,27 @@ impl Playing {
             begins: String::new(),
             moved: Duration::ZERO,
             shown: false,
+            stepping: false,
+        }
+    }
+
+    /// One reading forward, once it is read.
+    fn step(&mut self, app: &mut App, jobs: &mut Jobs) {
+        let steps = self.playback.step();
+        self.stepping = steps.is_none();
+        match steps {
+            Some(steps) if steps.is_empty() => app.flash(Severity::Info, "Nothing comes after this"),
+            Some(steps) => self.feed(steps, app),
+            None => {}
+        }
+        self.read_on(jobs);
+    }
+
+    /// Has read what comes next, away from the screen.
+    fn read_on(&mut self, jobs: &mut Jobs) {
+        if let Some(load) = self.playback.wanted() {
+            let number = self.number;
+            jobs.start(move || Done::Read(number, load.run()));
         }
     }
 
@@ -284,7 +307,7 @@ impl Deck {
     }
 
     /// Moves on with the time. Returns whether anything changed.
-    pub(super) fn advance(&mut self, now: Duration, app: &mut App) -> bool {
+    pub(super) fn advance(&mut self, now: Duration, app: &mut App, jobs: &mut Jobs) -> bool {
         if self.wake().is_none_or(|at| now < at) {
             return false;
         }
@@ -293,6 +316,7 @@ impl Deck {
         playing.moved = now;
         let steps = playing.playback.advance(passed);
         playing.feed(steps, app);
+        playing.read_on(jobs);
         if let Some(skipped) = playing.playback.skip_hole() {
             let skipped = text::duration(Duration::from_secs(skipped.as_secs()));
             app.flash(Severity::Info, format!("Nothing was recorded for {skipped}: left out"));
@@ -346,11 +370,7 @@ impl Deck {
                     let to = playing.player().position.saturating_sub(Duration::from_millis(1_001));
                     playing.seek(to, app, jobs);
                 } else if playing.target.is_none() {
-                    let steps = playback.step();
-                    if steps.is_empty() {
-                        app.flash(Severity::Info, "Nothing comes after this");
-                    }
-                    playing.feed(steps, app);
+                    playing.step(app, jobs);
                 }
             }
             Control::To(to) => playing.seek(to, app, jobs),
@@ -415,6 +435,19 @@ impl Deck {
         }
     }
 
+    /// What comes next was read.
+    pub(super) fn read(&mut self, number: u64, loaded: Loaded, app: &mut App, jobs: &mut Jobs) {
+        let Some(playing) = self.playing.as_mut().filter(|playing| playing.number == number) else {
+            return;
+        };
+        playing.playback.take(loaded);
+        if playing.stepping && playing.target.is_none() {
+            playing.step(app, jobs);
+            playing.tell(app);
+        }
+        playing.read_on(jobs);
+    }
+
     /// The figures of a moment are there.
     pub(super) fn sought(
         &mut self,
@@ -430,8 +463,9 @@ impl Deck {
         };
         let Some(target) = playing.target.take() else { return };
         match past {
-            Ok(past) => {
-                playing.playback.arrive(&past);
+            Ok(mut past) => {
+                playing.playback.arrive(&mut past);
+                playing.stepping = false;
                 let start = playing.playback.timeline().start;
                 playing.since = (!past.is_exact() && past.since() > start)
                     .then(|| Timestamp::from_nanosecond(i128::from(past.since())).ok())
@@ -453,8 +487,7 @@ impl Deck {
                         );
                     } else if target.is_zero() {
                         // At its very beginning nothing is known yet: the first reading is shown.
-                        let steps = playing.playback.step();
-                        playing.feed(steps, app);
+                        playing.step(app, jobs);
                     }
                 }
             }
@@ -464,6 +497,7 @@ impl Deck {
         if let Some(next) = playing.queued.take() {
             playing.seek(next, app, jobs);
         }
+        playing.read_on(jobs);
         playing.tell(app);
     }
 

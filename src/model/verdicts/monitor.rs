@@ -41,7 +41,9 @@ struct Metadata<'a> {
 
 /// Whether any of it is ours: this is asked every second of every consumer.
 fn says_something(metadata: &BTreeMap<String, String>) -> bool {
-    let from = metadata.range::<str, _>((Bound::Included(PREFIX), Bound::Unbounded)).next();
+    let from = metadata
+        .range::<str, _>((Bound::Included(PREFIX), Bound::Unbounded))
+        .next();
     from.is_some_and(|(key, _)| key.starts_with(PREFIX))
 }
 
