@@ -304,14 +304,6 @@ impl Queues {
     pub(super) fn limits(&self, stream: &StreamTrack) -> Vec<Limit> {
         limits::limits(stream, self.server.as_ref().and_then(|server| server.account.as_ref()))
     }
-
-    /// How many consumers of a stream are known.
-    pub(super) fn consumers_of(&self, stream: &str) -> usize {
-        self.consumers
-            .range((Arc::from(stream), Arc::from(""))..)
-            .take_while(|((of, _), _)| &**of == stream)
-            .count()
-    }
 }
 
 /// Whether every consumer of the stream was read.
