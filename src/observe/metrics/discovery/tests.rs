@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::base::secret::Redactor;
 use crate::base::time::SystemClock;
-use crate::config::Tls;
+use crate::config::{Families, Tls};
 use crate::observe::metrics::tests::server::{Server, Step, page};
 use crate::sample::Envelope;
 
