@@ -144,6 +144,19 @@ impl Tier {
 
     /// The mean of the slots that begin within `from..to`, or the slot that covers their
     /// middle when that is finer than a slot. `None`: a gap.
+    /// Of the tier of seconds: what [`Tier::read`] gives for the second from `from` on; outer
+    /// `None`: that is not simply one of its slots.
+    fn second(&self, from: f64) -> Option<Option<f32>> {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "seconds since session start, not negative"
+        )]
+        let number = (from >= self.first as f64).then(|| from.ceil() as u64)?;
+        let at = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        self.slots.get(at).map(|slot| slot.get())
+    }
+
     fn read(&self, step: u64, from: f64, to: f64) -> Option<f32> {
         let start = (self.first * step) as f64;
         let middle = f64::midpoint(from, to);
@@ -521,6 +534,13 @@ impl Histories {
             let from = end - width * (points - at) as f64;
             let to = from + width;
             if to <= 0.0 {
+                continue;
+            }
+            // A fleet's rows ask for the last minute second by second, all of them.
+            if let Some(tier) = series.tiers[0].as_ref().filter(|_| width == 1.0)
+                && let Some(value) = tier.second(from)
+            {
+                *slot = value;
                 continue;
             }
             *slot = series

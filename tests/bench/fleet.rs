@@ -21,10 +21,13 @@ use std::time::Duration;
 use async_nats::jetstream::{self, consumer, stream};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use hdrhistogram::Histogram;
-use hookwatch::base::time::{SharedClock, SystemClock};
-use hookwatch::config::Families;
+use hookwatch::base::time::{Moment, SharedClock, SystemClock};
+use hookwatch::config::{Families, Profile};
 use hookwatch::lab::{Lab, Options};
+use hookwatch::model::Model;
 use hookwatch::observe::metrics::exposition::{Reader, SERIES_LIMIT, Wanted};
+use hookwatch::sample::{Envelope, Sample, Scrape, SourceId, SourceKind, SourceReport, SourceState};
+use hookwatch::session::settings;
 use terminal::Terminal;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -63,6 +66,7 @@ fn main() -> Result<(), Error> {
     let runtime = tokio::runtime::Runtime::new()?;
     let clock = SystemClock::shared();
     parsers(&clock)?;
+    folding(&clock)?;
     targets(&runtime, time, &clock)?;
     queues(&runtime, time, &clock)
 }
@@ -108,6 +112,86 @@ fn parsers(clock: &SharedClock) -> Result<(), Error> {
     Ok(())
 }
 
+/// What the model takes for a scrape and for a second, when a thousand targets have been read often
+/// enough to fill every window.
+fn folding(clock: &SharedClock) -> Result<(), Error> {
+    let start = clock.now();
+    let mut model = Model::new(settings(&Profile::empty("fleet")), start);
+    let wanted = Arc::new(Wanted::new(&Families::default()));
+    let mut readers: Vec<Reader> = (0..TARGETS).map(|_| Reader::new(wanted.clone(), SERIES_LIMIT)).collect();
+    let mut folds = Duration::ZERO;
+    let mut ticks = Histogram::<u64>::new(3)?;
+    let period = TARGETS as f64 / PACE;
+    let seconds: u64 = 90;
+    for second in 0..seconds {
+        for (number, reader) in readers.iter_mut().enumerate() {
+            // A fifth of them a second.
+            if second as usize % period as usize != number % period as usize {
+                continue;
+            }
+            reader.begin();
+            reader.feed(page(number, second + 1).as_bytes());
+            let read = reader.finish();
+            let name: Arc<str> = format!("10.0.{}.{}:9100", number / 250, number % 250).into();
+            let samples = [
+                Sample::Scrape(Scrape {
+                    target: name.clone(),
+                    layout: read.layout,
+                    values: read.values,
+                    took: Duration::from_millis(2),
+                    bytes: 40_000,
+                    skipped: 0,
+                    first_skipped: None,
+                    left_out: 0,
+                }),
+                Sample::Report(SourceReport {
+                    state: SourceState::Ok,
+                    latency: Some(Duration::from_millis(2)),
+                    error: None,
+                    retry_in: None,
+                    period: Duration::from_secs_f64(period),
+                }),
+            ];
+            let since = Duration::from_secs(second) + Duration::from_micros(900 * number as u64);
+            for (at, sample) in samples.into_iter().enumerate() {
+                let envelope = Envelope {
+                    profile: "fleet".into(),
+                    source: SourceId::new(SourceKind::Metrics, &name),
+                    seq: second * 2 + at as u64,
+                    at: start.at + since,
+                    mono: start.mono + since,
+                    sample,
+                };
+                let begun = clock.now().mono;
+                model.apply(&envelope);
+                if second * 2 >= seconds {
+                    folds += clock.now().mono.saturating_sub(begun);
+                }
+            }
+        }
+        let since = Duration::from_secs(second + 1);
+        let now = Moment {
+            at: start.at + since,
+            mono: start.mono + since,
+        };
+        let begun = clock.now().mono;
+        model.advance(now);
+        if second * 2 >= seconds {
+            ticks.record(u64::try_from(clock.now().mono.saturating_sub(begun).as_micros())?)?;
+        }
+    }
+    let scrapes = seconds as f64 / 2.0 * PACE;
+    say(&format!(
+        "the model: {:.0} µs a scrape; a second median {:.1} ms, worst {:.1} ms; {} workers, {} providers",
+        folds.as_secs_f64() * 1e6 / scrapes,
+        ticks.value_at_quantile(0.5) as f64 / 1e3,
+        ticks.max() as f64 / 1e3,
+        model.view().workers.len(),
+        model.view().providers.len(),
+    ));
+    Ok(())
+}
+
 /// What the targets were asked.
 #[derive(Debug, Default)]
 struct Asked {
@@ -132,15 +216,13 @@ fn targets(runtime: &tokio::runtime::Runtime, time: Duration, clock: &SharedCloc
     });
     let whole = clock.now().mono.saturating_sub(begun);
     let counted = |which: &AtomicU64| which.load(Ordering::Relaxed);
-    let mut before = (0, 0);
-    let measured = report(
+    let rate = report(
         &format!("{TARGETS} targets of {SERIES} series"),
         &mut console,
         time,
         clock,
-        &mut |_| before = (counted(&asked.pages), counted(&asked.connections)),
+        &mut || Ok(counted(&asked.pages)),
     )?;
-    let rate = (counted(&asked.pages) - before.0) as f64 / measured.as_secs_f64();
     let screen = console.wait("the interval", PATIENCE, |screen| screen.contains(" every "));
     let shown: String = screen
         .split_once(" every ")
@@ -175,16 +257,13 @@ fn queues(runtime: &tokio::runtime::Runtime, time: Duration, clock: &SharedClock
     let whole = clock.now().mono.saturating_sub(begun);
     console.press("\r");
     console.press("\u{1b}");
-    let mut before = Ok(0);
-    let measured = report(
+    let rate = report(
         &format!("{STREAMS} streams with a consumer each"),
         &mut console,
         time,
         clock,
-        &mut |_| before = calls(),
+        &mut || calls(),
     )?;
-    // Two of the calls are our own.
-    let rate = (calls()? - before? - 1) as f64 / measured.as_secs_f64();
     let screen = console.see("our requests");
     let shown: String = screen
         .split_once("our requests ")
@@ -199,23 +278,24 @@ fn queues(runtime: &tokio::runtime::Runtime, time: Duration, clock: &SharedClock
     Ok(())
 }
 
-/// CPU and memory over a while, which `begin` is told the beginning of, then the time from a key
-/// to its effect. Returns how long the first part took.
+/// CPU and memory over a while, then the time from a key to its effect. Returns how much a second
+/// `count` grew in the first part.
 fn report(
     what: &str,
     console: &mut Terminal,
     time: Duration,
     clock: &SharedClock,
-    begin: &mut dyn FnMut(&Terminal),
-) -> Result<Duration, Error> {
+    count: &mut dyn FnMut() -> Result<u64, Error>,
+) -> Result<f64, Error> {
     let pid = console.pid().ok_or("the program has ended")?;
     // It settles first.
     std::thread::sleep(Duration::from_secs(10));
-    begin(console);
+    let counted = count()?;
     let (before, begun) = (cpu(pid)?, clock.now().mono);
     std::thread::sleep(time);
     let measured = clock.now().mono.saturating_sub(begun);
     let share = (cpu(pid)? - before) / measured.as_secs_f64();
+    let rate = (count()? - counted) as f64 / measured.as_secs_f64();
     let bytes = resident(pid)?;
     let mut times = Histogram::<u64>::new(3)?;
     for turn in 0..KEYS {
@@ -237,7 +317,7 @@ fn report(
         at(0.99),
         at(1.0),
     ));
-    Ok(measured)
+    Ok(rate)
 }
 
 /// Serves a target of its own on each of a thousand ports: pages whose counters grow. Returns the ports.
@@ -246,26 +326,25 @@ async fn serve(asked: &Arc<Asked>) -> Result<Vec<u16>, Error> {
     for number in 0..TARGETS {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         ports.push(listener.local_addr()?.port());
-        let asked = asked.clone();
+        let (asked, turns) = (asked.clone(), Arc::new(AtomicU64::new(0)));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 asked.connections.fetch_add(1, Ordering::Relaxed);
-                tokio::spawn(answer(stream, number, asked.clone()));
+                tokio::spawn(answer(stream, number, turns.clone(), asked.clone()));
             }
         });
     }
     Ok(ports)
 }
 
-async fn answer(stream: TcpStream, number: usize, asked: Arc<Asked>) {
+async fn answer(stream: TcpStream, number: usize, turns: Arc<AtomicU64>, asked: Arc<Asked>) {
     let (read, mut write) = stream.into_split();
     let mut lines = BufReader::new(read).lines();
-    let mut turn = 0;
     while let Ok(Some(line)) = lines.next_line().await {
         if !line.is_empty() {
             continue;
         }
-        turn += 1;
+        let turn = turns.fetch_add(1, Ordering::Relaxed);
         asked.pages.fetch_add(1, Ordering::Relaxed);
         let body = page(number, turn);
         let head = format!(
