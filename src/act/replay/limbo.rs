@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::run::{Halt, Run};
-use super::window::verdict;
+use super::answer::verdict;
+use super::halt::Halt;
+use super::run::Run;
 use crate::act::exchange::{ExchangeError, NO_STREAM, PATIENCE, WRONG_LAST_SEQUENCE};
 use crate::act::hash;
 use crate::act::journal::{Hash, Intent, Purpose, Record, Settlement, Stand, WindowAt};

@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::Steering;
-use super::run::{AT_ONCE, Halt, LOOK, Run};
+use super::choose::Next;
+use super::halt::Halt;
+use super::run::{AT_ONCE, LOOK, Run};
 use crate::act::exchange::Stored;
 use crate::act::parked::{idle_up_to, is_same};
 use crate::act::plan::REPLAY_ID;
@@ -42,6 +44,16 @@ impl Run {
             }
             tokio::time::sleep(LOOK).await;
         }
+    }
+
+    /// Leaves parked messages out that are gone, just before their copies are sent.
+    pub(super) async fn leave_out_held(&self, next: &mut Next) -> Result<(), Halt> {
+        let letters: Vec<u64> = next.ready.iter().map(|one| one.intent.letter).collect();
+        let idle = self.idle(&letters).await?;
+        let gone = letters.into_iter().filter(|letter| !idle.contains(letter));
+        next.gone.extend(gone);
+        next.ready.retain(|one| idle.contains(&one.intent.letter));
+        Ok(())
     }
 
     /// The consumer that gave the letters up, as it stands; `None`: they are copies.
