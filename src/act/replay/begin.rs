@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::gateway::Gateway;
 use super::mirror::{self, Mirror, PART};
-use super::run::{Halt, Run};
+use super::halt::Halt;
+use super::run::Run;
 use super::{Context, ReplayError, Report, Resume};
 use crate::act::bucket;
 use crate::act::exchange::{Exchange, ExchangeError};

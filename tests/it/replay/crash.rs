@@ -251,7 +251,7 @@ async fn a_journal_that_breaks_at_any_write_stops_everything_and_is_resumed() {
         if let Err(error) = outcome {
             assert!(matches!(error, ReplayError::Journal(_)), "{error}");
             at_most_once(&world.take_published().await);
-            let report = match resume(&world, bench(&world, journals.clone())).await {
+            let report = match Box::pin(resume(&world, bench(&world, journals.clone()))).await {
                 // It broke before anything was sent.
                 Err(ReplayError::NothingToResume(_)) => start(&world, bench(&world, journals), how).await.unwrap(),
                 resumed => resumed.unwrap(),

@@ -65,7 +65,9 @@ async fn parked_messages_are_replayed_once_each_and_others_are_untouched() {
     for one in &published {
         let own = one.headers.get("X-Delivery-Count").map(async_nats::HeaderValue::as_str);
         assert_eq!(own, Some("its own"), "it is no copy: what it bears is its own");
-        assert!(one.subject.ends_with(".sent3") && one.headers.get("Hookwatch-Replay-Id").is_some());
+        assert!(
+            one.subject.split('.').next_back() == Some("sent3") && one.headers.get("Hookwatch-Replay-Id").is_some()
+        );
     }
     assert_eq!(world.messages(&world.stream).await, 18, "the others lie where they lay");
     let (code, out, err) = replay(&world, &["--write", "--yes", "18"]).await;
