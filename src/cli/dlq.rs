@@ -120,18 +120,18 @@ impl When {
 /// `hookwatch dlq list`
 #[derive(Args, Clone, Debug)]
 pub struct ListArgs {
-    /// Which letters.
-    #[command(flatten)]
-    pub filter: FilterArgs,
-    /// In which form.
-    #[command(flatten)]
-    pub form: FormArgs,
     /// Letters at most
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub max: u64,
     /// Print JSON, an object a line
     #[arg(long)]
     pub json: bool,
+    /// Which letters.
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// In which form.
+    #[command(flatten)]
+    pub form: FormArgs,
     /// What to connect to.
     #[command(flatten)]
     pub connection: ConnectionArgs,
@@ -143,12 +143,12 @@ pub struct ShowArgs {
     /// The letter's sequence in its stream
     #[arg(value_name = "SEQ")]
     pub sequence: u64,
-    /// In which form.
-    #[command(flatten)]
-    pub form: FormArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// In which form.
+    #[command(flatten)]
+    pub form: FormArgs,
     /// What to connect to.
     #[command(flatten)]
     pub connection: ConnectionArgs,
@@ -157,18 +157,18 @@ pub struct ShowArgs {
 /// `hookwatch dlq groups`
 #[derive(Args, Clone, Debug)]
 pub struct GroupsArgs {
-    /// Which letters.
-    #[command(flatten)]
-    pub filter: FilterArgs,
-    /// In which form.
-    #[command(flatten)]
-    pub form: FormArgs,
     /// By what
     #[arg(long, value_name = "WHAT", default_value = "cause")]
     pub by: GroupKey,
     /// Print JSON, an object a line
     #[arg(long)]
     pub json: bool,
+    /// Which letters.
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// In which form.
+    #[command(flatten)]
+    pub form: FormArgs,
     /// What to connect to.
     #[command(flatten)]
     pub connection: ConnectionArgs,
@@ -193,18 +193,18 @@ pub struct ExportLettersArgs {
     /// The file
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Which letters.
-    #[command(flatten)]
-    pub filter: FilterArgs,
-    /// In which form.
-    #[command(flatten)]
-    pub form: FormArgs,
     /// Letters at most
     #[arg(long, value_name = "N")]
     pub max: Option<u64>,
     /// Overwrite FILE
     #[arg(long)]
     pub force: bool,
+    /// Which letters.
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// In which form.
+    #[command(flatten)]
+    pub form: FormArgs,
     /// What to connect to.
     #[command(flatten)]
     pub connection: ConnectionArgs,
@@ -233,12 +233,12 @@ pub struct ConsentArgs {
 pub struct ImportArgs {
     /// What `dlq export` wrote, or - for standard input
     pub file: PathBuf,
-    /// What is confirmed.
-    #[command(flatten)]
-    pub consent: ConsentArgs,
     /// Print JSON: the plan on one line, the report on the last
     #[arg(long)]
     pub json: bool,
+    /// What is confirmed.
+    #[command(flatten)]
+    pub consent: ConsentArgs,
     /// What to connect to.
     #[command(flatten)]
     pub connection: ConnectionArgs,
@@ -248,18 +248,9 @@ pub struct ImportArgs {
 #[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
 #[derive(Args, Clone, Debug)]
 pub struct ReplayArgs {
-    /// Which letters.
-    #[command(flatten)]
-    pub filter: FilterArgs,
-    /// In which form.
-    #[command(flatten)]
-    pub form: FormArgs,
     /// Plan only (the default without --write)
     #[arg(long, conflicts_with = "write")]
     pub dry_run: bool,
-    /// What is confirmed.
-    #[command(flatten)]
-    pub consent: ConsentArgs,
     /// Letters a second, reached within 10s; without it as fast as it goes
     #[arg(long, value_name = "N")]
     pub rate: Option<f64>,
@@ -311,6 +302,15 @@ pub struct ReplayArgs {
     /// Print JSON: the plan on one line, the report on the last
     #[arg(long)]
     pub json: bool,
+    /// Which letters.
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// In which form.
+    #[command(flatten)]
+    pub form: FormArgs,
+    /// What is confirmed.
+    #[command(flatten)]
+    pub consent: ConsentArgs,
     /// What to connect to.
     #[command(flatten)]
     pub connection: ConnectionArgs,
@@ -339,12 +339,12 @@ pub struct RetryArgs {
     /// Calls that are looked at, the latest first
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub max: u32,
-    /// What is confirmed.
-    #[command(flatten)]
-    pub consent: ConsentArgs,
     /// Print JSON: a call a line, then the plan, on the last line the report
     #[arg(long)]
     pub json: bool,
+    /// What is confirmed.
+    #[command(flatten)]
+    pub consent: ConsentArgs,
     /// What to connect to.
     #[command(flatten)]
     pub connection: ConnectionArgs,
