@@ -261,7 +261,7 @@ impl Works {
                 terminal.send(&self.tick(app, now, &drawn))?;
                 dirty = true;
             }
-            dirty |= self.deck.advance(now.mono, app);
+            dirty |= self.deck.advance(now.mono, app, &mut self.jobs);
             let is_ours = !self.outside.has_terminal();
             if dirty && is_ours && now.mono >= frame_at {
                 let theme = &themes[app.theme()];
@@ -291,7 +291,7 @@ impl Works {
                     update(app, Msg::Input(self.clock.now(), event), &drawn.hits)
                 }
                 done = self.jobs.next() => { self.done(done, app); dirty = true; Vec::new() }
-                past = arrival(&mut history) => { app.remember(past, self.clock.now()); dirty = true; Vec::new() }
+                past = arrival(&mut history) => { self.remember(past, app); dirty = true; Vec::new() }
                 () = receive(&mut self.live, &mut batch) => {
                     self.take_in(&mut batch, app, &drawn);
                     if app.has_news() { ticker.hurry(self.clock.now()); }
@@ -403,12 +403,21 @@ impl Works {
         }
     }
 
+    /// What was before the session is known, or why it is not.
+    fn remember(&mut self, past: Result<History, String>, app: &mut App) {
+        if let (Ok(history), Some(live)) = (&past, &self.live) {
+            live.tap.remember(history);
+        }
+        app.remember(past, self.clock.now());
+    }
+
     /// Something that was done away from the screen is done.
     fn done(&mut self, done: Done, app: &mut App) {
         match done {
             Done::Sought(number, past) => self
                 .deck
                 .sought(number, past, self.clock.now().mono, app, &mut self.jobs),
+            Done::Read(number, loaded) => self.deck.read(number, loaded, app, &mut self.jobs),
             Done::Rewound(playback, back) => self.deck.rewound(playback, &back, app, &mut self.jobs),
             Done::Recording(recorder) => {
                 self.jobs.beginning = false;

@@ -329,6 +329,8 @@ pub struct Histories {
     series: BTreeMap<SeriesKey, Series>,
     /// What is added to a time since session start, so that there is room before it.
     before: Duration,
+    /// Where what was before the session ends.
+    seam: Option<Duration>,
     budget: usize,
     bytes: usize,
     /// Whether nothing is left that could be folded.
@@ -351,6 +353,7 @@ impl Histories {
         Self {
             series: BTreeMap::new(),
             before: Duration::ZERO,
+            seam: None,
             budget,
             bytes: 0,
             spent: false,
@@ -394,11 +397,19 @@ impl Histories {
     }
 
     /// Puts what is known from before the session's start, in [`Histories::reaching_back`], before
-    /// what was recorded since.
-    pub(super) fn precede(&mut self, past: Self) {
+    /// what was recorded since `start`.
+    pub(super) fn precede(&mut self, past: Self, start: Duration) {
         let since = std::mem::replace(self, past);
         self.budget = since.budget;
+        self.seam = Some(start);
         self.append(&since, 0);
+    }
+
+    /// Where what was known from before the session ends and its own begins, time since session
+    /// start; `None`: nothing was.
+    #[must_use]
+    pub fn seam(&self) -> Option<Duration> {
+        self.seam
     }
 
     /// Adds a value of `seconds` seconds since session start, negative before it, that stands for
@@ -679,7 +690,7 @@ mod tests {
         let mut past = Histories::reaching_back();
         past.append(&filled(1_900), -2_000);
         let mut live = filled(50);
-        live.precede(past);
+        live.precede(past, Duration::ZERO);
         for second in 50..60_u8 {
             live.record(&key(), moment(f64::from(second) + 0.3), Some(f64::from(second)));
         }
@@ -708,7 +719,7 @@ mod tests {
         long_ago.append(&filled(100), -90_000);
         assert!(long_ago.latest(&key()).is_none());
         let mut live = filled(10);
-        live.precede(past);
+        live.precede(past, Duration::ZERO);
         let known = |from: i64| {
             // The 100 s from `from` on.
             let back = Duration::from_secs(u64::try_from(10 - from).unwrap());
@@ -729,7 +740,7 @@ mod tests {
         }
         past.recall(&key(), -100_000, 9.0);
         let mut live = filled(5);
-        live.precede(past);
+        live.precede(past, Duration::ZERO);
         let window = live.window(&key(), moment(4.4), Duration::from_mins(5), 30);
         assert!(window[..28].iter().all(|value| *value == Some(7.0)), "{window:?}");
     }

@@ -170,16 +170,19 @@ pub(super) fn some_unread(known: &BTreeMap<Arc<str>, Known<'_>>, now: Moment) ->
     })
 }
 
-/// The workers as they are shown.
+/// The workers as they are shown: those that are wanted, by number and name.
 pub(super) fn rows(
     known: &BTreeMap<Arc<str>, Known<'_>>,
     sources: &Sources,
     histories: &Histories,
     now: Moment,
+    wanted: impl Fn(usize, &Arc<str>) -> bool,
 ) -> Vec<Worker> {
     known
         .iter()
-        .map(|(name, worker)| row(name, worker, sources, histories, now))
+        .enumerate()
+        .filter(|(number, (name, _))| wanted(*number, name))
+        .map(|(_, (name, worker))| row(name, worker, sources, histories, now))
         .collect()
 }
 

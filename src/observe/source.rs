@@ -255,7 +255,10 @@ fn until_reading(begun: Moment, now: Moment, period: Duration) -> Duration {
 /// between half of it and all of it at random, so that many sources do not knock together. Who is
 /// read rarely is asked no more often when it fails.
 fn backoff(failures: u32, period: Duration) -> Duration {
-    let full = BACKOFF.0.saturating_mul(1 << failures.min(8)).min(BACKOFF.1.max(period));
+    let full = BACKOFF
+        .0
+        .saturating_mul(1 << failures.min(8))
+        .min(BACKOFF.1.max(period));
     full.mul_f64(0.5 + rand::random::<f64>() / 2.0)
 }
 
@@ -364,7 +367,10 @@ mod tests {
         let mut share = 0.5;
         assert_eq!(pace(second, Duration::from_millis(1_900), &mut share), QUICK);
         assert_eq!(pace(second, QUICK_FOR, &mut share), second);
-        assert_eq!(pace(5 * second, Duration::ZERO, &mut share), Duration::from_millis(2_500));
+        assert_eq!(
+            pace(5 * second, Duration::ZERO, &mut share),
+            Duration::from_millis(2_500)
+        );
         assert_eq!(pace(5 * second, Duration::from_millis(2_500), &mut share), 5 * second);
     }
 

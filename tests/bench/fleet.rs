@@ -211,7 +211,9 @@ fn targets(runtime: &tokio::runtime::Runtime, time: Duration, clock: &SharedCloc
     let all = format!("{0}/{0}", TARGETS + 1);
     let begun = clock.now().mono;
     let mut console = Terminal::start(&["--metrics", list], &[], SIZE.0, SIZE.1);
-    console.wait("every target", PATIENCE, |screen| screen.replace(',', "").contains(&all));
+    console.wait("every target", PATIENCE, |screen| {
+        screen.replace(',', "").contains(&all)
+    });
     let whole = clock.now().mono.saturating_sub(begun);
     let counted = |which: &AtomicU64| which.load(Ordering::Relaxed);
     let rate = report(
@@ -365,11 +367,22 @@ fn page(number: usize, turn: u64) -> String {
     let mut wanted = 0;
     // Writing into a string cannot fail.
     for series in 0..UNWANTED {
-        let _ = writeln!(page, "go_gc_something_{series}{{quantile=\"0.5\"}} {}", turn * 7 + series as u64);
+        let _ = writeln!(
+            page,
+            "go_gc_something_{series}{{quantile=\"0.5\"}} {}",
+            turn * 7 + series as u64
+        );
     }
     for family in ["received", "queued", "processed"] {
-        let _ = writeln!(page, "# HELP webhook_{family}_total Webhooks.\n# TYPE webhook_{family}_total counter");
-        let label = if family == "processed" { "status=\"success\"," } else { "" };
+        let _ = writeln!(
+            page,
+            "# HELP webhook_{family}_total Webhooks.\n# TYPE webhook_{family}_total counter"
+        );
+        let label = if family == "processed" {
+            "status=\"success\","
+        } else {
+            ""
+        };
         for event in 0..4 {
             for provider in 0..PROVIDERS {
                 let value = turn * 10 + (number + event * PROVIDERS + provider) as u64;
@@ -387,14 +400,29 @@ fn page(number: usize, turn: u64) -> String {
     while wanted + BOUNDS.len() + 2 + 4 <= SERIES {
         for (rank, bound) in BOUNDS.iter().enumerate() {
             let value = turn * (rank as u64 + 1);
-            let _ = writeln!(page, "{name}_bucket{{provider=\"provider-{provider:02}\",le=\"{bound}\"}} {value}");
+            let _ = writeln!(
+                page,
+                "{name}_bucket{{provider=\"provider-{provider:02}\",le=\"{bound}\"}} {value}"
+            );
         }
-        let _ = writeln!(page, "{name}_sum{{provider=\"provider-{provider:02}\"}} {}", turn as f64 * 0.213);
-        let _ = writeln!(page, "{name}_count{{provider=\"provider-{provider:02}\"}} {}", turn * BOUNDS.len() as u64);
+        let _ = writeln!(
+            page,
+            "{name}_sum{{provider=\"provider-{provider:02}\"}} {}",
+            turn as f64 * 0.213
+        );
+        let _ = writeln!(
+            page,
+            "{name}_count{{provider=\"provider-{provider:02}\"}} {}",
+            turn * BOUNDS.len() as u64
+        );
         wanted += BOUNDS.len() + 2;
         provider += 1;
     }
-    let _ = writeln!(page, "process_start_time_seconds 1760000000\nprocess_cpu_seconds_total {}", turn as f64 * 0.31);
+    let _ = writeln!(
+        page,
+        "process_start_time_seconds 1760000000\nprocess_cpu_seconds_total {}",
+        turn as f64 * 0.31
+    );
     let _ = writeln!(page, "process_resident_memory_bytes {}", 20_000_000 + turn * 4096);
     // Says who it is: no two targets have the same series.
     let _ = writeln!(page, "webhook_build_info{{name=\"w-{number:04}\",version=\"1.4.2\"}} 1");

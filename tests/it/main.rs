@@ -17,6 +17,7 @@ mod jetstream;
 mod lab;
 mod layering;
 mod letters;
+mod newer;
 mod observe;
 mod play;
 mod readme;

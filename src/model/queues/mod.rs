@@ -14,6 +14,7 @@ pub(super) use consumer::{ConsumerSign, ConsumerTrack, Rise};
 pub(super) use limits::Limit;
 pub(super) use rows::{Followed, plain_state};
 pub(super) use stream::{StreamSign, StreamTrack, seconds};
+pub(crate) use subjects::covers;
 
 use parked::Parked;
 
@@ -302,14 +303,6 @@ impl Queues {
     /// A stream's limits.
     pub(super) fn limits(&self, stream: &StreamTrack) -> Vec<Limit> {
         limits::limits(stream, self.server.as_ref().and_then(|server| server.account.as_ref()))
-    }
-
-    /// How many consumers of a stream are known.
-    pub(super) fn consumers_of(&self, stream: &str) -> usize {
-        self.consumers
-            .range((Arc::from(stream), Arc::from(""))..)
-            .take_while(|((of, _), _)| &**of == stream)
-            .count()
     }
 }
 

@@ -2,6 +2,7 @@
 //! CLI's checks read them. A value of the wrong type is refused by name, the others work.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use crate::base::text;
 use crate::config::parse_duration;
@@ -38,6 +39,14 @@ struct Metadata<'a> {
     refused: Vec<String>,
 }
 
+/// Whether any of it is ours: this is asked every second of every consumer.
+fn says_something(metadata: &BTreeMap<String, String>) -> bool {
+    let from = metadata
+        .range::<str, _>((Bound::Included(PREFIX), Bound::Unbounded))
+        .next();
+    from.is_some_and(|(key, _)| key.starts_with(PREFIX))
+}
+
 impl Metadata<'_> {
     fn take<T>(&mut self, key: &str, read: impl Fn(&str) -> Result<Option<T>, String>) -> Option<T> {
         let key = format!("{PREFIX}{key}");
@@ -68,6 +77,9 @@ impl Metadata<'_> {
 impl ConsumerMonitor {
     /// Reads a consumer's metadata; also returns what was refused, and why.
     pub(in crate::model) fn read(metadata: &BTreeMap<String, String>) -> (Self, Vec<String>) {
+        if !says_something(metadata) {
+            return Default::default();
+        }
         let mut from = Metadata {
             all: metadata,
             refused: Vec::new(),
@@ -86,6 +98,9 @@ impl ConsumerMonitor {
 impl StreamMonitor {
     /// Reads a stream's metadata; also returns what was refused, and why.
     pub(in crate::model) fn read(metadata: &BTreeMap<String, String>) -> (Self, Vec<String>) {
+        if !says_something(metadata) {
+            return Default::default();
+        }
         let mut from = Metadata {
             all: metadata,
             refused: Vec::new(),

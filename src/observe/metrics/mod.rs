@@ -154,12 +154,7 @@ impl Fleet {
 
     /// The same of a target whose host name stands for this address. One that is `paced` is read
     /// more seldom where there are many.
-    fn source_at(
-        &mut self,
-        target: &Target,
-        address: Option<SocketAddr>,
-        paced: bool,
-    ) -> Result<Metrics, SourceError> {
+    fn source_at(&mut self, target: &Target, address: Option<SocketAddr>, paced: bool) -> Result<Metrics, SourceError> {
         let behind = u32::try_from(self.begun.saturating_sub(AT_ONCE)).unwrap_or(u32::MAX);
         self.begun += 1;
         let member = self.size.join();
