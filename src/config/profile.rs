@@ -105,6 +105,7 @@ pub const VERDICTS: &[&str] = &[
     "slow_webhook",
     "provider_silent",
     "canary_failed",
+    "probe_failing",
     "scrape_failing",
     "sources_disagree",
     "counter_reset",

@@ -401,6 +401,7 @@ impl Model {
             figures: &figures,
             workers: &known,
             outbound: &self.outbound,
+            probes: &self.probes,
         });
         for (name, worker) in &known {
             let rate = workers::rate(worker, &self.sources);

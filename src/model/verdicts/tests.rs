@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::facts::{
-    ConsumerFacts, Crew, DepthFacts, Gate, LineFacts, ProviderFacts, SilentWorker, SourceFacts, StreamFacts,
+    ConsumerFacts, Crew, DepthFacts, Gate, LineFacts, ProbeFacts, ProviderFacts, SilentWorker, SourceFacts, StreamFacts,
 };
 use super::learnt::{Canary, Silence};
 use super::monitor::{ConsumerMonitor, StreamMonitor};
@@ -14,7 +14,7 @@ use crate::model::failures::Tried;
 use crate::model::ledger::LineId;
 use crate::model::queues::{Limit, Rise};
 use crate::model::view::{Health, Severity};
-use crate::sample::{Blocked, CanaryReading, SourceId, SourceKind};
+use crate::sample::{Blocked, CanaryReading, ProbeState, SourceId, SourceKind};
 
 /// Time goes on second by second.
 struct Bench {
@@ -1103,6 +1103,96 @@ fn a_canary_fails_at_once_and_is_well_after_two_passes() {
             assert!(!bench.verdicts.view()[0].evidence[0].contains('\u{1b}'));
         }
     }
+}
+
+fn probe(health: Health, said: Option<ProbeState>) -> ProbeFacts {
+    ProbeFacts {
+        name: "billing".into(),
+        health,
+        failures: 0,
+        error: None,
+        said,
+        status: said.map(|said| if said == ProbeState::Unhealthy { 503 } else { 200 }),
+        well: 0,
+        ill: 0,
+        bad: Vec::new(),
+    }
+}
+
+#[test]
+fn a_service_that_calls_itself_unhealthy_twice_is_said_with_the_checks_that_fail() {
+    let mut bench = Bench::new();
+    let mut ill = probe(Health::Ok, Some(ProbeState::Unhealthy));
+    ill.bad = ["database: refused", "a: x", "b: y", "c: z"]
+        .map(str::to_owned)
+        .to_vec();
+    ill.ill = 1;
+    bench.facts.probes = vec![ill];
+    bench.hold(2);
+    assert!(!bench.has("probe_failing"), "one answer may be a restart");
+    bench.facts.probes[0].ill = 2;
+    bench.hold(1);
+    assert_eq!(bench.text("probe_failing"), "billing says that it is unhealthy");
+    let verdict = bench.verdicts.view().remove(0);
+    assert_eq!(verdict.severity, Severity::Critical);
+    assert_eq!(
+        verdict.evidence,
+        [
+            "2 answers in a row, the last with HTTP 503",
+            "database: refused",
+            "a: x",
+            "b: y",
+            "and 1 check more"
+        ]
+    );
+    bench.facts.probes[0] = ProbeFacts {
+        well: 1,
+        ..probe(Health::Ok, Some(ProbeState::Healthy))
+    };
+    bench.hold(1);
+    assert!(bench.has("probe_failing"), "one good answer is not enough");
+    bench.facts.probes[0].well = 2;
+    bench.hold(1);
+    assert!(!bench.has("probe_failing"));
+}
+
+#[test]
+fn a_degraded_service_and_one_that_does_not_answer_are_warnings() {
+    let mut bench = Bench::new();
+    bench.facts.probes = vec![ProbeFacts {
+        ill: 2,
+        ..probe(Health::Ok, Some(ProbeState::Degraded))
+    }];
+    bench.hold(1);
+    assert_eq!(bench.text("probe_failing"), "billing says that it is degraded");
+    assert_eq!(bench.verdicts.view()[0].severity, Severity::Warning);
+    bench.facts.probes = vec![ProbeFacts {
+        failures: 2,
+        error: Some("ask http://billing/health: connection refused".to_owned()),
+        ..probe(Health::Failing, Some(ProbeState::Healthy))
+    }];
+    bench.hold(1);
+    assert_eq!(bench.text("probe_failing"), "billing's health endpoint does not answer");
+    assert_eq!(bench.verdicts.view()[0].evidence[1], "before that it said healthy");
+    bench.facts.probes[0].failures = 1;
+    bench.facts.probes[0].health = Health::Ok;
+    bench.hold(1);
+    assert!(bench.has("probe_failing"), "neither two good answers nor a bad one");
+}
+
+#[test]
+fn an_unhealthy_service_is_a_symptom_of_a_database_that_is_down() {
+    let mut bench = Bench::new();
+    let mut postgres = source(SourceKind::Postgres, "postgres", Health::Failing);
+    postgres.failures = 3;
+    postgres.goods = 0;
+    bench.facts.sources = vec![postgres];
+    bench.facts.probes = vec![ProbeFacts {
+        ill: 3,
+        ..probe(Health::Ok, Some(ProbeState::Unhealthy))
+    }];
+    bench.hold(2);
+    assert_eq!(bench.ids(), ["database_down"]);
 }
 
 #[test]
