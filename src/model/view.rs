@@ -126,6 +126,20 @@ pub enum Health {
     Off,
 }
 
+impl Health {
+    /// How bad it is, to find the worst of several: nothing that was asked for first.
+    #[must_use]
+    pub fn badness(self) -> u8 {
+        match self {
+            Self::Off => 0,
+            Self::Ok => 1,
+            Self::Connecting => 2,
+            Self::Stale => 3,
+            Self::Failing => 4,
+        }
+    }
+}
+
 /// A source.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SourceView {
