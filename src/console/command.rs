@@ -152,7 +152,7 @@ commands! {
         /// Goes to the next of several profiles; `:profile NAME` to one of them.
         NextProfile = "next-profile" ["n", "`"];
         /// Goes to the profile before.
-        PreviousProfile = "previous-profile" ["ctrl-p", "~"];
+        PreviousProfile = "previous-profile" ["~"];
     }
     Panels {
         /// Goes to the next panel.

@@ -326,7 +326,8 @@ fn several_profiles_are_resolved_each_by_itself_in_the_order_given() {
             .map(|one| (one.profile.name.to_string(), servers(one)))
             .collect()
     };
-    let expected = [("a", "nats://a"), ("b", "nats://b")].map(|(name, url)| (name.to_owned(), vec![url.to_owned()]));
+    let expected =
+        [("a", "nats://a:4222"), ("b", "nats://b:4222")].map(|(name, url)| (name.to_owned(), vec![url.to_owned()]));
     assert_eq!(names(&Case::new().config(TWO)), expected);
     let case = Case::new().config(TWO).variable("HOOKWATCH_PROFILE", "b, a");
     assert_eq!(names(&case), [expected[1].clone(), expected[0].clone()]);
@@ -365,7 +366,7 @@ fn of_several_profiles_each_says_itself_where_it_connects_to() {
     let all = case.resolve_all().unwrap();
     assert_eq!(
         all.iter().flat_map(servers).collect::<Vec<_>>(),
-        ["nats://a", "nats://b"]
+        ["nats://a:4222", "nats://b:4222"]
     );
     assert!(all.iter().all(|one| one.profile.postgres.is_none()));
     assert_eq!(

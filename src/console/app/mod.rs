@@ -291,6 +291,7 @@ impl App {
         self.ui.mouse = other.ui.mouse;
         self.ui.range = other.ui.range;
         self.ui.typed.clone_from(&other.ui.typed);
+        self.kept.clone_from(&other.kept);
         for (panel, theirs) in &other.ui.grids {
             let ours = self.grid(*panel);
             ours.sort.clone_from(&theirs.sort);

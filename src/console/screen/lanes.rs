@@ -22,11 +22,11 @@ const SHARE: u16 = 6;
 const COLUMNS: [Column; 8] = [
     Column::text("state", 12, 0),
     Column::text("profile", 12, 0),
-    Column::number("received", 9, 3),
+    Column::number("received", 8, 3),
     Column::number("processed", 9, 2),
-    Column::number("backlog", 9, 0),
-    Column::number("dead", 6, 2),
-    Column::text("sources", 14, 1),
+    Column::number("backlog", 8, 0),
+    Column::number("dead", 5, 2),
+    Column::text("sources", 12, 1),
     Column {
         rank: 4,
         ..Column::name("verdict", 20)
