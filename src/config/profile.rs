@@ -99,6 +99,7 @@ pub const VERDICTS: &[&str] = &[
     "parked_messages",
     "unmatched_messages",
     "redelivery_storm",
+    "metadata_threshold",
     "worker_inactive",
     "signature_failures",
     "error_rate",

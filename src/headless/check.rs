@@ -196,22 +196,31 @@ fn verdict(verdict: &Verdict) -> Option<Reason> {
     })
 }
 
+/// From where on the age of the oldest waiting webhook is a warning, and critical, seconds: by the
+/// configuration, else by the stream's metadata, else by the defaults.
+fn limits(view: &View, thresholds: &Thresholds) -> (f64, f64) {
+    let (warning, critical) = (thresholds.lag.0.as_secs_f64(), thresholds.lag.1.as_secs_f64());
+    let critical = view.lag_critical_s.unwrap_or(critical);
+    (warning.min(critical), critical)
+}
+
 fn lag(view: &View, thresholds: &Thresholds) -> Option<Reason> {
     let reading = &view.flow.oldest_waiting_s;
     let oldest = reading.value.filter(|_| !reading.is_stale())?;
-    let (warning, critical) = (thresholds.lag.0.as_secs_f64(), thresholds.lag.1.as_secs_f64());
+    let (warning, critical) = limits(view, thresholds);
     let (status, limit) = if oldest > critical {
-        (Status::Critical, thresholds.lag.1)
+        (Status::Critical, critical)
     } else if oldest > warning {
-        (Status::Warning, thresholds.lag.0)
+        (Status::Warning, warning)
     } else {
         return None;
     };
-    let age = Duration::try_from_secs_f64(oldest).map_or_else(|_| text::UNKNOWN.to_owned(), text::duration);
+    let told = |seconds| Duration::try_from_secs_f64(seconds).map_or_else(|_| text::UNKNOWN.to_owned(), text::duration);
+    let age = told(oldest);
     Some(Reason {
         id: "lag".into(),
         status,
-        text: format!("the oldest webhook waits {age}, over {}", text::duration(limit)),
+        text: format!("the oldest webhook waits {age}, over {}", told(limit)),
         next: String::new(),
         profile: None,
     })
@@ -234,10 +243,10 @@ fn silent(id: &SourceId, source: Option<&SourceView>) -> Reason {
 
 fn perfdata(view: &View, thresholds: &Thresholds) -> Vec<Perfdata> {
     let flow = &view.flow;
+    let (warning, critical) = limits(view, thresholds);
     vec![
         Perfdata::new("backlog", flow.backlog.value, ""),
-        Perfdata::new("oldest", flow.oldest_waiting_s.value, "s")
-            .limits(thresholds.lag.0.as_secs_f64(), thresholds.lag.1.as_secs_f64()),
+        Perfdata::new("oldest", flow.oldest_waiting_s.value, "s").limits(warning, critical),
         Perfdata::new("received", flow.received_per_s.value, ""),
         Perfdata::new("processed", flow.processed_per_s.value, ""),
         Perfdata::new("written", flow.written_per_s.value, ""),

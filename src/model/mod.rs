@@ -493,6 +493,7 @@ impl Model {
             rows: &rows,
         });
         self.view.queues = rows;
+        self.view.lag_critical_s = facts.lag();
         self.view.providers = failures::rows(figures, &self.sources);
         self.view.sources = self.sources.views();
         self.view.panels_off = self

@@ -75,6 +75,8 @@ pub(in crate::model) struct StreamFacts {
     pub(super) leaderless: bool,
     /// What it holds waits for somebody; a log that rolls over its limit is as it should be.
     pub(super) keeps: bool,
+    /// An ack removes the message: work queues and interest.
+    pub(super) acks_remove: bool,
     /// Publishes are refused at a limit.
     pub(super) refuses: bool,
     pub(super) limits: Vec<Limit>,
@@ -256,6 +258,11 @@ impl Facts {
             webhooks: Vec::new(),
             canaries: Vec::new(),
         }
+    }
+
+    /// The critical age of a waiting message by the followed stream's metadata, seconds.
+    pub(in crate::model) fn lag(&self) -> Option<f64> {
+        self.consumers.iter().find(|consumer| consumer.followed)?.lag
     }
 
     /// What consumers are doing (`stream/consumer`), where their own numbers do not say it all.

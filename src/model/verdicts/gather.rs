@@ -346,6 +346,7 @@ impl Sight<'_> {
                 followed: self.pipeline.stream.as_ref() == Some(name),
                 leaderless: lost || (stream.clustered && stream.leader.is_none()),
                 keeps: letters || stream.acks_remove(),
+                acks_remove: stream.acks_remove(),
                 refuses: stream.config.discard == Discard::New,
                 limits: self.queues.limits(stream),
                 evicted: self.evicted(name, stream),

@@ -206,6 +206,14 @@ pub(super) const RULES: &[Rule] = &[
         find: delivery::redelivery_storm,
     },
     Rule {
+        id: "metadata_threshold",
+        hold: seconds(2),
+        clear_after: seconds(5),
+        rates: false,
+        lasting: false,
+        find: queue::metadata_threshold,
+    },
+    Rule {
         id: "worker_inactive",
         hold: seconds(0),
         clear_after: seconds(0),
