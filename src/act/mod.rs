@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod bucket;
 pub mod calls;
+mod database;
 pub mod draft;
 pub mod exchange;
 pub mod fire;
@@ -13,6 +14,7 @@ pub mod journal;
 pub mod lease;
 pub mod letters;
 pub mod pace;
+pub mod parked;
 pub mod permit;
 pub mod plan;
 pub mod replay;

@@ -38,6 +38,7 @@ fn source(kind: SourceKind, name: &str, state: Health, error: Option<&str>) -> S
         since: at(-60),
         age: Some(Duration::from_millis(400)),
         latency: (state == Health::Ok).then_some(Duration::from_micros(612)),
+        period: Some(Duration::from_secs(1)),
         error: error.map(str::to_owned),
         retry_in: None,
     }

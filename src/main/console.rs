@@ -23,7 +23,7 @@ use hookwatch::console::theme::colour::Depth;
 use hookwatch::model::{History, Settings};
 use hookwatch::record::{Limits, RecordError, Target};
 use hookwatch::session::clerk::{Clerk, Setting};
-use hookwatch::session::{self, Session, Tap};
+use hookwatch::session::{self, Before, Session, Tap};
 use jiff::tz::TimeZone;
 use tokio::sync::oneshot;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -106,7 +106,10 @@ impl Program<'_> {
             (profile.protected, Badge::Prod),
         ];
         let history = history.map(|source| before(&source, &settings, started)).transpose()?;
-        let mut tap = Tap::new(profile, settings.clone()).with_ring(started)?;
+        let (before, history) = history.unzip();
+        let mut tap = Tap::new(profile, settings.clone())
+            .with_ring(started)?
+            .with_before(before);
         if let Some(target) = record {
             tap.record(target, started)?;
         }
@@ -343,12 +346,11 @@ fn folder_of(profile: &Profile) -> String {
     .plain_name()
 }
 
+/// What was before the session's start, once it is read.
+type Reading = oneshot::Receiver<Result<History, String>>;
+
 /// Begins to read what was before the session's start, away from the screen.
-fn before(
-    source: &str,
-    settings: &Settings,
-    started: Moment,
-) -> Result<oneshot::Receiver<Result<History, String>>, Failure> {
+fn before(source: &str, settings: &Settings, started: Moment) -> Result<(Before, Reading), Failure> {
     let (sender, receiver) = oneshot::channel();
     let settings = settings.clone();
     if source.starts_with("http://") || source.starts_with("https://") {
@@ -357,7 +359,7 @@ fn before(
             let past = session::past_on(&server, &settings, started).await;
             let _ = sender.send(past.map_err(|error| error.to_string()));
         });
-        return Ok(receiver);
+        return Ok((Before::Server, receiver));
     }
     let path = Path::new(source).to_owned();
     // Refused before there is a screen: a folder that is not there never will be.
@@ -369,12 +371,13 @@ fn before(
         }
         .into());
     }
+    let before = Before::Recordings(path.clone());
     tokio::task::spawn_blocking(move || {
         let past = session::past_of(&path, &settings, started).map_err(|error| error.to_string());
         // Nobody waits any more when the console has ended.
         let _ = sender.send(past);
     });
-    Ok(receiver)
+    Ok((before, receiver))
 }
 
 fn print_keys(keymap: &Keymap) -> Result<u8, Failure> {

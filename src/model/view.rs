@@ -65,6 +65,9 @@ pub struct View {
     pub events: Vec<Event>,
     /// The NATS server.
     pub server: Option<ServerReading>,
+    /// Requests that we ourselves send to its API, over the last minute: what watching costs it.
+    #[serde(default)]
+    pub api_calls_per_s: Reading,
     /// The Postgres server.
     pub database: Option<DatabaseReading>,
     /// Panels that are switched off, and why.
@@ -106,6 +109,7 @@ impl View {
             verdicts: Vec::new(),
             events: Vec::new(),
             server: None,
+            api_calls_per_s: Reading::unknown(),
             database: None,
             panels_off: Vec::new(),
             left_out: 0,
@@ -158,6 +162,9 @@ pub struct SourceView {
     pub age: Option<Duration>,
     /// Round-trip time of its last good reading.
     pub latency: Option<Duration>,
+    /// How often it is read, once it has said so.
+    #[serde(default)]
+    pub period: Option<Duration>,
     /// Why it fails, and what to do.
     pub error: Option<String>,
     /// When it is tried again.

@@ -18,6 +18,7 @@ mod jetstream;
 mod lab;
 mod layering;
 mod letters;
+mod newer;
 mod observe;
 mod play;
 mod readme;

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::run::{Halt, Run};
-use super::window::verdict;
+use super::answer::verdict;
+use super::halt::Halt;
+use super::run::Run;
 use crate::act::exchange::{ExchangeError, NO_STREAM, PATIENCE, WRONG_LAST_SEQUENCE};
 use crate::act::hash;
 use crate::act::journal::{Hash, Intent, Record, Settlement, Stand, WindowAt};
@@ -186,6 +187,8 @@ impl Run {
 
     /// Sends under the same id; `None`: no answer settles it.
     async fn send_again(&mut self, intent: &Intent, expected: Option<u64>) -> Result<Option<Record>, Halt> {
+        // A parked message that its consumer has in hand again needs no copy.
+        self.idle(&[intent.letter]).await?;
         let letter = self.exchange.message(&self.begin.dlq, intent.letter).await?;
         let Some(letter) = letter.filter(|letter| hash::short(&letter.payload) == intent.hash) else {
             // Somebody deleted it: it cannot be sent again, and nobody knows whether it was.

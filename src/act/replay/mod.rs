@@ -9,13 +9,22 @@
 //! ```
 
 mod ahead;
+mod answer;
 mod begin;
+mod choose;
 mod follow;
 mod gateway;
+mod halt;
 mod limbo;
+mod look;
 mod message;
 mod mirror;
+mod parked;
+mod ramp;
+mod report;
 mod run;
+mod steer;
+mod sweep;
 mod window;
 
 use std::sync::Arc;

@@ -103,7 +103,7 @@ impl Desk {
     pub(super) fn advance(&mut self, now: Moment) -> (bool, String) {
         let due = self.ticker.is_due(now);
         let alarms = if due { self.tick(now) } else { String::new() };
-        let moved = self.deck.advance(now.mono, &mut self.app);
+        let moved = self.deck.advance(now.mono, &mut self.app, &mut self.jobs);
         (due || moved, alarms)
     }
 
@@ -128,7 +128,7 @@ impl Desk {
     pub(super) fn take(&mut self, stirring: Stirring) -> Vec<Effect> {
         match stirring {
             Stirring::Done(done) => self.done(done),
-            Stirring::Past(past) => self.app.remember(past, self.clock.now()),
+            Stirring::Past(past) => self.remember(past),
             Stirring::Data => self.take_in(),
             Stirring::Outside(Happening::Fired(report)) => {
                 if report.is_news() {
@@ -211,11 +211,20 @@ impl Desk {
         keep::keep(wanted, now, &self.shelf, retro, &mut self.app, tap, &mut self.jobs);
     }
 
+    /// What was before the session is known, or why it is not.
+    fn remember(&mut self, past: Result<History, String>) {
+        if let (Ok(history), Some(live)) = (&past, &self.live) {
+            live.tap.remember(history);
+        }
+        self.app.remember(past, self.clock.now());
+    }
+
     /// Something that was done away from the screen is done.
     fn done(&mut self, done: Done) {
         let (app, jobs) = (&mut self.app, &mut self.jobs);
         match done {
             Done::Sought(number, past) => self.deck.sought(number, past, self.clock.now().mono, app, jobs),
+            Done::Read(number, loaded) => self.deck.read(number, loaded, app, jobs),
             Done::Rewound(playback, back) => self.deck.rewound(playback, &back, app, jobs),
             Done::Recording(recorder) => {
                 jobs.beginning = false;

@@ -34,7 +34,7 @@ use super::ui::Ui;
 use super::widget::grid::{Filter, Rows, order};
 use super::widget::table::{Align, Cell};
 use super::widget::time::Zone;
-use super::widget::{Canvas, Frame, Line, figure, scroll_bar, span};
+use super::widget::{Canvas, Frame, Line, chart, figure, scroll_bar, span};
 use crate::base::text;
 use crate::base::time::{Moment, since};
 use crate::model::field::Field;
@@ -382,6 +382,18 @@ pub struct ChartHit {
     pub span: Duration,
 }
 
+impl ChartHit {
+    /// The column in which a time since session start is; `None`: it is not in the chart.
+    fn column(&self, at: Duration) -> Option<u16> {
+        let ago = self.end.checked_sub(at).filter(|ago| *ago < self.span)?;
+        let columns = ago.as_nanos() * u128::from(self.plot.width) / self.span.as_nanos();
+        self.plot
+            .width
+            .checked_sub(1)?
+            .checked_sub(u16::try_from(columns).ok()?)
+    }
+}
+
 /// What is where on screen, as it was last drawn.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hits {
@@ -475,6 +487,9 @@ impl<'a> Stage<'a> {
     pub fn chart(&mut self, scene: &Scene<'_>, chart: ChartHit) {
         self.hits.charts.push(chart);
         self.hits.spots.push((chart.plot, Spot::Chart(chart.panel)));
+        if let Some(column) = scene.histories.seam().and_then(|seam| chart.column(seam)) {
+            chart::seam(&mut self.canvas, chart.plot, column);
+        }
         if let Some((from, to)) = scene.ui.dragged(chart.panel) {
             let left = from.max(chart.plot.left());
             let width = (to + 1).min(chart.plot.right()).saturating_sub(left);

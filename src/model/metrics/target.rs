@@ -63,6 +63,8 @@ pub(in crate::model) struct Target {
     /// By the plan's slot: the counter.
     index: Vec<usize>,
     slots: BTreeMap<Slot, usize>,
+    /// The counters of the sums over all providers, by tally.
+    totals: [Option<u32>; Tally::COUNT],
     counters: Vec<Counter>,
     gauges: BTreeMap<Gauge, f64>,
     in_flight: VecDeque<f64>,
@@ -88,6 +90,7 @@ impl Target {
             start,
             index: Vec::new(),
             slots: BTreeMap::new(),
+            totals: [None; Tally::COUNT],
             counters: Vec::new(),
             gauges: BTreeMap::new(),
             in_flight: VecDeque::new(),
@@ -201,8 +204,12 @@ impl Target {
                     None => (self.span, *sum, self.from_zero),
                 };
                 self.counters.push(Counter::new(span, raw, from_zero));
-                self.slots.insert(*slot, self.counters.len() - 1);
-                self.counters.len() - 1
+                let new = self.counters.len() - 1;
+                self.slots.insert(*slot, new);
+                if slot.provider.is_none() {
+                    self.totals[slot.tally as usize] = u32::try_from(new).ok();
+                }
+                new
             });
             self.index.push(at);
         }
@@ -280,14 +287,9 @@ impl Target {
         }
     }
 
-    /// A counter; `None` when the page has none.
-    pub(in crate::model) fn counter(&self, slot: Slot) -> Option<&Counter> {
-        self.slots.get(&slot).map(|at| &self.counters[*at])
-    }
-
-    /// The sum over all providers.
+    /// The sum over all providers; `None` when the page has none.
     pub(in crate::model) fn total(&self, tally: Tally) -> Option<&Counter> {
-        self.counter(Slot { tally, provider: None })
+        self.counters.get(self.totals[tally as usize]? as usize)
     }
 
     /// Every counter with what it counts.

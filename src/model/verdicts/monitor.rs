@@ -2,6 +2,7 @@
 //! CLI's checks read them. A value of the wrong type is refused by name, the others work.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use crate::base::text;
 use crate::config::parse_duration;
@@ -38,6 +39,14 @@ pub(in crate::model) struct StreamMonitor {
 struct Metadata<'a> {
     all: &'a BTreeMap<String, String>,
     refused: Vec<String>,
+}
+
+/// Whether any of it is ours: this is asked every second of every consumer.
+fn says_something(metadata: &BTreeMap<String, String>) -> bool {
+    let from = metadata
+        .range::<str, _>((Bound::Included(PREFIX), Bound::Unbounded))
+        .next();
+    from.is_some_and(|(key, _)| key.starts_with(PREFIX))
 }
 
 impl Metadata<'_> {
@@ -85,6 +94,9 @@ impl Metadata<'_> {
 impl ConsumerMonitor {
     /// Reads a consumer's metadata; also returns what was refused, and why.
     pub(in crate::model) fn read(metadata: &BTreeMap<String, String>) -> (Self, Vec<String>) {
+        if !says_something(metadata) {
+            return Default::default();
+        }
         let mut from = Metadata {
             all: metadata,
             refused: Vec::new(),
@@ -115,6 +127,9 @@ impl StreamMonitor {
 
     /// Reads a stream's metadata; also returns what was refused, and why.
     pub(in crate::model) fn read(metadata: &BTreeMap<String, String>) -> (Self, Vec<String>) {
+        if !says_something(metadata) {
+            return Default::default();
+        }
         let mut from = Metadata {
             all: metadata,
             refused: Vec::new(),

@@ -10,6 +10,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Identity, Url};
 use secrecy::ExposeSecret as _;
 
+use crate::base::cause::root;
 use crate::config::{HttpAuth, Target, Tls};
 use crate::observe::SourceError;
 
@@ -51,7 +52,8 @@ fn build(tls: Option<&Tls>, pinned: Option<(&str, SocketAddr)>) -> Result<Client
     let builder = builder
         .user_agent(concat!("hookwatch/", env!("CARGO_PKG_VERSION")))
         .redirect(same_host())
-        .pool_max_idle_per_host(1)
+        // Several targets may be pages of one host.
+        .pool_max_idle_per_host(8)
         // Targets are reached as they are named; a proxy would be one more thing that can fail.
         .no_proxy();
     let builder = match tls {
@@ -73,7 +75,7 @@ fn build(tls: Option<&Tls>, pinned: Option<(&str, SocketAddr)>) -> Result<Client
         }
     };
     builder.build().map_err(|error| {
-        let error = SourceError::new("prepare", "TLS", &deepest(&error));
+        let error = SourceError::new("prepare", "TLS", &root(&error));
         error.next("install the system's ca-certificates, or give this target a ca of its own")
     })
 }
@@ -82,7 +84,7 @@ fn authorities(path: &Path) -> Result<Vec<Certificate>, SourceError> {
     let wrong = |reason: &str| {
         SourceError::new("read certificates", shown_path(path), reason).next("ca wants certificates in PEM form")
     };
-    let found = Certificate::from_pem_bundle(&read(path)?).map_err(|error| wrong(&deepest(&error)))?;
+    let found = Certificate::from_pem_bundle(&read(path)?).map_err(|error| wrong(&root(&error)))?;
     if found.is_empty() {
         return Err(wrong("no certificate in it"));
     }
@@ -96,7 +98,7 @@ fn identity(cert: &PathBuf, key: &PathBuf) -> Result<Identity, SourceError> {
         pem.extend(read(key)?);
     }
     Identity::from_pem(&pem).map_err(|error| {
-        SourceError::new("read certificate", shown_path(cert), &deepest(&error))
+        SourceError::new("read certificate", shown_path(cert), &root(&error))
             .next("cert wants a certificate and key its private key, both in PEM form")
     })
 }
@@ -109,15 +111,6 @@ fn read(path: &Path) -> Result<Vec<u8>, SourceError> {
 
 fn shown_path(path: &Path) -> String {
     path.display().to_string()
-}
-
-/// What lies at the bottom of an error.
-pub(in crate::observe) fn deepest(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }
 
 /// Follows redirects that stay on the host and port, or go to the host's HTTPS: credentials

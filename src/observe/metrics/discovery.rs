@@ -14,7 +14,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Fleet;
 use crate::base::text;
-use crate::config::{Discovery, Families, Target};
+use crate::config::{Discovery, Target};
 use crate::observe::{Outlet, Source, SourceError, supervise};
 use crate::sample::{Sample, SourceId, SourceKind, SourceReport, SourceState};
 
@@ -28,9 +28,6 @@ const TARGETS: usize = 5_000;
 /// Largest `file_sd` file, bytes.
 const FILE: u64 = 4 << 20;
 
-/// Scrapes of one group a second at most, on average.
-const PACE: f64 = 200.0;
-
 /// Names that are taken, over all groups of a profile.
 pub(super) type Names = Arc<Mutex<BTreeSet<String>>>;
 
@@ -40,7 +37,6 @@ pub struct Group {
     id: SourceId,
     target: Target,
     fleet: Fleet,
-    names: Names,
     members: BTreeMap<String, Member>,
     /// Of a file: its time and size when it was last read whole.
     read: Option<(Option<SystemTime>, u64)>,
@@ -62,12 +58,12 @@ struct Place {
 }
 
 impl Group {
-    pub(super) fn new(target: &Target, families: &Families, names: Names) -> Self {
+    /// A group whose members are sources of `fleet`.
+    pub(super) fn new(target: &Target, fleet: Fleet) -> Self {
         Self {
             id: SourceId::new(SourceKind::Metrics, &target.name),
             target: target.clone(),
-            fleet: Fleet::new(families),
-            names,
+            fleet,
             members: BTreeMap::new(),
             read: None,
         }
@@ -150,7 +146,7 @@ impl Group {
             }
         }
         let over = places.len().saturating_sub(TARGETS);
-        let interval = Duration::from_secs_f64(places.len() as f64 / PACE).max(self.target.interval);
+        self.fleet.begun = 0;
         for (key, place) in places.into_iter().take(TARGETS) {
             if self.members.contains_key(&key) {
                 continue;
@@ -160,18 +156,17 @@ impl Group {
                 name: name.as_str().into(),
                 url: place.url,
                 discovery: Discovery::One,
-                interval,
                 ..self.target.clone()
             };
             let id = SourceId::new(SourceKind::Metrics, &name);
             let stop = CancellationToken::new();
             let mut outlet = outlet.of(id.clone());
-            match self.fleet.source_at(&target, place.address) {
+            match self.fleet.source_at(&target, place.address, true) {
                 Ok(source) => {
                     tokio::spawn(supervise(source, outlet, stop.clone()));
                 }
                 Err(error) => {
-                    outlet.fail(&error, interval).await;
+                    outlet.fail(&error, target.interval).await;
                 }
             }
             let member = Member {
@@ -197,7 +192,7 @@ impl Group {
     }
 
     fn taken(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
-        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+        self.fleet.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

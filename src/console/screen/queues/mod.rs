@@ -158,14 +158,8 @@ fn consumer(queue: &Queue) -> Option<ConsumerKey> {
 
 /// What watching costs the server: our own requests, so that nobody has to guess.
 fn requests(scene: &Scene<'_>) -> Line<'static> {
-    let Some(server) = &scene.view.server else {
-        return Line::new();
-    };
-    let age = scene.age().as_secs_f64();
-    let mut line = Line::new();
-    if age >= 1.0 {
-        let rate = text::per_second(server.our_requests as f64 / age);
-        line.push(span(format!("our requests {rate}/s"), Role::Note));
+    match scene.view.api_calls_per_s.value {
+        Some(rate) => vec![span(format!("our requests {}/s", text::per_second(rate)), Role::Note)],
+        None => Line::new(),
     }
-    line
 }

@@ -5,8 +5,8 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::base::secret::Redactor;
 use crate::base::time::SystemClock;
-use crate::config::Tls;
-use crate::observe::metrics::tests::server::{Server, page};
+use crate::config::{Families, Tls};
+use crate::observe::metrics::tests::server::{Server, Step, page};
 use crate::sample::Envelope;
 
 const PAGE: &str = "# TYPE webhook_received_total counter\nwebhook_received_total{provider=\"a\"} 7\n";
@@ -33,7 +33,10 @@ struct Rig {
 impl Rig {
     fn new(target: &Target) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let group = Fleet::new(&Families::default()).group(target);
+        Self::of(Fleet::new(&Families::default()).group(target))
+    }
+
+    fn of(group: Group) -> Self {
         let (sender, samples) = mpsc::channel(256);
         let outlet = Outlet::new(
             sender,
@@ -77,6 +80,71 @@ fn write(path: &Path, content: &str, second: u64) {
     let file = std::fs::File::options().append(true).open(path).unwrap();
     file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(second))
         .unwrap();
+}
+
+#[tokio::test]
+async fn a_hundred_targets_that_hang_delay_nobody_else() {
+    let (good, hung) = (
+        Server::start(|_, _| page(PAGE)).await,
+        Server::start(|_, _| vec![Step::Hang]).await,
+    );
+    let entries: Vec<String> = [(good.port, "good", 20), (hung.port, "hung", 100)]
+        .into_iter()
+        .flat_map(|(port, kind, count)| {
+            (0..count).map(move |n| {
+                format!(r#"{{"targets":["127.0.0.1:{port}"],"labels":{{"__metrics_path__":"/{kind}/{n}"}}}}"#)
+            })
+        })
+        .collect();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hooks.json");
+    write(&path, &format!("[{}]", entries.join(",")), 1);
+    let mut target = target(Discovery::File(path), "http://file.invalid/metrics");
+    // Whoever waited for one that hangs would wait for longer than this test does.
+    target.timeout = Duration::from_mins(1);
+    let mut rig = Rig::new(&target);
+    rig.read().await.unwrap();
+    let mut pages: BTreeMap<Arc<str>, u32> = BTreeMap::new();
+    let all_read = async {
+        while pages.len() < 20 || pages.values().any(|count| *count < 3) {
+            let envelope = rig.samples.recv().await.unwrap();
+            if matches!(envelope.sample, Sample::Scrape(_)) {
+                *pages.entry(envelope.source.name).or_default() += 1;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), all_read).await.unwrap();
+}
+
+#[tokio::test]
+async fn many_targets_are_read_more_seldom_and_say_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hooks.json");
+    let list = |count: u16| {
+        let targets: Vec<String> = (0..count).map(|n| format!("\"127.0.0.1:1{n:03}\"")).collect();
+        format!(r#"[{{"targets":[{}]}}]"#, targets.join(","))
+    };
+    let mut target = target(Discovery::File(path.clone()), "http://file.invalid/metrics");
+    target.interval = Duration::from_secs(1);
+    let mut fleet = Fleet::new(&Families::default());
+    let alone = fleet.source_at(&target, None, true).unwrap();
+    assert_eq!(alone.period(), Duration::from_secs(1));
+    let mut rig = Rig::of(fleet.group(&target));
+    write(&path, &list(999), 1);
+    rig.read().await.unwrap();
+    assert_eq!(alone.period(), Duration::from_secs(5));
+    write(&path, &list(399), 2);
+    // Those that are gone are told, one by one.
+    let told = tokio::spawn(async move { while rig.samples.recv().await.is_some() {} });
+    rig.group.read(&mut rig.outlet).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(10), async {
+        while alone.period() > Duration::from_secs(2) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .unwrap();
+    told.abort();
 }
 
 #[tokio::test]
