@@ -13,7 +13,7 @@ use hookwatch::pipeline;
 use hookwatch::record::{RecorderState, Target};
 use hookwatch::session::{Session, Tap};
 
-use crate::console::require_terminal;
+use crate::console::{Watch, require_terminal};
 use crate::{Failure, Program, block_on, complain, print, until_interrupted};
 
 /// Threads of a worker, which mostly waits for NATS and Postgres: each further one would only hold
@@ -55,8 +55,15 @@ impl Program<'_> {
                 None => {
                     let keys = Some(demo.lab().signing_environment());
                     let (record, history) = (cli.record(), cli.history());
-                    let console = self.console(&profile, &looks, Vec::new(), keys, record, history);
-                    Box::pin(console).await.map(|code| (None, code))
+                    let watch = Watch {
+                        profiles: &[&profile],
+                        looks: &looks,
+                        notices: Vec::new(),
+                        demo: keys,
+                        record,
+                        history,
+                    };
+                    Box::pin(self.console(watch)).await.map(|code| (None, code))
                 }
             };
             // The lab goes down whatever became of the reading, and only then it is printed.
