@@ -16,6 +16,10 @@ use hookwatch::session::{Session, Tap};
 use crate::console::{Watch, require_terminal};
 use crate::{Failure, Program, block_on, complain, print, until_interrupted};
 
+/// Threads of a worker, which mostly waits for NATS and Postgres: each further one would only hold
+/// memory of its own.
+const WORKER_THREADS: usize = 2;
+
 impl Program<'_> {
     /// What a lab needs of this process.
     fn host(&self) -> Result<Host, Failure> {
@@ -105,7 +109,11 @@ impl Program<'_> {
         self.start_log(cli.log.as_deref(), &config::redactor_of(environment))?;
         let host = self.host()?;
         let out = &mut io::stdout();
-        let runtime = tokio::runtime::Runtime::new()?;
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        if matches!(command, LabCommand::Worker) {
+            runtime.worker_threads(WORKER_THREADS);
+        }
+        let runtime = runtime.enable_all().build()?;
         Ok(runtime.block_on(async {
             match command.clone() {
                 LabCommand::Up(args) => {

@@ -25,7 +25,7 @@ pub(super) struct Word {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Meaning {
-    Series(Vec<SeriesId>),
+    Series(Vec<Arc<SeriesId>>),
     Like(Likeness),
     Stream(Arc<StreamConfig>),
     Consumer(Arc<ConsumerConfig>),
@@ -40,12 +40,12 @@ struct Likeness {
     /// Places in its list whose series this one does not have, ascending.
     without: Vec<u32>,
     /// Series that it has besides, by their place in its own list, ascending.
-    with: Vec<(u32, SeriesId)>,
+    with: Vec<(u32, Arc<SeriesId>)>,
 }
 
 impl Likeness {
     /// What makes `base` into `layout`; `None`: too much.
-    fn find(of: &Id, base: &[SeriesId], layout: &[SeriesId]) -> Option<Self> {
+    fn find(of: &Id, base: &[Arc<SeriesId>], layout: &[Arc<SeriesId>]) -> Option<Self> {
         let most = layout.len() / LIKE;
         let mut found = Self {
             of: of.clone(),
@@ -75,7 +75,7 @@ impl Likeness {
     }
 
     /// The list that it describes, from the other one's.
-    fn resolve(self, base: &[SeriesId]) -> Vec<SeriesId> {
+    fn resolve(self, base: &[Arc<SeriesId>]) -> Vec<Arc<SeriesId>> {
         let mut without = self.without.into_iter().peekable();
         let mut kept = (0..).zip(base).filter_map(|(at, series)| {
             let gone = without.next_if_eq(&at).is_some();
@@ -212,7 +212,7 @@ impl Dictionary {
         Ok(())
     }
 
-    fn keep(&mut self, id: Id, series: Vec<SeriesId>, data: &[u8]) {
+    fn keep(&mut self, id: Id, series: Vec<Arc<SeriesId>>, data: &[u8]) {
         let hash = u64::from_str_radix(&id, 16).unwrap_or_default();
         let layout = Arc::new(Layout { series, hash });
         self.seen.insert(id.clone(), (data.to_vec(), layout.clone()));

@@ -252,7 +252,7 @@ fn resolve_one(
     profile.runbooks = work.runbooks(&layers);
     profile.alerts = work.alerts(&layers);
     profile.fire = work.fire(&layers);
-    profile.dead_letters = work.dead_letters(&layers);
+    profile.dead_letters = Box::new(work.dead_letters(&layers));
     let console = work.console(&console);
     work.overridden(&layers);
     let mut resolved = work.finish(profile, console)?;

@@ -195,15 +195,16 @@ impl Target {
             return;
         }
         self.index.clear();
+        let span = Arc::new(before.unwrap_or(self.span));
         for (slot, sum) in self.plan.slots.iter().zip(sums) {
             let known = self.slots.get(slot).copied();
             let at = known.unwrap_or_else(|| {
-                let (span, raw, from_zero) = match before {
-                    Some(before) => (before, 0.0, true),
-                    None if sum.is_nan() => (self.span, 0.0, self.from_zero),
-                    None => (self.span, *sum, self.from_zero),
+                let (raw, from_zero) = match before {
+                    Some(_) => (0.0, true),
+                    None if sum.is_nan() => (0.0, self.from_zero),
+                    None => (*sum, self.from_zero),
                 };
-                self.counters.push(Counter::new(span, raw, from_zero));
+                self.counters.push(Counter::new(span.clone(), raw, from_zero));
                 let new = self.counters.len() - 1;
                 self.slots.insert(*slot, new);
                 if slot.provider.is_none() {
@@ -217,6 +218,7 @@ impl Target {
 
     fn count(&mut self, sums: &[f64], another: bool, signs: &mut Vec<Sign>) {
         let mut seen = vec![false; self.counters.len()];
+        let span = Arc::new(self.span);
         for (at, sum) in self.index.iter().zip(sums) {
             seen[*at] = true;
             let counter = &mut self.counters[*at];
@@ -224,7 +226,7 @@ impl Target {
                 continue;
             }
             if another {
-                counter.restart(self.span, *sum);
+                counter.restart(span.clone(), *sum);
             } else if *sum < counter.raw() {
                 let slot = self.slots.iter().find(|(_, index)| *index == at).map(|(slot, _)| slot);
                 if let Some(slot) = slot
@@ -232,15 +234,15 @@ impl Target {
                 {
                     signs.push(Sign::Fell(slot.tally));
                 }
-                counter.rejoin(self.span, *sum);
+                counter.rejoin(span.clone(), *sum);
             } else {
-                counter.observe(self.span, *sum);
+                counter.observe(span.clone(), *sum);
             }
         }
         // Families that a new process has not used yet are 0 in it.
         for (counter, seen) in self.counters.iter_mut().zip(seen) {
             if another && !seen {
-                counter.restart(self.span, 0.0);
+                counter.restart(span.clone(), 0.0);
             }
         }
     }

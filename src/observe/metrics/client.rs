@@ -24,8 +24,10 @@ const REDIRECTS: usize = 3;
 /// pool and one set of trusted authorities.
 #[derive(Debug, Default)]
 pub(in crate::observe) struct ClientPool {
-    /// `None`: the client of all targets without TLS.
-    pub(in crate::observe) clients: Vec<(Option<Tls>, Client)>,
+    /// `None`: the client of all targets without TLS. Whether it keeps connections.
+    pub(in crate::observe) clients: Vec<(Option<Tls>, bool, Client)>,
+    /// Whether connections without TLS are closed after each answer.
+    pub(in crate::observe) transient: bool,
 }
 
 impl ClientPool {
@@ -35,16 +37,18 @@ impl ClientPool {
     /// When a certificate file cannot be read or does not hold what it should.
     pub(in crate::observe) fn client(&mut self, url: &Url, tls: &Tls) -> Result<Client, SourceError> {
         let key = (url.scheme() == "https").then(|| tls.clone());
-        if let Some((_, client)) = self.clients.iter().find(|(known, _)| *known == key) {
+        let keeps = key.is_some() || !self.transient;
+        let mut known = self.clients.iter();
+        if let Some((_, _, client)) = known.find(|(tls, kept, _)| *tls == key && *kept == keeps) {
             return Ok(client.clone());
         }
-        let client = build(key.as_ref(), None)?;
-        self.clients.push((key, client.clone()));
+        let client = build(key.as_ref(), None, keeps)?;
+        self.clients.push((key, keeps, client.clone()));
         Ok(client)
     }
 }
 
-fn build(tls: Option<&Tls>, pinned: Option<(&str, SocketAddr)>) -> Result<Client, SourceError> {
+fn build(tls: Option<&Tls>, pinned: Option<(&str, SocketAddr)>, keeps: bool) -> Result<Client, SourceError> {
     let mut builder = Client::builder();
     if let Some((host, address)) = pinned {
         builder = builder.resolve(host, address);
@@ -53,7 +57,7 @@ fn build(tls: Option<&Tls>, pinned: Option<(&str, SocketAddr)>) -> Result<Client
         .user_agent(concat!("hookwatch/", env!("CARGO_PKG_VERSION")))
         .redirect(same_host())
         // Several targets may be pages of one host.
-        .pool_max_idle_per_host(8)
+        .pool_max_idle_per_host(if keeps { 8 } else { 0 })
         // Targets are reached as they are named; a proxy would be one more thing that can fail.
         .no_proxy();
     let builder = match tls {
@@ -188,7 +192,7 @@ impl Request {
         let host = request.url.host_str().unwrap_or_default().to_owned();
         if request.is_https() {
             // The certificate is for the name, so the name stays in the URL.
-            request.client = build(Some(&target.tls), Some((&host, address)))?;
+            request.client = build(Some(&target.tls), Some((&host, address)), true)?;
         } else {
             let named = match request.url.port() {
                 Some(port) => format!("{host}:{port}"),

@@ -146,7 +146,7 @@ impl Group {
             }
         }
         let over = places.len().saturating_sub(TARGETS);
-        self.fleet.begun = 0;
+        self.fleet.expect(places.len());
         for (key, place) in places.into_iter().take(TARGETS) {
             if self.members.contains_key(&key) {
                 continue;

@@ -51,6 +51,11 @@ const PACE: f64 = 200.0;
 const AT_ONCE: usize = 64;
 const APART: Duration = Duration::from_millis(1);
 
+/// Targets of a profile beyond which connections without TLS are not kept between readings: each
+/// would hold a buffer as large as its page and one of the files that a process may open (often
+/// 1,024), for the sake of a connect every few seconds. TLS connections are always kept.
+const KEPT: usize = 200;
+
 /// The targets of one profile. They share HTTP clients where their certificates are the same,
 /// and the table of wanted names.
 #[derive(Debug)]
@@ -64,6 +69,8 @@ pub struct Fleet {
     size: Size,
     /// Targets that were begun together with the next one.
     begun: usize,
+    /// Targets that are known to come.
+    expected: usize,
 }
 
 /// How many targets a profile has. Many of them share one pace.
@@ -104,7 +111,14 @@ impl Fleet {
             names: discovery::Names::default(),
             size: Size::default(),
             begun: 0,
+            expected: 0,
         }
+    }
+
+    /// Says how many targets are about to be asked for.
+    pub fn expect(&mut self, targets: usize) {
+        self.begun = 0;
+        self.expected = targets;
     }
 
     /// The source of a group of targets that are looked up.
@@ -143,10 +157,12 @@ impl Fleet {
     fn source_at(&mut self, target: &Target, address: Option<SocketAddr>, paced: bool) -> Result<Metrics, SourceError> {
         let behind = u32::try_from(self.begun.saturating_sub(AT_ONCE)).unwrap_or(u32::MAX);
         self.begun += 1;
+        let member = self.size.join();
+        self.clients.transient = self.expected.max(self.size.0.load(Ordering::Relaxed)) > KEPT;
         Ok(Metrics {
             id: SourceId::new(SourceKind::Metrics, &target.name),
             period: target.interval,
-            member: self.size.join(),
+            member,
             paced,
             begins_in: APART.saturating_mul(behind),
             request: match address {

@@ -156,10 +156,19 @@ fn consumer(queue: &Queue) -> Option<ConsumerKey> {
     })
 }
 
-/// What watching costs the server: our own requests, so that nobody has to guess.
+/// Rows from which on their number is told.
+const MANY: usize = 60;
+
+/// How much there is, and what watching costs the server: our own requests, so that nobody has to guess.
 fn requests(scene: &Scene<'_>) -> Line<'static> {
-    match scene.view.api_calls_per_s.value {
-        Some(rate) => vec![span(format!("our requests {}/s", text::per_second(rate)), Role::Note)],
-        None => Line::new(),
+    let mut line = Line::new();
+    // More than anybody would count.
+    let rows = scene.view.queues.len();
+    if rows > MANY {
+        line.push(span(format!("{} rows  ", text::count(rows as u64)), Role::Note));
     }
+    if let Some(rate) = scene.view.api_calls_per_s.value {
+        line.push(span(format!("our requests {}/s", text::per_second(rate)), Role::Note));
+    }
+    line
 }
