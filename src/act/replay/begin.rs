@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::gateway::Gateway;
-use super::mirror::{self, Mirror, PART};
 use super::halt::Halt;
+use super::mirror::{self, Mirror, PART};
 use super::run::Run;
 use super::{Context, ReplayError, Report, Resume};
 use crate::act::bucket;

@@ -1,7 +1,7 @@
 //! What becomes of a webhook, and what its sender is told.
 
-use axum::http::{HeaderValue, StatusCode, header};
 use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 
 /// What becomes of a webhook.

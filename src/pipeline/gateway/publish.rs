@@ -32,13 +32,7 @@ const AFTERMATH: Duration = Duration::from_secs(2);
 
 impl InFlight {
     /// Checks a webhook that arrived `now` and publishes it.
-    pub(super) async fn accept(
-        self,
-        provider: Provider,
-        headers: &HeaderMap,
-        body: Bytes,
-        now: Timestamp,
-    ) -> Outcome {
+    pub(super) async fn accept(self, provider: Provider, headers: &HeaderMap, body: Bytes, now: Timestamp) -> Outcome {
         let lookup = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let Some(verifier) = self.config.verifiers.get(&provider) else {
             return self.refuse(provider.name(), Refusal::UnknownProvider);

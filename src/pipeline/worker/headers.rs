@@ -17,7 +17,8 @@ pub(super) struct Headers(Box<str>);
 impl Headers {
     pub(super) fn pack(map: Option<&HeaderMap>) -> Self {
         let headers = || map.into_iter().flat_map(HeaderMap::iter);
-        let parts = || headers().flat_map(|(name, values)| values.iter().map(move |value| (name.as_ref(), value.as_str())));
+        let parts =
+            || headers().flat_map(|(name, values)| values.iter().map(move |value| (name.as_ref(), value.as_str())));
         let length = parts()
             .map(|(name, value): (&str, &str)| name.len() + COLON.len_utf8() + value.len() + BREAK.len())
             .sum();

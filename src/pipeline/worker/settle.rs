@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::Subject;
 use async_nats::jetstream::AckKind;
 use async_nats::jetstream::message::PublishMessage;
-use async_nats::Subject;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
