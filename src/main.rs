@@ -178,7 +178,13 @@ impl Program<'_> {
         let all = config::resolve_all(&cli.overrides(), &self.surroundings)?;
         self.begin(cli, &all)?;
         for resolved in &all {
-            resolved.require_something_to_watch()?;
+            resolved
+                .require_something_to_watch()
+                .map_err(|problem| match all.len() {
+                    1 => problem,
+                    _ => Problem::general(format!("profile {}: {}", resolved.profile.name, problem.what))
+                        .next("say in it where it connects to, or leave it out"),
+                })?;
         }
         Ok(all)
     }

@@ -39,7 +39,7 @@ use super::theme::colour::Depth;
 use super::theme::{Library, Theme, ThemeError};
 use crate::act::firing::Firing;
 use crate::base::time::{Moment, SharedClock};
-use crate::model::{History, Settings, Severity};
+use crate::model::{History, Settings};
 use crate::sample::{Envelope, Interest};
 use crate::session::clerk::Clerk;
 use crate::session::{Alarms, Tap};
@@ -185,26 +185,24 @@ pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, E
         mouse,
         ..
     } = options;
-    let desks = std::iter::once(seat)
-        .chain(beside)
-        .map(|seat| Desk::new(seat, looks.clone(), editor.clone(), clock.clone()));
-    let mut office = Works {
-        desks: desks.collect(),
+    let desk = |seat: Seat, notices: &[String]| Desk::new(seat, looks.clone(), notices, editor.clone(), clock.clone());
+    // What is to be said is said where one begins.
+    let mut desks = vec![desk(seat, &notices)];
+    desks.extend(beside.into_iter().map(|seat| desk(seat, &[])));
+    let mut works = Works {
+        desks,
         here: 0,
         served: 0,
         clock,
     };
-    for notice in &notices {
-        office.desk().app.flash(Severity::Warning, notice.as_str());
-    }
     let mut terminal = Terminal::enter(mouse)?;
-    let ended = office.drive(&themes, &mut terminal, &stop).await;
+    let ended = works.drive(&themes, &mut terminal, &stop).await;
     // The terminal is given back first: a slow disk keeps nobody from it.
     drop(terminal);
     if let Some(file) = kept_file {
-        save_kept(&file, &office.desk().app.kept());
+        save_kept(&file, &works.desk().app.kept());
     }
-    for desk in office.desks {
+    for desk in works.desks {
         desk.finish().await;
     }
     ended

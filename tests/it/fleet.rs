@@ -168,7 +168,16 @@ async fn what_works_on_one_profile_refuses_several() {
             "{args:?}: {told}"
         );
     }
-    let check = run(&config, &["check", "--wait", "1s", "--nats", "nats://127.0.0.1:1"]).await;
+    std::fs::write(&config, "[profile.a.nats]\nurl = 'nats://127.0.0.1:1'\n[profile.b]\n").unwrap();
+    let refused = run(&config, &["snapshot", "--profile", "a,b"]).await;
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{told}");
+    assert!(told.contains("profile b: nothing to watch"), "{told}");
+    let check = run(
+        &config,
+        &["check", "-p", "a,b", "--wait", "1s", "--nats", "nats://127.0.0.1:1"],
+    )
+    .await;
     let line = String::from_utf8_lossy(&check.stdout).into_owned();
     assert_eq!(check.status.code(), Some(3), "{line}");
     assert!(line.contains("--nats: it would hold for each of 2 profiles"), "{line}");

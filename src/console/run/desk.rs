@@ -52,8 +52,9 @@ pub(super) enum Stirring {
 }
 
 impl Desk {
-    /// A desk for a profile, with how the console looks and what edits a file.
-    pub(super) fn new(seat: Seat, looks: Options, editor: String, clock: SharedClock) -> Self {
+    /// A desk for a profile, with how the console looks, what is to be said at its beginning, and
+    /// what edits a file.
+    pub(super) fn new(seat: Seat, looks: Options, notices: &[String], editor: String, clock: SharedClock) -> Self {
         let (firing, supply) = seat.firing.unzip();
         let shown = Options {
             supply,
@@ -65,16 +66,16 @@ impl Desk {
         let protected = shown.badges.contains(&Badge::Prod);
         let outside = Outside::new(seat.settings.profile.clone(), firing, seat.clerk, editor);
         let mut jobs = Jobs::new();
-        let (app, mut live, deck) = match seat.subject {
-            Subject::Live(live) => {
-                let app = App::live(seat.settings, shown, live.started);
-                (app, Some(live), Deck::empty())
-            }
-            Subject::Recording(recorded) => {
-                let mut app = App::recorded(&seat.settings, shown, clock.now());
-                let deck = Deck::recorded(*recorded, &mut app, &mut jobs);
-                (app, None, deck)
-            }
+        let mut app = match &seat.subject {
+            Subject::Live(live) => App::live(seat.settings, shown, live.started),
+            Subject::Recording(_) => App::recorded(&seat.settings, shown, clock.now()),
+        };
+        for notice in notices {
+            app.flash(Severity::Warning, notice.as_str());
+        }
+        let (mut live, deck) = match seat.subject {
+            Subject::Live(live) => (Some(live), Deck::empty()),
+            Subject::Recording(recorded) => (None, Deck::recorded(*recorded, &mut app, &mut jobs)),
         };
         Self {
             app,
