@@ -1,11 +1,15 @@
 //! What the console knows of dead letters: the part of the list that is here, the groups, the open
 //! letter, the replay. All of it is answers to questions that `follow` asks.
 
+mod choose;
+mod commands;
 mod follow;
-mod replay;
+mod lock;
+mod plan;
+mod steer;
 mod told;
 
-pub(super) use replay::share;
+pub(super) use steer::share;
 
 use std::sync::Arc;
 use std::time::Duration;
