@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod bucket;
 pub mod calls;
+mod database;
 pub mod draft;
 pub mod exchange;
 pub mod fire;

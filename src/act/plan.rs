@@ -177,7 +177,8 @@ pub struct Planned {
 pub enum PlanError {
     /// Letters that nobody says the subject of.
     #[error(
-        "plan: {count} letters do not say which subject they came from (first: {first}) → give --to-subject, or leave them out"
+        "plan: nobody says which subject {} came from (first: {first}) → give --to-subject, or leave them out",
+        text::counted(*count, "letter", "letters")
     )]
     NoSubject {
         /// How many.
@@ -205,7 +206,7 @@ pub enum PlanError {
     NoDelete(String),
     /// The target would evict waiting webhooks.
     #[error(
-        "plan: {stream} has room for {headroom} more messages and discards the oldest beyond that, and the plan holds {count} → wait until it drains, narrow the filter, or use --max {headroom}"
+        "plan: {stream} has room for {headroom} more and discards the oldest beyond that, and the plan holds {count} → wait until it drains, narrow the filter, or use --max {headroom}"
     )]
     NoRoom {
         /// The stream.
@@ -483,18 +484,18 @@ fn risks(selection: &Selection, chosen: &[&Candidate], targets: &[PlannedTarget]
         .count();
     if recent > 0 {
         risks.push(format!(
-            "{} letters are younger than the dead letter stream's deduplication window of {}: a worker that gives one \
-             up again under the same id loses it",
-            text::count(recent as u64),
+            "younger than the dead letter stream's deduplication window of {1}: {0}; a worker that gives one up again \
+             under the same id loses it",
+            text::counted(recent as u64, "letter", "letters"),
             text::duration(window)
         ));
     }
     for target in targets {
         if target.headroom.is_some_and(|room| room < target.letters) {
             risks.push(format!(
-                "{} has room for {} messages and refuses the rest: those stay dead letters",
+                "{} has room for {} and refuses the rest: those stay dead letters",
                 text::safe(&target.stream),
-                text::count(target.headroom.unwrap_or_default())
+                text::counted(target.headroom.unwrap_or_default(), "message", "messages")
             ));
         }
         if Duration::from_secs_f64(target.window_s) < Duration::from_secs(10) {

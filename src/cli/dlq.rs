@@ -178,15 +178,14 @@ pub struct ExportLettersArgs {
     pub connection: ConnectionArgs,
 }
 
-/// `hookwatch dlq import`
-#[derive(Args, Clone, Debug)]
-pub struct ImportArgs {
-    /// What `dlq export` wrote, or - for standard input
-    pub file: PathBuf,
-    /// Change something: without it, nothing is sent
+/// What is confirmed before anything is changed.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = "To change something")]
+pub struct ConsentArgs {
+    /// Do it: without this, there is only a plan
     #[arg(long)]
     pub write: bool,
-    /// How many letters the plan holds; it must be exactly that
+    /// How many the plan holds; it must be exactly that
     #[arg(long, value_name = "N")]
     pub yes: Option<u64>,
     /// The profile's name, where it is protected
@@ -195,6 +194,16 @@ pub struct ImportArgs {
     /// Why; goes to the audit log
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+}
+
+/// `hookwatch dlq import`
+#[derive(Args, Clone, Debug)]
+pub struct ImportArgs {
+    /// What `dlq export` wrote, or - for standard input
+    pub file: PathBuf,
+    /// What is confirmed.
+    #[command(flatten)]
+    pub consent: ConsentArgs,
     /// Print JSON: the plan on one line, the report on the last
     #[arg(long)]
     pub json: bool,
@@ -213,15 +222,9 @@ pub struct ReplayArgs {
     /// Plan only (the default without --write)
     #[arg(long, conflicts_with = "write")]
     pub dry_run: bool,
-    /// Change something: without it, nothing is sent
-    #[arg(long)]
-    pub write: bool,
-    /// How many letters the plan holds; it must be exactly that
-    #[arg(long, value_name = "N")]
-    pub yes: Option<u64>,
-    /// The profile's name, where it is protected
-    #[arg(long, value_name = "NAME")]
-    pub confirm_profile: Option<String>,
+    /// What is confirmed.
+    #[command(flatten)]
+    pub consent: ConsentArgs,
     /// Letters a second, reached within 10s; without it as fast as it goes
     #[arg(long, value_name = "N")]
     pub rate: Option<f64>,
@@ -252,9 +255,6 @@ pub struct ReplayArgs {
     /// Keep the order of letters under one subject
     #[arg(long)]
     pub ordered: bool,
-    /// Why; goes to the audit log
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Option<String>,
     /// Go on with the replay that was left unfinished
     #[arg(long, conflicts_with_all = ["yes", "dry_run", "FilterArgs"])]
     pub resume: bool,
@@ -304,18 +304,9 @@ pub struct RetryArgs {
     /// Calls that are looked at, the latest first
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub max: u32,
-    /// Change something: without it, calls are listed
-    #[arg(long)]
-    pub write: bool,
-    /// How many calls the plan holds; it must be exactly that
-    #[arg(long, value_name = "N")]
-    pub yes: Option<u64>,
-    /// The profile's name, where it is protected
-    #[arg(long, value_name = "NAME")]
-    pub confirm_profile: Option<String>,
-    /// Why; goes to the audit log
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Option<String>,
+    /// What is confirmed.
+    #[command(flatten)]
+    pub consent: ConsentArgs,
     /// Print JSON: a call a line, then the plan, on the last line the report
     #[arg(long)]
     pub json: bool,

@@ -14,8 +14,9 @@ use hookwatch::base::json_match::JsonMatch;
 use hookwatch::base::secret::Redactor;
 use hookwatch::base::text;
 use hookwatch::base::time::Timestamp;
-use hookwatch::cli::{Cli, DlqCommand, FilterArgs, GroupKey, ImportArgs, InDoubt, ReplayArgs};
+use hookwatch::cli::{Cli, ConsentArgs, DlqCommand, FilterArgs, GroupKey, ImportArgs, InDoubt, ReplayArgs};
 use hookwatch::headless::dlq::browse::{BrowseError, Browser};
+use hookwatch::headless::dlq::consent::Consent;
 use hookwatch::headless::dlq::import::ImportOptions;
 use hookwatch::headless::dlq::replay::{ReplayContext, ReplayOptions};
 use hookwatch::headless::dlq::retry::RetryOptions;
@@ -57,7 +58,7 @@ impl Program<'_> {
                     let mut file = BufWriter::new(create(&args.file, args.force)?);
                     let seen = mailbox.export(&filter, most, &mut file).await?;
                     let shown = args.file.display().to_string();
-                    complain(&format!("{} letters in {shown}", text::count(seen)));
+                    complain(&format!("{} in {shown}", text::counted(seen, "letter", "letters")));
                     Ok(())
                 })
             }
@@ -68,10 +69,7 @@ impl Program<'_> {
                     reason_like: args.reason_like.clone(),
                     ids: args.ids.as_ref().map(|ids| ids.iter().cloned().collect()),
                     max: args.max,
-                    write: args.write,
-                    yes: args.yes,
-                    confirm_profile: args.confirm_profile.clone(),
-                    reason: args.reason.clone(),
+                    consent: consent(&args.consent),
                     json: args.json,
                 };
                 let (out, err) = (&mut io::stdout(), &mut io::stderr());
@@ -130,10 +128,7 @@ impl Program<'_> {
         };
         let options = ImportOptions {
             name,
-            write: args.write,
-            yes: args.yes,
-            confirm_profile: args.confirm_profile.clone(),
-            reason: args.reason.clone(),
+            consent: consent(&args.consent),
             json: args.json,
         };
         let (out, err) = (&mut io::stdout(), &mut io::stderr());
@@ -232,6 +227,15 @@ fn create(path: &Path, force: bool) -> Result<File, io::Error> {
     })
 }
 
+fn consent(args: &ConsentArgs) -> Consent {
+    Consent {
+        write: args.write,
+        yes: args.yes,
+        confirm_profile: args.confirm_profile.clone(),
+        reason: args.reason.clone(),
+    }
+}
+
 fn group_by(key: GroupKey) -> GroupBy {
     match key {
         GroupKey::Cause => GroupBy::Cause,
@@ -250,9 +254,7 @@ fn options(args: &ReplayArgs, archive: bool, now: Timestamp) -> Result<ReplayOpt
     Ok(ReplayOptions {
         filter: filter(&args.filter, now)?,
         archive,
-        write: args.write,
-        yes: args.yes,
-        confirm_profile: args.confirm_profile.clone(),
+        consent: consent(&args.consent),
         rate: args.rate,
         canary: args.canary,
         to_subject: args.to_subject.clone(),
@@ -261,7 +263,6 @@ fn options(args: &ReplayArgs, archive: bool, now: Timestamp) -> Result<ReplayOpt
         signer: None,
         max: args.max,
         ordered: args.ordered,
-        reason: args.reason.clone(),
         resume: args.resume.then(|| Resume {
             in_doubt: settlement,
             take_over: args.take_over.clone(),

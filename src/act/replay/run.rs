@@ -359,14 +359,20 @@ impl Run {
         let counts = self.standings.counts();
         let is_shut = counts.refused >= MOST_REFUSED && counts.refused > counts.landed;
         if self.gateway.is_some() && is_shut {
-            let why = format!("the gateway refused {} letters", text::count(counts.refused));
+            let why = format!(
+                "the gateway refused {}",
+                text::counted(counts.refused, "letter", "letters")
+            );
             return self.pause_by_itself(why).await;
         }
         let fates = self.follow.fates();
         if fates.is_deadly() {
             self.follow = Follow::default();
             return self
-                .pause_by_itself(format!("{} letters died again", fates.died_again))
+                .pause_by_itself(format!(
+                    "{} died again",
+                    text::counted(fates.died_again, "letter", "letters")
+                ))
                 .await;
         }
         if fates.undecided > self.context.timing.backlog {
@@ -374,8 +380,8 @@ impl Run {
             let enough = move |run: &Self| run.follow.fates().undecided <= limit / 2;
             if !self.follow_until(enough).await? {
                 let why = format!(
-                    "the backlog grew above {} letters and does not drain",
-                    text::count(limit)
+                    "the backlog grew above {} and does not drain",
+                    text::counted(limit, "letter", "letters")
                 );
                 return self.pause_by_itself(why).await;
             }

@@ -236,8 +236,8 @@ impl Browser {
         if groups.left_out() > 0 && !as_json {
             writeln!(
                 out,
-                "{} letters of further groups are left out",
-                text::count(groups.left_out())
+                "left out: {} of further groups",
+                text::counted(groups.left_out(), "letter", "letters")
             )?;
         }
         Ok(out.flush()?)

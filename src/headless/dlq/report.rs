@@ -46,8 +46,8 @@ pub(super) fn plan(plan: &Plan, out: &mut impl Write) -> io::Result<()> {
     };
     writeln!(
         out,
-        "{} letters of {} ({}), {}",
-        text::count(plan.count),
+        "{} of {} ({}), {}",
+        text::counted(plan.count, "letter", "letters"),
         text::safe(&plan.dlq),
         text::safe(&plan.filter),
         text::bytes(plan.bytes)
@@ -141,8 +141,8 @@ pub(super) fn report(report: &Report, out: &mut impl Write) -> io::Result<()> {
     if report.came_back > 0 {
         writeln!(
             out,
-            "  {} letters had come back and were deleted again",
-            text::count(report.came_back)
+            "  {} again that had come back",
+            text::counted(report.came_back, "letter deleted", "letters deleted")
         )?;
     }
     for remark in &report.refused {

@@ -61,7 +61,8 @@ impl Desk {
             counts: None,
             outcome: "begun".to_owned(),
         };
-        let account = Account::open(self.audit()?, deed).map_err(|error| error.to_string())?;
+        let account =
+            Account::open(self.audit()?, deed, self.setting.clock.clone()).map_err(|error| error.to_string())?;
         let (progress, watched) = watch::channel(Progress::default());
         let context = Context {
             link: self.link()?.clone(),
@@ -89,7 +90,7 @@ impl Desk {
         };
         let last = watched.borrow().clone();
         let end = end?;
-        let closed = account.close(self.setting.clock.now().at, &last, &end);
+        let closed = account.close(&last, &end);
         closed.map_err(|error| error.to_string())?;
         end.map_err(|error| error.to_string())
     }
