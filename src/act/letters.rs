@@ -1,14 +1,20 @@
 //! What a console asks about dead letters, what it orders, and what it is told. Plain data.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
+use super::calls::{CallPlan, CallReport};
+use super::fire::Library;
 use super::journal::Purpose;
 use super::lease::Claim;
 use super::permit::Write;
 use super::plan::Plan;
 use super::replay::{Progress, Report, Steering};
 use crate::base::time::Timestamp;
+use crate::config::Fire;
 use crate::model::letters::{Group, GroupBy, LetterFilter, LetterRow};
 use crate::sample::{LetterForm, LetterOrigin, Stored};
 
@@ -57,7 +63,9 @@ pub enum Query {
     /// Who else is at work, and what was left unfinished.
     Standing,
     /// What a replay would do.
-    Plan(Wish),
+    Plan(Box<Wish>),
+    /// How failed calls of the queue in Postgres would be put back: which of them.
+    PlanCalls(BTreeSet<Arc<str>>),
     /// Writes letters to a new file, a JSON object a line.
     Export {
         /// Which.
@@ -76,7 +84,7 @@ impl Query {
             Self::Groups { .. } => Slot::Groups,
             Self::Letter(_) => Slot::Letter,
             Self::Standing => Slot::Standing,
-            Self::Plan(_) => Slot::Plan,
+            Self::Plan(_) | Self::PlanCalls(_) => Slot::Plan,
             Self::Export { .. } => Slot::Export,
         }
     }
@@ -100,8 +108,64 @@ pub struct Wish {
     pub filter: LetterFilter,
     /// What for.
     pub purpose: Purpose,
+    /// Where they go.
+    pub to: Destination,
+    /// Whose key signs them anew; `None`: the signatures stay.
+    pub sign: Option<SignAs>,
+    /// Another payload, for one letter.
+    pub payload: Option<Bytes>,
     /// Letters a second; `None`: as fast as it goes.
     pub rate: Option<f64>,
+    /// Letters that go first and are followed to their end; 0: none.
+    pub canary: u64,
+    /// Whether the order under a subject is kept.
+    pub ordered: bool,
+}
+
+/// Where letters go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Destination {
+    /// Each to the subject that it came from.
+    #[default]
+    Own,
+    /// All to this subject.
+    Subject(Arc<str>),
+    /// To the gateway at this URL instead of a stream.
+    Gateway(Arc<str>),
+}
+
+/// A key of the profile that letters can be signed with, and how. The key itself is read when it
+/// is needed, and told to nobody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignAs {
+    /// Whose key it is.
+    pub provider: Arc<str>,
+    /// The scheme.
+    pub scheme: Arc<str>,
+}
+
+/// The keys of a profile that letters can be signed with: with the scheme that the profile names,
+/// else as the provider's templates do.
+#[must_use]
+pub fn keys(fire: &Fire, library: &Library) -> Vec<SignAs> {
+    let scheme = |provider: &String| {
+        let usual = || {
+            let mut templates = library.templates();
+            let template = templates.find(|template| **template.provider() == **provider)?;
+            Some(template.scheme().to_string().into())
+        };
+        fire.schemes
+            .get(provider)
+            .map(|scheme| scheme.as_str().into())
+            .or_else(usual)
+    };
+    let key = |provider: &String| {
+        Some(SignAs {
+            provider: provider.as_str().into(),
+            scheme: scheme(provider)?,
+        })
+    };
+    fire.secrets.keys().filter_map(key).collect()
 }
 
 /// An order: something that is done once it was confirmed.
@@ -111,6 +175,15 @@ pub enum Order {
     Replay {
         /// The plan.
         plan: Arc<Plan>,
+        /// Whose key signs the letters anew.
+        sign: Option<SignAs>,
+        /// What was confirmed.
+        said: Said,
+    },
+    /// Put failed calls back.
+    Retry {
+        /// The plan.
+        plan: Arc<CallPlan>,
         /// What was confirmed.
         said: Said,
     },
@@ -132,6 +205,10 @@ pub struct Said {
     pub count: u64,
     /// The protected profile's name.
     pub profile: Option<String>,
+    /// The host that letters go to, where it is neither this machine nor listed.
+    pub host: Option<String>,
+    /// Why, for the audit log.
+    pub reason: Option<String>,
     /// The lock.
     pub write: Write,
 }
@@ -158,6 +235,8 @@ pub enum Told {
     Progress(Box<Progress>),
     /// What it did, or why it did not.
     Ended(Result<Box<Report>, String>),
+    /// What became of failed calls that were put back, or why none was.
+    Retried(Result<CallReport, String>),
 }
 
 /// An answer, or a part of one.
@@ -198,9 +277,13 @@ pub enum Answer {
     Planned {
         /// The plan.
         plan: Arc<Plan>,
+        /// The payload of the only letter, to be edited.
+        payload: Option<Bytes>,
         /// Who else is at work, and what was left unfinished.
         standing: Standing,
     },
+    /// How failed calls would be put back.
+    CallsPlanned(Arc<CallPlan>),
     /// Letters that were written so far.
     Exported {
         /// The file.

@@ -306,11 +306,11 @@ impl Works {
                             self.outside.tell(app, tap, report, self.clock.now(), &drawn.hits)
                         }
                         Happening::Told(told) => update(app, Msg::Told(told), &drawn.hits),
-                        Happening::Edited(template, edited) => {
+                        Happening::Edited(what, edited) => {
                             terminal.resume()?;
                             discard_keys();
                             hands.input = Some(EventStream::new());
-                            update(app, Msg::Edited(self.clock.now(), template, edited), &drawn.hits)
+                            update(app, Msg::Edited(self.clock.now(), what, edited), &drawn.hits)
                         }
                     }
                 }
@@ -347,15 +347,15 @@ impl Works {
                     let (now, retro) = (self.clock.now(), &self.deck.retro);
                     keep::keep(wanted, now, &self.shelf, retro, app, tap, &mut self.jobs);
                 }
-                Effect::Edit { template, text } => {
+                Effect::Edit { what, text } => {
                     // Whoever reads keys besides the editor would take some of them away.
                     hands.input = None;
                     discard_keys();
                     terminal.leave();
-                    if let Err(reason) = self.outside.edit(template.clone(), &text) {
+                    if let Err(reason) = self.outside.edit(what.clone(), &text) {
                         terminal.resume()?;
                         hands.input = Some(EventStream::new());
-                        update(app, Msg::Edited(self.clock.now(), template, Err(reason)), &drawn.hits);
+                        update(app, Msg::Edited(self.clock.now(), what, Err(reason)), &drawn.hits);
                     }
                 }
                 other => self.outside.perform(other),

@@ -82,16 +82,21 @@ impl Program<'_> {
             alarms,
         }));
         let mut options = self.screen(settings, subject, looks, notices)?;
-        let (firing, untaken) = self.firing(profile, demo);
-        options.firing = Some(firing);
-        options.office = Some(Office::new(profile));
+        let mut environment = self.surroundings.environment.clone();
+        environment.extend(demo.into_iter().flatten());
+        let library = Arc::new(fire::Library::load(self.templates().as_deref()));
+        let untaken = library.broken().iter().map(ToString::to_string);
+        options.notices.extend(untaken);
+        options.firing = Some(self.firing(profile, &library, environment.clone()));
+        options.office = Some(Office::new(profile, &library));
         options.clerk = Some(Clerk::new(Setting {
             profile: profile.clone(),
+            environment,
+            library,
             who: self.operator(),
             state: self.state().ok(),
             clock: self.clock.clone(),
         }));
-        options.notices.extend(untaken);
         options.label.clone_from(&profile.label);
         options.badges = badges
             .into_iter()
@@ -172,10 +177,8 @@ impl Program<'_> {
         })
     }
 
-    /// What fires test webhooks; templates of the user's own that are refused, and why.
-    fn firing(&self, profile: &Profile, keys: Option<Environment>) -> ((Firing, Supply), Vec<String>) {
-        let library = Arc::new(fire::Library::load(self.templates().as_deref()));
-        let refused = library.broken().iter().map(ToString::to_string).collect();
+    /// What fires test webhooks, with the keys in `environment`.
+    fn firing(&self, profile: &Profile, library: &Arc<fire::Library>, environment: Environment) -> (Firing, Supply) {
         let supply = Supply {
             library: library.clone(),
             fire: profile.fire.clone(),
@@ -184,10 +187,8 @@ impl Program<'_> {
                 .read_only
                 .then(|| "Nothing is fired from here: the profile is read-only.".to_owned()),
         };
-        let mut environment = self.surroundings.environment.clone();
-        environment.extend(keys.into_iter().flatten());
-        let firing = Firing::new(library, profile.clone(), environment, self.clock.clone());
-        ((firing, supply), refused)
+        let firing = Firing::new(library.clone(), profile.clone(), environment, self.clock.clone());
+        (firing, supply)
     }
 
     /// What edits a file here.

@@ -2,7 +2,7 @@
 
 use crossterm::event::{Event, KeyCode, KeyEvent};
 
-use super::{App, Effect};
+use super::{App, Edit, Effect};
 use crate::act::fire::Request;
 use crate::act::firing::Report;
 use crate::console::bench::{Field, News, Step};
@@ -185,7 +185,10 @@ impl App {
             return Vec::new();
         };
         match self.bench.body(&template) {
-            Some(text) => vec![Effect::Edit { template, text }],
+            Some(text) => vec![Effect::Edit {
+                what: Edit::Body(template),
+                text,
+            }],
             None => Vec::new(),
         }
     }

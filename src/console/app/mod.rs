@@ -59,8 +59,17 @@ pub enum Msg {
     Tape(Option<Tape>),
     /// Something happened to a test webhook or a canary.
     Fired(Moment, Box<Report>),
-    /// Somebody edited the body of a template: its name, and the text or why there is none.
-    Edited(Moment, String, Result<String, String>),
+    /// Somebody edited something: what, and the text or why there is none.
+    Edited(Moment, Edit, Result<String, String>),
+}
+
+/// What is edited in an editor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Edit {
+    /// The body of the template of this name.
+    Body(String),
+    /// The payload of the letter that is about to be replayed.
+    Payload,
 }
 
 /// What comes next in what is played.
@@ -100,11 +109,11 @@ pub enum Effect {
     StopFiring,
     /// Stop the canary.
     StopCanary,
-    /// Let somebody edit the body of a template.
+    /// Let somebody edit a text.
     Edit {
-        /// The template.
-        template: String,
-        /// Its body.
+        /// What it is.
+        what: Edit,
+        /// The text.
         text: String,
     },
     /// Read or replay letters.
@@ -498,10 +507,15 @@ pub fn update(app: &mut App, msg: Msg, hits: &Hits) -> Vec<Effect> {
             app.now = now;
             app.hear(*report)
         }
-        Msg::Edited(now, template, edited) => {
+        Msg::Edited(now, what, edited) => {
             app.now = now;
-            app.edited(&template, edited);
-            Vec::new()
+            match what {
+                Edit::Body(template) => {
+                    app.edited(&template, edited);
+                    Vec::new()
+                }
+                Edit::Payload => app.payload_edited(edited),
+            }
         }
     };
     effects.extend(app.follow_letters(hits));

@@ -1,5 +1,6 @@
 //! What is meant: letters, their order and grouping, the rate.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::follow::ask;
@@ -7,9 +8,9 @@ use super::{Deed, Export, PACES};
 use crate::act::letters::{Query, Request, Scanned, Slot};
 use crate::base::text;
 use crate::console::app::{App, Effect};
-use crate::console::screen::dead_letters::{GROUPS, LIST, sequence};
+use crate::console::screen::dead_letters::{GROUPS, LIST, key, sequence};
 use crate::model::Severity;
-use crate::model::letters::{GroupBy, LetterFilter};
+use crate::model::letters::{GroupBy, LetterFilter, LetterRow};
 use crate::sample::LetterForm;
 
 impl App {
@@ -46,11 +47,29 @@ impl App {
         Some(named(vec![sequence(&self.scene().row(LIST)?)?]))
     }
 
+    /// The failed calls that are selected.
+    pub(super) fn selected_calls(&self) -> Option<BTreeSet<Arc<str>>> {
+        let list = &self.ui.letters.list;
+        let grid = self.ui.grid(LIST);
+        let at = self.scene().row(LIST);
+        let is_meant = |row: &&LetterRow| {
+            let key = key(row);
+            list.all_marked || grid.marks.contains(&key) || (grid.marks.is_empty() && at.as_ref() == Some(&key))
+        };
+        let calls: BTreeSet<Arc<str>> = list
+            .rows
+            .iter()
+            .filter(is_meant)
+            .filter_map(|row| row.id.clone())
+            .collect();
+        (!calls.is_empty()).then_some(calls)
+    }
+
     pub(super) fn mark_all(&mut self) {
         let marked = self.ui.letters.list.all_marked || !self.ui.grid(LIST).marks.is_empty();
         self.grid(LIST).marks.clear();
         let list = &mut self.letters_mut().list;
-        list.all_marked = !marked && !list.rows.is_empty() && list.wanted.other.is_none();
+        list.all_marked = !marked && !list.rows.is_empty() && list.wanted.other != Some(LetterForm::Parked);
     }
 
     pub(super) fn next_form(&mut self) {
@@ -85,10 +104,7 @@ impl App {
     /// Esc, where something is being looked for: that ends.
     pub(in crate::console) fn stop_scans(&mut self) -> Option<Vec<Effect>> {
         let letters = self.letters_mut();
-        let slot = if matches!(letters.deed, Deed::Planning { .. }) {
-            letters.deed = Deed::None;
-            Slot::Plan
-        } else if letters.export.is_some() {
+        let slot = if letters.export.is_some() {
             letters.export = None;
             Slot::Export
         } else if letters.list.is_searching() {
@@ -107,7 +123,7 @@ impl App {
     /// Esc, where nothing else is left: the report is put away, or the list is no longer narrowed.
     pub(in crate::console) fn widen_letters(&mut self) -> bool {
         let letters = self.letters_mut();
-        if matches!(letters.deed, Deed::Ended { .. } | Deed::Refused(_)) {
+        if matches!(letters.deed, Deed::Ended { .. } | Deed::Retried(..) | Deed::Refused(_)) {
             letters.deed = Deed::None;
             return true;
         }

@@ -3,21 +3,25 @@
 
 mod choose;
 mod commands;
+mod fill;
 mod follow;
+pub mod form;
 mod lock;
 mod plan;
 mod steer;
 mod told;
 
+pub(super) use plan::rows as plan_rows;
 pub(super) use steer::share;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::ui::Ui;
-use crate::act::letters::{Opened, Scanned, Standing, Wish};
+use crate::act::calls::CallReport;
+use crate::act::fire::Library;
+use crate::act::letters::{self, Opened, Scanned, SignAs, Standing};
 use crate::act::permit::{Gate, Write};
-use crate::act::plan::Plan;
 use crate::act::replay::{Progress, Report};
 use crate::base::text;
 use crate::base::time::Timestamp;
@@ -44,15 +48,18 @@ pub(super) const PACES: [Option<f64>; 6] = [Some(1.0), Some(10.0), Some(50.0), S
 /// Who may change something, as far as the console goes. The permit itself is given elsewhere.
 #[derive(Clone, Debug)]
 pub struct Office {
-    profile: Profile,
+    pub(super) profile: Profile,
+    /// Keys that letters can be signed with.
+    pub(super) keys: Vec<SignAs>,
 }
 
 impl Office {
-    /// That of a profile.
+    /// That of a profile; templates know how providers sign.
     #[must_use]
-    pub fn new(profile: &Profile) -> Self {
+    pub fn new(profile: &Profile, library: &Library) -> Self {
         Self {
             profile: profile.clone(),
+            keys: letters::keys(&profile.fire, library),
         }
     }
 
@@ -287,17 +294,6 @@ pub enum Deed {
     /// There is none.
     #[default]
     None,
-    /// Its plan is being drawn.
-    Planning {
-        /// The question.
-        number: u64,
-        /// What is wanted.
-        wish: Box<Wish>,
-        /// How far the selection is.
-        scan: Scanned,
-    },
-    /// Its plan is there, and a question about it is open.
-    Planned(Arc<Plan>),
     /// It runs.
     Running {
         /// What it is called.
@@ -316,6 +312,10 @@ pub enum Deed {
         /// What it did, or why it did not.
         end: Result<Box<Report>, String>,
     },
+    /// Failed calls are put back.
+    Retrying(String),
+    /// They were, or why not: what it is called, and what it did.
+    Retried(String, Result<CallReport, String>),
     /// There is no plan.
     Refused(String),
 }

@@ -1,39 +1,47 @@
 //! From what is selected to a plan, and the question about it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::Deed;
 use super::choose::pace;
-use super::follow::ask;
+use super::form::{Form, Subject};
 use crate::act::journal::Purpose;
-use crate::act::letters::{Order, Query, Said, Scanned, Wish};
 use crate::act::plan::{LeftOut, Plan};
 use crate::base::text;
 use crate::console::app::{App, Effect};
 use crate::console::command::Command;
-use crate::console::layer::{Confirm, Consent, Dialog};
 use crate::console::screen::dead_letters::LIST;
 use crate::console::theme::Role;
 use crate::console::widget::tidy;
 use crate::model::Severity;
+use crate::sample::LetterForm;
 
 /// Subjects that a question names.
 const NAMED: usize = 3;
 
 impl App {
-    /// Draws the plan of what is selected, after the lock was opened.
+    /// Opens the form of what is selected, after the lock was opened.
     pub(super) fn want(&mut self, purpose: Purpose, command: Command) -> Vec<Effect> {
-        if matches!(self.ui.letters.deed, Deed::Running { .. }) {
+        if matches!(self.ui.letters.deed, Deed::Running { .. } | Deed::Retrying(_)) {
             self.flash(Severity::Warning, "A replay runs: P pauses it, X ends it");
             return Vec::new();
         }
-        if self.ui.letters.list.wanted.other.is_some() {
-            let text = "These are shown only: f goes back to the copies, which can be replayed";
-            self.flash(Severity::Info, text);
-            return Vec::new();
-        }
-        let Some(filter) = self.selected() else {
+        let subject = match self.ui.letters.list.wanted.other {
+            None => self
+                .selected()
+                .map(|filter| Subject::Letters(Box::new(filter), purpose)),
+            Some(LetterForm::Row) if purpose == Purpose::Replay => self.selected_calls().map(Subject::Calls),
+            Some(LetterForm::Row) => {
+                self.flash(Severity::Info, "Failed rows are not put aside: R puts them back");
+                return Vec::new();
+            }
+            Some(_) => {
+                let text = "These are shown only: f goes back to the copies, which can be replayed";
+                self.flash(Severity::Info, text);
+                return Vec::new();
+            }
+        };
+        let Some(subject) = subject else {
             self.flash(Severity::Info, "There is no letter to choose");
             return Vec::new();
         };
@@ -45,83 +53,29 @@ impl App {
             self.toggle_lock(Some(command));
             return Vec::new();
         }
-        let rate = self.ui.letters.rate().filter(|_| purpose == Purpose::Replay);
-        let wish = Wish { filter, purpose, rate };
-        let letters = self.letters_mut();
-        let number = letters.number();
-        letters.deed = Deed::Planning {
-            number,
-            wish: Box::new(wish.clone()),
-            scan: Scanned::default(),
-        };
-        vec![ask(number, Query::Plan(wish))]
+        let about = self.about(&subject);
+        let form = Form::new(subject, about, office.clone(), self.ui.letters.pace);
+        self.open_form(form)
     }
 
-    /// The plan is there: it is shown, and asked about.
-    pub(super) fn ask_about(&mut self, plan: Arc<Plan>) {
-        let letters = &self.ui.letters;
-        if let Some(claim) = letters.standing.claim.as_ref().filter(|_| !letters.standing.ours) {
-            let (holder, progress) = (text::safe(&claim.holder).into_owned(), claim.progress);
-            let reason = format!(
-                "{holder} is replaying since {}: {} of {} published → wait for its end; if it is dead, u takes it over",
-                self.ui.zone().clock(claim.since),
-                text::count(progress.landed),
-                text::count(progress.selected),
-            );
-            self.ui.letters.deed = Deed::Refused(reason);
-            return;
-        }
-        if letters.standing.unfinished.is_some() {
-            let reason = "a replay was left unfinished → u goes on with it first".to_owned();
-            self.ui.letters.deed = Deed::Refused(reason);
-            return;
-        }
-        if plan.count == 0 {
-            let gone = "there is no letter left that is meant → r reads the list again".to_owned();
-            self.ui.letters.deed = Deed::Refused(gone);
-            return;
-        }
-        let Some(office) = &self.office else { return };
-        let protected = office.profile.protected.then(|| office.profile.name.to_string());
-        let confirm = match (plan.count, &protected) {
-            (1, None) => Confirm::Yes,
-            (count, None) => Confirm::Typed {
-                ask: format!("Type the count to {}", verb(&plan)),
-                expected: count.to_string(),
-            },
-            (count, Some(name)) => Confirm::Typed {
-                ask: "Type the count and the profile's name".to_owned(),
-                expected: format!("{count} {name}"),
-            },
-        };
-        let said = Said {
-            count: plan.count,
-            profile: protected,
-            write: self.write(),
-        };
-        let title = title(&plan);
-        let consent = Consent::Order(Box::new(Order::Replay {
-            plan: plan.clone(),
-            said,
-        }));
-        let mut dialog = Dialog::new(title, capital(verb(&plan)), confirm, consent);
-        if let Some(text) = self.only(&plan) {
-            dialog = dialog.row("letter", text, Role::Strong);
-        }
-        for (label, text, role) in rows(&plan) {
-            dialog = dialog.row(label, text, role);
-        }
-        self.ui.letters.deed = Deed::Planned(plan);
-        self.ask(dialog);
-    }
-
-    /// The one letter of a plan in a sentence.
-    pub(super) fn only(&self, plan: &Plan) -> Option<String> {
-        let [letter] = plan.letters.as_slice() else { return None };
+    /// The one letter or call that is meant, in a sentence.
+    fn about(&self, subject: &Subject) -> Option<String> {
         let rows = &self.ui.letters.list.rows;
-        let row = rows.iter().find(|row| row.sequence == letter.sequence)?;
+        let row = match subject {
+            Subject::Letters(filter, _) => {
+                let ids = filter.ids.as_ref().filter(|ids| ids.len() == 1)?;
+                rows.iter().find(|row| ids.contains(&row.sequence))?
+            }
+            Subject::Calls(calls) => {
+                let call = calls.first().filter(|_| calls.len() == 1)?;
+                rows.iter().find(|row| row.id.as_ref() == Some(call))?
+            }
+        };
         let reason = row.reason.as_deref().unwrap_or("no reason given");
-        Some(format!("{} · {reason}", row.sequence))
+        Some(match subject {
+            Subject::Letters(..) => format!("{} · {reason}", row.sequence),
+            Subject::Calls(_) => reason.to_owned(),
+        })
     }
 }
 
@@ -144,8 +98,8 @@ pub(super) fn title(plan: &Plan) -> String {
     format!("{} {} {noun}", capital(verb(plan)), text::count(plan.count))
 }
 
-/// What a plan says, for the question about it.
-fn rows(plan: &Plan) -> Vec<(String, String, Role)> {
+/// What a plan says: a label, a text and what it means.
+pub(in crate::console) fn rows(plan: &Plan) -> Vec<(String, String, Role)> {
     let mut rows: Vec<(String, String, Role)> = Vec::new();
     let mut row = |label: &str, text: String, role| rows.push((label.to_owned(), text, role));
     for target in &plan.targets {
@@ -161,7 +115,10 @@ fn rows(plan: &Plan) -> Vec<(String, String, Role)> {
             String::new()
         };
         let stream = tidy(&target.stream, 60);
-        row("target", format!("{count}{stream}: {named}{more}"), Role::Text);
+        row("goes to", format!("{count}{stream}: {named}{more}"), Role::Text);
+    }
+    if let Some(url) = &plan.to_url {
+        row("goes to", tidy(url, 200).into_owned(), Role::Strong);
     }
     row(
         "letters",
@@ -186,12 +143,15 @@ fn rows(plan: &Plan) -> Vec<(String, String, Role)> {
             0 => String::new(),
             canary => format!("canary {}, then ", text::count(canary)),
         };
-        let pace = format!(
-            "{canary}{}{}; stops if they die again",
-            pace(plan.rate),
-            takes.unwrap_or_default()
-        );
-        row("pace", pace, Role::Text);
+        let pace = match (plan.count, plan.canary) {
+            (1, 0) => "sent, and not followed".to_owned(),
+            (1, _) => "sent, and followed to its end".to_owned(),
+            _ => {
+                let takes = takes.unwrap_or_default();
+                format!("{canary}{}{takes}; stops if they die again", pace(plan.rate))
+            }
+        };
+        row("takes", pace, Role::Text);
     }
     let LeftOut {
         orphaned,

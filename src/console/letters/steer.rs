@@ -2,6 +2,7 @@
 
 use super::Deed;
 use super::plan::title;
+use crate::act::calls::CallReport;
 use crate::act::letters::{Order, Request, Said};
 use crate::act::replay::{Progress, Report, Steering};
 use crate::base::text;
@@ -18,21 +19,39 @@ impl App {
         let title = match &order {
             Order::Replay { plan, .. } => title(plan),
             Order::Resume { dlq, .. } => format!("Resume the replay of {}", text::safe(dlq)),
+            Order::Retry { plan, .. } => format!("Retry {}", text::counted(plan.count, "call", "calls")),
         };
-        self.ui.letters.deed = Deed::Running {
-            title,
-            progress: Box::default(),
-            paused: false,
-            cancelled: false,
+        self.ui.letters.deed = if matches!(order, Order::Retry { .. }) {
+            Deed::Retrying(title)
+        } else {
+            Deed::Running {
+                title,
+                progress: Box::default(),
+                paused: false,
+                cancelled: false,
+            }
         };
         vec![Effect::Letters(Box::new(Request::Perform(order)))]
     }
 
-    /// A question about an order was answered with no.
-    pub(in crate::console) fn order_declined(&mut self) {
-        if matches!(self.ui.letters.deed, Deed::Planned(_)) {
-            self.ui.letters.deed = Deed::None;
-        }
+    pub(super) fn retry_ended(&mut self, end: Result<CallReport, String>) {
+        let title = match std::mem::take(&mut self.ui.letters.deed) {
+            Deed::Retrying(title) => title,
+            _ => "Retry".to_owned(),
+        };
+        let (severity, text) = match &end {
+            Ok(report) => (
+                Severity::Info,
+                format!("{title}: {} put back", text::count(report.retried)),
+            ),
+            Err(reason) => (Severity::Warning, format!("{title}: {reason}")),
+        };
+        self.flash(severity, text);
+        self.grid(LIST).marks.clear();
+        let letters = self.letters_mut();
+        letters.deed = Deed::Retried(title, end);
+        letters.list.all_marked = false;
+        letters.forget();
     }
 
     pub(super) fn replay_ended(&mut self, end: Result<Box<Report>, String>) {
@@ -80,8 +99,8 @@ impl App {
                     .row("", "What is left stays in the dead letter stream.", Role::Dim);
                 self.ask(dialog);
             }
-            Deed::None | Deed::Planning { .. } | Deed::Planned(_) => self.flash(Severity::Info, "No replay runs"),
-            Deed::Ended { .. } | Deed::Refused(_) => self.ui.letters.deed = Deed::None,
+            Deed::None | Deed::Retrying(_) => self.flash(Severity::Info, "No replay runs"),
+            Deed::Ended { .. } | Deed::Retried(..) | Deed::Refused(_) => self.ui.letters.deed = Deed::None,
         }
     }
 
@@ -157,6 +176,8 @@ impl App {
         let said = Said {
             count: 1,
             profile: protected,
+            host: None,
+            reason: None,
             write: self.write(),
         };
         let order = Order::Resume { dlq, take_over, said };

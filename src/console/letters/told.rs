@@ -23,6 +23,7 @@ impl App {
                 }
             }
             Told::Ended(end) => self.replay_ended(end),
+            Told::Retried(end) => self.retry_ended(end),
         }
     }
 
@@ -63,21 +64,13 @@ impl App {
                     letters.standing_asked = Some((0, at));
                 }
             }
-            Answer::Planning(news) => {
-                if let Deed::Planning {
-                    number: asked, scan, ..
-                } = &mut letters.deed
-                    && *asked == number
-                {
-                    *scan = news;
-                }
-            }
-            Answer::Planned { plan, standing } => {
-                if matches!(letters.deed, Deed::Planning { number: asked, .. } if asked == number) {
-                    letters.standing = standing;
-                    self.ask_about(plan);
-                }
-            }
+            Answer::Planning(scan) => self.plan_goes_on(number, scan),
+            Answer::Planned {
+                plan,
+                payload,
+                standing,
+            } => self.plan_is_drawn(number, plan, payload, standing),
+            Answer::CallsPlanned(plan) => self.calls_are_planned(number, plan),
             Answer::Exported { file, scan } => self.exported(number, &file, scan),
             Answer::Failed(reason) => self.failed(number, reason),
         }
@@ -142,6 +135,9 @@ impl App {
 
     /// A question that could not be answered.
     fn failed(&mut self, number: u64, reason: String) {
+        if self.plan_failed(number, &reason) {
+            return;
+        }
         let letters = &mut self.ui.letters;
         if letters.list.loading.is_some_and(|(asked, _)| asked == number) {
             let list = &mut letters.list;
@@ -153,8 +149,6 @@ impl App {
             (letters.groups.loading, letters.groups.problem) = (None, Some(reason));
         } else if let Some(open) = letters.opened.as_mut().filter(|open| open.asked == number) {
             open.letter = Answered::Failed(reason);
-        } else if matches!(letters.deed, Deed::Planning { number: asked, .. } if asked == number) {
-            letters.deed = Deed::Refused(reason);
         } else if letters.export.as_ref().is_some_and(|export| export.number == number) {
             letters.export = None;
             self.flash(Severity::Warning, reason);

@@ -11,8 +11,8 @@ use crate::observe::letters::{Direction, Mailbox, Reading};
 use crate::observe::postgres::failed_calls;
 use crate::sample::{LetterForm, LetterOrigin, Retention, Stored};
 
-/// Rows that are shown.
-const MOST: u32 = 1_000;
+/// Rows that are shown, and chosen among.
+pub(super) const MOST: u32 = 1_000;
 
 /// A consumer, as far as parked messages go.
 #[derive(Deserialize)]
@@ -138,9 +138,7 @@ impl Desk {
 
     /// Rows with status failed.
     pub(super) async fn failed_rows(&self, number: u64) -> Result<(), Reason> {
-        let link = self.setting.profile.postgres.as_ref();
-        let link = link.ok_or_else(|| "no Postgres is configured → give --postgres".to_owned())?;
-        let calls = failed_calls(link, MOST).await?;
+        let calls = failed_calls(self.database()?, MOST).await?;
         let rows: Vec<LetterRow> = calls.iter().map(LetterRow::of_call).collect();
         let total = rows.len() as u64;
         self.tell(

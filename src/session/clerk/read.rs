@@ -8,11 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Desk, Reason, TYPING, said};
-use crate::act::draft::Draft;
 use crate::act::exchange::Exchange;
-use crate::act::journal::{How, MOST_IN_A_WINDOW, Purpose, Stand};
+use crate::act::journal::Stand;
 use crate::act::lease;
-use crate::act::letters::{Answer, Opened, Page, Query, Scanned, Standing, Told, Wish};
+use crate::act::letters::{Answer, Opened, Page, Query, Scanned, Standing};
 use crate::act::plan::REPLAY_ID;
 use crate::act::search::{Found, Search};
 use crate::base::text;
@@ -22,7 +21,7 @@ use crate::observe::letters::Direction;
 use crate::sample::{LetterForm, Stored};
 
 /// How often the screen is told how far a scan is.
-const NEWS: Duration = Duration::from_millis(150);
+pub(super) const NEWS: Duration = Duration::from_millis(150);
 
 /// Groups that a screen shows.
 const GROUPS: usize = 1_000;
@@ -48,7 +47,8 @@ impl Desk {
                 self.tell(number, Answer::Standing(standing)).await;
                 Ok(())
             }
-            Query::Plan(wish) => self.plan(number, wish).await,
+            Query::Plan(wish) => self.plan(number, *wish).await,
+            Query::PlanCalls(calls) => self.plan_calls(number, &calls).await,
             Query::Export { filter, file } => self.export(number, filter, file).await,
         }
     }
@@ -208,47 +208,6 @@ impl Desk {
             ours,
             unfinished,
         })
-    }
-
-    async fn plan(&self, number: u64, wish: Wish) -> Result<(), Reason> {
-        let profile = &self.setting.profile;
-        let replays = wish.purpose == Purpose::Replay;
-        let draft = Draft {
-            link: self.link()?,
-            dlq: self.dlq()?,
-            filter: &wish.filter,
-            how: How {
-                purpose: wish.purpose,
-                rate: wish.rate,
-                canary: u64::from(replays),
-                window: if profile.protected { 1 } else { MOST_IN_A_WINDOW },
-                idempotent_workers: profile.idempotent_workers,
-                ..How::default()
-            },
-            max: None,
-            makes_archive: false,
-        };
-        let told = self.told.clone();
-        let mut next = Duration::ZERO;
-        let clock = &self.setting.clock;
-        let journals = self.journals()?;
-        let plan = draft.draw(&journals, clock, |looked_at, span| {
-            let now = clock.now().mono;
-            if now >= next {
-                next = now + NEWS;
-                let scan = Scanned {
-                    looked_at,
-                    span,
-                    ..Scanned::default()
-                };
-                // Only news: who has no time for it now gets the next.
-                let _ = told.try_send(Told::Answer(number, Answer::Planning(scan)));
-            }
-        });
-        let plan = Arc::new(plan.await.map_err(|error| error.to_string())?);
-        let standing = self.standing().await?;
-        self.tell(number, Answer::Planned { plan, standing }).await;
-        Ok(())
     }
 
     async fn export(&self, number: u64, filter: LetterFilter, file: Arc<str>) -> Result<(), Reason> {

@@ -1,10 +1,12 @@
 //! The fifth screen: dead letters by what killed them, one by one, and replayed.
 
 mod detail;
+pub mod form;
 mod groups;
 mod list;
 mod replay;
 
+pub use form::{Place, place};
 use ratatui::layout::{Constraint, Layout, Rect};
 
 use super::{Opening, Page, PanelId, Scene, Stage};
@@ -106,7 +108,7 @@ fn beneath(scene: &Scene<'_>, area: Rect) -> (Rect, Option<Rect>) {
     }
     let height = match scene.ui.letters().deed {
         Deed::None if replay::is_pending(scene) => 3,
-        Deed::None | Deed::Planned(_) => return (area, None),
+        Deed::None => return (area, None),
         _ if area.height >= 24 => 9,
         _ => 7,
     };

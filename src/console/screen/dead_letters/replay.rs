@@ -3,7 +3,8 @@
 use ratatui::layout::Rect;
 
 use super::super::{PanelId, Scene, Stage};
-use super::{fitting, label, list};
+use super::{fitting, label};
+use crate::act::calls::CallReport;
 use crate::act::journal::Counts;
 use crate::act::replay::{Ending, Fates, Phase, Progress, Report};
 use crate::base::text;
@@ -26,27 +27,10 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
     let room = usize::from(area.width.saturating_sub(6)).max(20);
     let bar = |share: f64| bar(share, room.min(60), glyphs.heavy, glyphs.lines.0);
     let (title, note, tone, lines): (String, Line<'_>, Role, Vec<Line<'_>>) = match &scene.ui.letters().deed {
-        Deed::Planned(_) => return,
         Deed::None => match pending(scene) {
             Some(pending) => pending,
             None => return,
         },
-        Deed::Planning { scan, .. } => {
-            let far = if scan.span == 0 {
-                0.0
-            } else {
-                scan.looked_at as f64 / scan.span as f64
-            };
-            let lines = vec![
-                vec![span(
-                    format!("Drawing the plan: {}.", list::looked(scan.looked_at, scan.span)),
-                    Role::Text,
-                )],
-                bar(far),
-                vec![span("Nothing is sent yet. esc ends it.", Role::Dim)],
-            ];
-            ("Plan".to_owned(), vec![span("plan", Role::Note)], Role::Border, lines)
-        }
         Deed::Running {
             title,
             progress,
@@ -79,6 +63,23 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
             Role::Border,
             refused(reason, room),
         ),
+        Deed::Retrying(title) => {
+            let lines = vec![vec![span("Being put back.", Role::Text)]];
+            (
+                title.clone(),
+                vec![span("going on", Role::Note)],
+                Role::BorderFocused,
+                lines,
+            )
+        }
+        Deed::Retried(title, Ok(report)) => {
+            let note = vec![span("report · esc closes", Role::Note)];
+            (title.clone(), note, Role::Border, retried(report))
+        }
+        Deed::Retried(title, Err(reason)) => {
+            let note = vec![span("failed · esc closes", Role::Note)];
+            (title.clone(), note, Role::Border, refused(reason, room))
+        }
         Deed::Refused(reason) => {
             let note = vec![span("refused · esc closes", Role::Note)];
             ("No plan".to_owned(), note, Role::Border, refused(reason, room))
@@ -274,6 +275,32 @@ fn reported(report: &Report, role: Role, word: &'static str, room: usize) -> Vec
     if !report.in_doubt.is_empty() {
         let next = "hookwatch dlq replay --resume --in-doubt resend|keep|drop settles them";
         lines.push(vec![span(next, Role::NextStep)]);
+    }
+    lines
+}
+
+fn retried(report: &CallReport) -> Vec<Line<'static>> {
+    let (word, role) = if report.left == 0 {
+        ("done", Role::Ok)
+    } else {
+        ("done in part", Role::Warning)
+    };
+    let mut lines = vec![vec![
+        span(word, role).strong(),
+        span(
+            format!(
+                " · {} put back: the workers take them from here",
+                text::count(report.retried)
+            ),
+            Role::Text,
+        ),
+    ]];
+    if report.left > 0 {
+        let left = format!(
+            "{} left alone: no longer failed, or in other hands",
+            text::count(report.left)
+        );
+        lines.push(vec![span(left, Role::Warning)]);
     }
     lines
 }

@@ -33,13 +33,14 @@ fn no_stranger_steers_the_letters_and_every_size_draws() {
 }
 
 /// What there is to see, by name: the keys that lead there.
-const PLACES: [(&str, &str); 8] = [
+const PLACES: [(&str, &str); 9] = [
     ("list", "j j"),
     ("marked", "space j space"),
     ("filtered", "/ 'timeout enter"),
     ("narrowed", "tab j enter"),
     ("detail", "j j enter"),
     ("plan", "a R y"),
+    ("plan_one", "R y"),
     ("unlock", "R"),
     ("parked", "f"),
 ];

@@ -2,6 +2,7 @@
 //! is one in memory.
 
 mod browse;
+mod form;
 mod look;
 mod replay;
 
@@ -14,26 +15,30 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{rows, theme_of_roles};
+use crate::act::calls::{CallPlan, CallReport, Way};
+use crate::act::fire::Library as FireLibrary;
 use crate::act::journal::{Counts, How, Purpose};
 use crate::act::lease::Claim;
-use crate::act::letters::{Answer, Opened, Order, Query, Request, Scanned, Slot, Standing, Told};
+use crate::act::letters::{Answer, Destination, Opened, Order, Query, Request, Scanned, Slot, Standing, Told, Wish};
 use crate::act::permit::Write;
 use crate::act::plan::{LeftOut, Plan, Planned, PlannedTarget};
 use crate::act::replay::{Ending, Fates, Phase, Progress, Report, Steering};
 use crate::base::text;
 use crate::base::time::{Moment, Timestamp};
 use crate::config::Profile;
-use crate::console::app::{App, Effect, Msg, Options, Still, draw, update};
+use crate::console::app::{App, Edit, Effect, Msg, Options, Still, draw, update};
 use crate::console::command::{Command, Mode};
 use crate::console::fixture;
 use crate::console::glyph::Charset;
+use crate::console::layer::Layer;
+use crate::console::letters::form::{Draft, Field, Focus, Form};
 use crate::console::letters::{Deed, Office};
 use crate::console::screen::dead_letters::LIST;
 use crate::console::screen::{Badge, Hits};
 use crate::console::theme::Library;
 use crate::console::theme::colour::Depth;
-use crate::model::letters::{Groups, LetterFilter, LetterRow, origin};
-use crate::sample::{LetterForm, Stored};
+use crate::model::letters::{Groups, LetterFilter, LetterRow, difference, origin};
+use crate::sample::{FailedCall, LetterForm, Stored};
 
 /// A letter that died some seconds before the picture was taken.
 fn letter(sequence: u64, seconds: u64, subject: &str, reason: &str, payload: &[u8]) -> Stored {
@@ -117,7 +122,10 @@ struct Desk {
     hits: Hits,
     text: String,
     letters: Vec<Stored>,
+    calls: Vec<FailedCall>,
     standing: Standing,
+    /// What an editor was opened with.
+    editing: Option<(Edit, String)>,
     /// Whether questions stay open: a clerk that is slow.
     slow: bool,
     /// What was asked and ordered, in order.
@@ -132,7 +140,7 @@ impl Desk {
         let options = Options {
             badges: vec![Badge::Demo, Badge::ReadOnly],
             themes: ["dark", "light", "base"].map(Arc::from).to_vec(),
-            office: Some(Office::new(profile)),
+            office: Some(Office::new(profile, &templates())),
             ..Options::default()
         };
         let mut desk = Self {
@@ -141,7 +149,9 @@ impl Desk {
             hits: Hits::default(),
             text: String::new(),
             letters,
+            calls: Vec::new(),
             standing: Standing::default(),
+            editing: None,
             slow: false,
             requests: Vec::new(),
             at: Duration::ZERO,
@@ -174,7 +184,14 @@ impl Desk {
         let mut effects = update(&mut self.app, msg, &self.hits);
         self.draw();
         while let Some(effect) = (!effects.is_empty()).then(|| effects.remove(0)) {
-            let Effect::Letters(request) = effect else { continue };
+            let request = match effect {
+                Effect::Letters(request) => request,
+                Effect::Edit { what, text } => {
+                    self.editing = Some((what, text));
+                    continue;
+                }
+                _ => continue,
+            };
             let request = *request;
             self.requests.push(request.clone());
             if let Request::Ask(number, query) = request
@@ -207,16 +224,25 @@ impl Desk {
                 "enter" => vec![KeyCode::Enter],
                 "esc" => vec![KeyCode::Esc],
                 "tab" => vec![KeyCode::Tab],
+                "up" => vec![KeyCode::Up],
+                "down" => vec![KeyCode::Down],
+                "left" => vec![KeyCode::Left],
+                "right" => vec![KeyCode::Right],
+                "pgdn" => vec![KeyCode::PageDown],
                 "space" => vec![KeyCode::Char(' ')],
                 text => text.trim_start_matches('\'').chars().map(KeyCode::Char).collect(),
             };
             for code in codes {
                 // Long after whatever came up.
-                self.at += Duration::from_millis(400);
-                let event = Event::Key(KeyEvent::new(code, KeyModifiers::NONE));
-                self.send(Msg::Input(self.now(), event));
+                self.press_code(code);
             }
         }
+    }
+
+    fn press_code(&mut self, code: KeyCode) {
+        self.at += Duration::from_millis(400);
+        let event = Event::Key(KeyEvent::new(code, KeyModifiers::NONE));
+        self.send(Msg::Input(self.now(), event));
     }
 
     fn half_page(&mut self, key: char) {
@@ -281,10 +307,11 @@ impl Desk {
                 vec![Answer::Letter(opened.map(Box::new))]
             }
             Query::Standing => vec![Answer::Standing(self.standing.clone())],
-            Query::Plan(wish) => vec![Answer::Planned {
-                plan: Arc::new(plan(&self.found(&wish.filter), &wish.filter, wish.purpose, wish.rate)),
-                standing: self.standing.clone(),
-            }],
+            Query::Plan(wish) => vec![self.plan(wish)],
+            Query::PlanCalls(calls) => vec![Answer::CallsPlanned(Arc::new(CallPlan::of(
+                Way::Function,
+                calls.iter().cloned().collect(),
+            )))],
             Query::Export { filter, file } => vec![Answer::Exported {
                 file: file.clone(),
                 scan: whole(self.found(filter).len()),
@@ -292,7 +319,41 @@ impl Desk {
         }
     }
 
+    /// The plan of a wish, as the clerk would draw it.
+    fn plan(&self, wish: &Wish) -> Answer {
+        let found = self.found(&wish.filter);
+        let mut plan = plan(&found, &wish.filter, wish.purpose, wish.rate);
+        plan.canary = wish.canary.min(plan.count);
+        plan.dlq_last_seq = self.letters.last().map_or(0, |letter| letter.sequence);
+        match &wish.to {
+            Destination::Own => {}
+            Destination::Subject(subject) => {
+                for target in &mut plan.targets {
+                    target.subjects = [subject.clone()].into();
+                }
+            }
+            Destination::Gateway(url) => (plan.targets, plan.to_url) = (Vec::new(), Some(url.clone())),
+        }
+        let only = found.first().filter(|_| found.len() == 1);
+        let payload = only.map(|(letter, _)| letter.payload.clone());
+        if let (Some(before), Some(after)) = (&payload, &wish.payload) {
+            plan.diff = difference(before, after);
+        }
+        Answer::Planned {
+            plan: Arc::new(plan),
+            payload,
+            standing: self.standing.clone(),
+        }
+    }
+
     fn others(&self, form: LetterForm) -> Answer {
+        if form == LetterForm::Row && !self.calls.is_empty() {
+            return Answer::Page {
+                rows: self.calls.iter().map(LetterRow::of_call).collect(),
+                more: false,
+                total: self.calls.len() as u64,
+            };
+        }
         if form == LetterForm::Row {
             let reason = "failed calls: no right to read rule_webhook_calls → GRANT SELECT ON rule_webhook_calls";
             return Answer::Failed(reason.to_owned());
@@ -320,15 +381,37 @@ impl Desk {
 
     /// The sequences of the plan that is asked about.
     fn planned(&self) -> Vec<u64> {
-        match &self.app.ui().letters().deed {
-            Deed::Planned(plan) => plan.letters.iter().map(|letter| letter.sequence).collect(),
+        match &self.form().draft {
+            Draft::Letters(plan) => plan.letters.iter().map(|letter| letter.sequence).collect(),
             other => panic!("no plan: {other:?}\n{}", self.text),
         }
+    }
+
+    /// The form that is open.
+    fn form(&self) -> &Form {
+        match self.app.ui().layers().last() {
+            Some(Layer::Replay(form)) => form,
+            other => panic!("no form: {other:?}\n{}", self.text),
+        }
+    }
+
+    /// The wish that was asked for last.
+    fn wish(&self) -> Wish {
+        let wish = self.requests.iter().rev().find_map(|request| match request {
+            Request::Ask(_, Query::Plan(wish)) => Some((**wish).clone()),
+            _ => None,
+        });
+        wish.unwrap_or_else(|| panic!("no plan was asked for: {:?}", self.requests))
     }
 
     fn run(&mut self) {
         self.press("R y");
     }
+}
+
+/// The templates in the binary.
+fn templates() -> FireLibrary {
+    FireLibrary::load(None)
 }
 
 fn profile() -> Profile {

@@ -45,7 +45,7 @@ fn one_letter_takes_a_y_and_more_take_their_count() {
     assert!(desk.orders().is_empty(), "enter cancels");
     assert!(matches!(desk.app.ui().letters().deed, Deed::None));
     desk.press("R y");
-    let [Order::Replay { plan, said }] = desk.orders()[..] else {
+    let [Order::Replay { plan, said, .. }] = desk.orders()[..] else {
         panic!("{:?}", desk.orders());
     };
     assert_eq!((plan.count, said.count, &said.profile), (1, 1, &None));

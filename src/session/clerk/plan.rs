@@ -1,0 +1,163 @@
+//! From a wish to a plan: what would be done, before anything is.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use secrecy::ExposeSecret as _;
+
+use super::others::MOST;
+use super::read::NEWS;
+use super::{Desk, Reason, said};
+use crate::act::calls;
+use crate::act::draft::{self, Draft};
+use crate::act::fire::{self, GuardError, Refusal, SecretSource};
+use crate::act::journal::{How, Purpose};
+use crate::act::letters::{Answer, Destination, Scanned, SignAs, Told, Wish};
+use crate::act::plan::Plan;
+use crate::base::secret::{Redactor, strip_url_credentials};
+use crate::base::text;
+use crate::model::letters;
+use crate::observe::postgres::failed_calls;
+use crate::signature::{Scheme, Signer};
+
+/// The largest payload that is handed out to be edited, bytes.
+const EDITABLE: usize = 1 << 20;
+
+impl Desk {
+    pub(super) async fn plan(&self, number: u64, wish: Wish) -> Result<(), Reason> {
+        let sign = wish.sign.as_ref().map(|sign| self.signer(sign)).transpose()?;
+        let (to_subject, to_url) = match &wish.to {
+            Destination::Own => (None, None),
+            Destination::Subject(subject) => (Some(subject.clone()), None),
+            Destination::Gateway(url) => (None, Some(url.clone())),
+        };
+        if sign
+            .as_ref()
+            .is_some_and(|(signer, _)| *signer.scheme() == Scheme::Twilio)
+            && to_url.is_none()
+        {
+            return Err("twilio signs the URL that is requested → choose a gateway as the target".to_owned());
+        }
+        let profile = &self.setting.profile;
+        let replays = wish.purpose == Purpose::Replay;
+        let draft = Draft {
+            link: self.link()?,
+            dlq: self.dlq()?,
+            filter: &wish.filter,
+            how: How {
+                purpose: wish.purpose,
+                to_subject,
+                rate: wish.rate,
+                canary: if replays { wish.canary } else { 0 },
+                window: draft::window(profile.protected, to_url.is_some()),
+                payload: wish.payload.as_ref().map(|payload| STANDARD.encode(payload)),
+                to_url: to_url.clone(),
+                sign: sign.map(|(signer, _)| signer.scheme().name().into()),
+                ordered: wish.ordered,
+                idempotent_workers: profile.idempotent_workers,
+            },
+            max: None,
+            makes_archive: false,
+        };
+        let journals = self.journals()?;
+        let mut plan = draft
+            .draw(&journals, &self.setting.clock, self.planning(number))
+            .await
+            .map_err(|error| error.to_string())?;
+        if let Some(url) = &to_url {
+            self.check_gateway(url, plan.count)?;
+        }
+        let payload = self.only(&plan).await?;
+        if let (Some(edited), Some(before)) = (&wish.payload, &payload) {
+            plan.diff = letters::difference(before, edited);
+        }
+        let (plan, standing) = (Arc::new(plan), self.standing().await?);
+        let payload = payload.filter(|payload| payload.len() <= EDITABLE);
+        self.tell(
+            number,
+            Answer::Planned {
+                plan,
+                payload,
+                standing,
+            },
+        )
+        .await;
+        Ok(())
+    }
+
+    /// Tells now and then how far a selection is.
+    fn planning(&self, number: u64) -> impl FnMut(u64, u64) {
+        let (told, clock) = (self.told.clone(), self.setting.clock.clone());
+        let mut next = Duration::ZERO;
+        move |looked_at, span| {
+            let now = clock.now().mono;
+            if now >= next {
+                next = now + NEWS;
+                let scan = Scanned {
+                    looked_at,
+                    span,
+                    ..Scanned::default()
+                };
+                // Only news: who has no time for it now gets the next.
+                let _ = told.try_send(Told::Answer(number, Answer::Planning(scan)));
+            }
+        }
+    }
+
+    /// The payload of the one letter of a plan.
+    async fn only(&self, plan: &Plan) -> Result<Option<Bytes>, Reason> {
+        let [letter] = plan.letters.as_slice() else {
+            return Ok(None);
+        };
+        let letter = self.mailbox().await?.get(letter.sequence).await.map_err(said)?;
+        Ok(letter.map(|letter| letter.payload))
+    }
+
+    /// Whether letters may go there at all. A host that has to be confirmed is asked for by the
+    /// console, and checked when the order comes.
+    fn check_gateway(&self, url: &str, count: u64) -> Result<(), Reason> {
+        if strip_url_credentials(url) != *url {
+            return Err("credentials in the URL would be written into the journal → leave them out".to_owned());
+        }
+        match fire::guard(url, count > 1, false, &self.setting.profile) {
+            Ok(()) | Err(GuardError::Refusal(Refusal::Unconfirmed { .. })) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// What signs with a key of the profile, and a redactor that knows the key.
+    pub(super) fn signer(&self, sign: &SignAs) -> Result<(Signer, Redactor), Reason> {
+        let profile = &self.setting.profile;
+        let place = profile.fire.secrets.get(&*sign.provider);
+        let provider = text::safe(&sign.provider);
+        let place = place.ok_or_else(|| format!("no key of {provider} is configured → name it in fire.secrets"))?;
+        let scheme: Scheme = sign
+            .scheme
+            .parse()
+            .map_err(|error| format!("sign as {provider}: {error}"))?;
+        let secret = SecretSource::from(place).read(&self.setting.environment);
+        let secret = secret.map_err(|error| format!("sign as {provider}: {error}"))?;
+        let signer = Signer::new(&scheme, &secret).map_err(|error| format!("sign as {provider}: {error}"))?;
+        let mut redactor = profile.redactor.clone();
+        redactor.learn(secret.expose_secret());
+        // A receiver may quote a key without its prefix.
+        if let Some((_, bare)) = secret.expose_secret().split_once('_') {
+            redactor.learn(bare);
+        }
+        Ok((signer, redactor))
+    }
+
+    /// How failed calls would be put back: those that still are failed.
+    pub(super) async fn plan_calls(&self, number: u64, wanted: &BTreeSet<Arc<str>>) -> Result<(), Reason> {
+        let link = self.database()?;
+        let mut failed = failed_calls(link, MOST).await?;
+        failed.retain(|call| wanted.contains(&call.call));
+        let plan = calls::plan(link, &failed).await.map_err(|error| error.to_string())?;
+        self.tell(number, Answer::CallsPlanned(Arc::new(plan))).await;
+        Ok(())
+    }
+}
