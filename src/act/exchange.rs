@@ -24,7 +24,7 @@ use crate::observe::jetstream::api::{Api, ApiError, is_name};
 use crate::observe::jetstream::link;
 use crate::observe::letters::RawMessage;
 pub use crate::sample::Stored;
-use crate::sample::StreamReading;
+use crate::sample::{ConsumerReading, StreamReading};
 
 /// How long an answer may take. After that a message may still arrive, but hardly.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -340,6 +340,22 @@ impl Exchange {
             outcome?;
         }
         Ok(())
+    }
+
+    /// The names of a stream's consumers.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn consumers(&self, stream: &str) -> Result<Vec<Arc<str>>, ExchangeError> {
+        Ok(self.api.consumer_names(stream).await?)
+    }
+
+    /// A consumer as it stands.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn consumer(&self, stream: &str, consumer: &str) -> Result<ConsumerReading, ExchangeError> {
+        Ok(self.api.consumer(stream, consumer).await?)
     }
 
     /// The sequence up to which every consumer of a stream has acked; `None`: it has none.

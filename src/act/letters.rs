@@ -42,6 +42,8 @@ pub enum Query {
     Page(Page),
     /// Letters that a filter means, as they are found.
     Search {
+        /// In which form they are.
+        form: LetterForm,
         /// Which.
         filter: LetterFilter,
         /// Whether the oldest come first.
@@ -49,25 +51,27 @@ pub enum Query {
         /// Letters that are wanted; the others are counted.
         most: usize,
     },
-    /// Letters of another form than copies.
-    Others(LetterForm),
     /// How many there are of each kind.
     Groups {
+        /// In which form they are.
+        form: LetterForm,
         /// By what.
         by: GroupBy,
         /// Of which letters.
         filter: LetterFilter,
     },
     /// One letter with everything that is known of it.
-    Letter(u64),
-    /// Who else is at work, and what was left unfinished.
-    Standing,
+    Letter(LetterForm, u64),
+    /// Who else is at work on letters of this form, and what was left unfinished.
+    Standing(LetterForm),
     /// What a replay would do.
     Plan(Box<Wish>),
     /// How failed calls of the queue in Postgres would be put back: which of them.
     PlanCalls(BTreeSet<Arc<str>>),
     /// Writes letters to a new file, a JSON object a line.
     Export {
+        /// In which form they are.
+        form: LetterForm,
         /// Which.
         filter: LetterFilter,
         /// The file.
@@ -80,10 +84,10 @@ impl Query {
     #[must_use]
     pub fn slot(&self) -> Slot {
         match self {
-            Self::Page(_) | Self::Search { .. } | Self::Others(_) => Slot::List,
+            Self::Page(_) | Self::Search { .. } => Slot::List,
             Self::Groups { .. } => Slot::Groups,
-            Self::Letter(_) => Slot::Letter,
-            Self::Standing => Slot::Standing,
+            Self::Letter(..) => Slot::Letter,
+            Self::Standing(_) => Slot::Standing,
             Self::Plan(_) | Self::PlanCalls(_) => Slot::Plan,
             Self::Export { .. } => Slot::Export,
         }
@@ -104,6 +108,8 @@ pub struct Page {
 /// What is to be replayed, and how.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wish {
+    /// In which form they are: copies in the dead letter stream, or parked in the source stream.
+    pub form: LetterForm,
     /// Which letters.
     pub filter: LetterFilter,
     /// What for.
@@ -313,6 +319,8 @@ pub struct Scanned {
 pub struct Opened {
     /// The letter.
     pub letter: Stored,
+    /// In which form it is.
+    pub form: LetterForm,
     /// Where it came from.
     pub origin: LetterOrigin,
     /// Replays that it was in, oldest first: when they began, and what became of it.

@@ -14,6 +14,7 @@ pub mod journal;
 pub mod lease;
 pub mod letters;
 pub mod pace;
+pub mod parked;
 pub mod permit;
 pub mod plan;
 pub mod replay;

@@ -70,6 +70,7 @@ section! {
         postgres: Nested<PostgresSection>,
         thresholds: Nested<ThresholdsSection>,
         fire: Nested<FireSection>,
+        dead_letters: Nested<DeadLettersSection>,
         runbooks: BTreeMap<String, Key<String>>,
         on_alert: Key<Vec<String>>,
         alerts: Nested<AlertsSection>,
@@ -219,6 +220,30 @@ section! {
         sequence: Key<String>,
         query: Key<String>,
         within: Key<Duration>,
+    }
+}
+
+section! {
+    /// What is peculiar to dead letters.
+    DeadLettersSection {
+        processed: Key<String>,
+        id_header: Key<String>,
+        id_path: Key<String>,
+        headers: Nested<LetterHeadersSection>,
+    }
+}
+
+section! {
+    /// Headers that say where a letter came from.
+    LetterHeadersSection {
+        subject: Key<Vec<String>>,
+        stream: Key<Vec<String>>,
+        sequence: Key<Vec<String>>,
+        consumer: Key<Vec<String>>,
+        deliveries: Key<Vec<String>>,
+        reason: Key<Vec<String>>,
+        failed_at: Key<Vec<String>>,
+        strip: Key<Vec<String>>,
     }
 }
 

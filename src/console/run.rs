@@ -305,7 +305,7 @@ impl Works {
                             let tap = self.live.as_mut().map(|live| &mut live.tap);
                             self.outside.tell(app, tap, report, self.clock.now(), &drawn.hits)
                         }
-                        Happening::Told(told) => update(app, Msg::Told(told), &drawn.hits),
+                        Happening::Told(told) => update(app, Msg::Told(self.clock.now(), told), &drawn.hits),
                         Happening::Edited(what, edited) => {
                             terminal.resume()?;
                             discard_keys();

@@ -8,13 +8,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hookwatch::act::audit::AuditLog;
 use hookwatch::act::fire::SecretSource;
-use hookwatch::act::journal::Settlement;
+use hookwatch::act::journal::{Folder, Settlement};
 use hookwatch::act::replay::{Resume, Timing};
 use hookwatch::base::json_match::JsonMatch;
 use hookwatch::base::secret::Redactor;
 use hookwatch::base::text;
 use hookwatch::base::time::Timestamp;
-use hookwatch::cli::{Cli, ConsentArgs, DlqCommand, FilterArgs, GroupKey, ImportArgs, InDoubt, ReplayArgs};
+use hookwatch::cli::{
+    Cli, ConsentArgs, DlqCommand, FilterArgs, Form, FormArgs, GroupKey, ImportArgs, InDoubt, ReplayArgs,
+};
 use hookwatch::headless::dlq::browse::{BrowseError, Browser};
 use hookwatch::headless::dlq::consent::Consent;
 use hookwatch::headless::dlq::import::ImportOptions;
@@ -22,6 +24,7 @@ use hookwatch::headless::dlq::replay::{ReplayContext, ReplayOptions};
 use hookwatch::headless::dlq::retry::RetryOptions;
 use hookwatch::headless::dlq::{audit, import, replay, retry};
 use hookwatch::model::letters::{GroupBy, LetterFilter};
+use hookwatch::sample::LetterForm;
 use hookwatch::signature::{Scheme, Signer, UnknownScheme};
 use secrecy::ExposeSecret as _;
 use tokio::signal::unix::{SignalKind, signal};
@@ -36,25 +39,27 @@ impl Program<'_> {
             DlqCommand::List(args) => {
                 let filter = filter(&args.filter, self.clock.now().at)?;
                 let (max, json) = (args.max, args.json);
-                self.browse(cli, async |mailbox| {
+                self.browse(cli, args.form, async |mailbox| {
                     mailbox.list(&filter, max, json, &mut lines()).await
                 })
             }
             DlqCommand::Show(args) => {
                 let (sequence, json) = (args.sequence, args.json);
-                self.browse(cli, async |mailbox| mailbox.show(sequence, json, &mut lines()).await)
+                self.browse(cli, args.form, async |mailbox| {
+                    mailbox.show(sequence, json, &mut lines()).await
+                })
             }
             DlqCommand::Groups(args) => {
                 let filter = filter(&args.filter, self.clock.now().at)?;
                 let (by, json) = (group_by(args.by), args.json);
-                self.browse(cli, async |mailbox| {
+                self.browse(cli, args.form, async |mailbox| {
                     mailbox.groups(&filter, by, json, &mut lines()).await
                 })
             }
             DlqCommand::Export(args) => {
                 let filter = filter(&args.filter, self.clock.now().at)?;
                 let most = args.max.unwrap_or(u64::MAX);
-                self.browse(cli, async |mailbox| {
+                self.browse(cli, args.form, async |mailbox| {
                     let mut file = BufWriter::new(create(&args.file, args.force)?);
                     let seen = mailbox.export(&filter, most, &mut file).await?;
                     let shown = args.file.display().to_string();
@@ -85,10 +90,21 @@ impl Program<'_> {
     }
 
     /// Reads letters. ^C ends it; a reader that has gone away (`| head`) has seen enough.
-    fn browse(&self, cli: &Cli, read: impl AsyncFnOnce(&Browser) -> Result<(), BrowseError>) -> Result<u8, Failure> {
+    fn browse(
+        &self,
+        cli: &Cli,
+        form: FormArgs,
+        read: impl AsyncFnOnce(&Browser) -> Result<(), BrowseError>,
+    ) -> Result<u8, Failure> {
         let resolved = self.resolve(cli)?;
+        // Without a home there are no journals, and nothing of ours to subtract.
+        let journals = self.state().ok().map(|state| Folder::new(&state, self.clock.clone()));
         let reading = async {
-            let mailbox = Browser::open(&resolved.profile, &self.clock).await?;
+            let (profile, clock) = (&resolved.profile, &self.clock);
+            let mailbox = match form_of(form.form) {
+                LetterForm::Copy => Browser::open(profile, clock).await?,
+                form => Browser::open_source(profile, form, journals.as_ref(), clock).await?,
+            };
             read(&mailbox).await
         };
         match block_on(until_interrupted(Box::pin(reading)))?? {
@@ -236,6 +252,14 @@ fn consent(args: &ConsentArgs) -> Consent {
     }
 }
 
+fn form_of(form: Form) -> LetterForm {
+    match form {
+        Form::Copy => LetterForm::Copy,
+        Form::Parked => LetterForm::Parked,
+        Form::Orphaned => LetterForm::Orphaned,
+    }
+}
+
 fn group_by(key: GroupKey) -> GroupBy {
     match key {
         GroupKey::Cause => GroupBy::Cause,
@@ -253,6 +277,7 @@ fn options(args: &ReplayArgs, archive: bool, now: Timestamp) -> Result<ReplayOpt
     });
     Ok(ReplayOptions {
         filter: filter(&args.filter, now)?,
+        in_source: args.form.form != Form::Copy,
         archive,
         consent: consent(&args.consent),
         rate: args.rate,

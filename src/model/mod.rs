@@ -53,6 +53,7 @@ use self::letters::Group;
 use self::metrics::{Metrics, Tally};
 use self::outbound::Outbound;
 use self::probes::Probes;
+pub(crate) use self::queues::covers;
 use self::queues::{Queues, seconds};
 use self::sources::{Sources, Stamp};
 use self::verdicts::{Facts, Memory, Sight, Verdicts};

@@ -186,6 +186,8 @@ impl Run {
 
     /// Sends under the same id; `None`: no answer settles it.
     async fn send_again(&mut self, intent: &Intent, expected: Option<u64>) -> Result<Option<Record>, Halt> {
+        // A parked message that its consumer has in hand again needs no copy.
+        self.idle(&[intent.letter]).await?;
         let letter = self.exchange.message(&self.begin.dlq, intent.letter).await?;
         let Some(letter) = letter.filter(|letter| hash::short(&letter.payload) == intent.hash) else {
             // Somebody deleted it: it cannot be sent again, and nobody knows whether it was.

@@ -15,6 +15,7 @@ mod gateway;
 mod limbo;
 mod message;
 mod mirror;
+mod parked;
 mod run;
 mod window;
 

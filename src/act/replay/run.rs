@@ -21,10 +21,10 @@ use crate::observe::SourceError;
 use crate::sample::Retention;
 
 /// How often the stream and the DLQ are read while letters are followed.
-const LOOK: Duration = Duration::from_millis(100);
+pub(super) const LOOK: Duration = Duration::from_millis(100);
 
 /// Messages that are looked at in one go.
-const AT_ONCE: usize = 1_024;
+pub(super) const AT_ONCE: usize = 1_024;
 
 /// Letters that a gateway refuses, more than it takes, before nothing more is sent.
 const MOST_REFUSED: u64 = 3;
@@ -45,6 +45,8 @@ pub(super) struct Run {
     sweeper: Option<Arc<Exchange>>,
     /// Deletes under way: each task the letters of a window, those that are gone come back.
     pub(super) deletes: JoinSet<Result<Vec<u64>, ExchangeError>>,
+    /// Copies of parked messages that the last look found in nobody's hands.
+    pub(super) lying: BTreeSet<u64>,
     /// The last sequence of the DLQ that was searched for letters of our own.
     searched: u64,
     /// When the last delete was made, on the monotonic clock.
@@ -120,6 +122,7 @@ impl Run {
             follow: Follow::default(),
             sweeper: None,
             deletes: JoinSet::new(),
+            lying: BTreeSet::new(),
             last_delete: None,
             came_back: 0,
             published: 0,
@@ -439,7 +442,12 @@ impl Run {
                 self.follow.found_gone(&stream, sequence);
             }
         }
-        self.search_dlq().await?;
+        if self.begin.how.parked.is_some() {
+            // Their stream is their target: what lies there under our id is no letter of it.
+            self.look_for_parked().await?;
+        } else {
+            self.search_dlq().await?;
+        }
         self.follow.decide();
         Ok(())
     }

@@ -125,7 +125,7 @@ impl Run {
     /// Sends the letters of `queue`, a window at a time. While the answers to one come in, the
     /// next is written down and sent, unless letters must go one after the other.
     pub(super) async fn send(&mut self, queue: &mut VecDeque<u64>, ramp: &mut Ramp) -> Result<(), Halt> {
-        let overlaps = !self.begin.how.ordered && self.begin.how.window > 1;
+        let overlaps = !self.begin.how.ordered && self.begin.how.window > 1 && self.begin.how.parked.is_none();
         let exchange = self.exchange.clone();
         let mut settled = Settled::default();
         let mut flight = None;
@@ -140,6 +140,11 @@ impl Run {
             !queue.is_empty() || ahead.as_ref().is_some_and(|ahead| !ahead.is_empty())
         };
         while !next.ready.is_empty() || !next.gone.is_empty() || is_left(queue, &ahead) {
+            if self.begin.how.parked.is_some() {
+                self.land(settle(flight.take()).await, &mut settled).await?;
+                self.flush(&mut settled).await?;
+                self.leave_out_held(&mut next).await?;
+            }
             self.write_down(&mut next, &mut settled, flight.as_ref()).await?;
             let resent = self.resent(&next.ready);
             let sent = Flight {
@@ -172,6 +177,16 @@ impl Run {
         }
         self.land(settle(flight.take()).await, &mut settled).await?;
         self.flush(&mut settled).await
+    }
+
+    /// Leaves parked messages out that are gone, just before their copies are sent.
+    async fn leave_out_held(&self, next: &mut Next) -> Result<(), Halt> {
+        let letters: Vec<u64> = next.ready.iter().map(|one| one.intent.letter).collect();
+        let idle = self.idle(&letters).await?;
+        let gone = letters.into_iter().filter(|letter| !idle.contains(letter));
+        next.gone.extend(gone);
+        next.ready.retain(|one| idle.contains(&one.intent.letter));
+        Ok(())
     }
 
     /// The next window: chosen, read, and its targets looked at.

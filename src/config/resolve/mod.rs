@@ -1,5 +1,6 @@
 //! From flags, environment, file and contexts to one profile.
 
+mod dead_letters;
 mod fire;
 mod layers;
 mod limits;
@@ -190,6 +191,7 @@ pub fn resolve(overrides: &Overrides, surroundings: &Surroundings<'_>) -> Result
     profile.runbooks = work.runbooks(&layers);
     profile.alerts = work.alerts(&layers);
     profile.fire = work.fire(&layers);
+    profile.dead_letters = work.dead_letters(&layers);
     let console = work.console(&console);
     work.overridden(&layers);
     let mut resolved = work.finish(profile, console)?;

@@ -915,6 +915,47 @@ fn test_webhooks_name_their_keys_and_never_hold_them() {
     }
 }
 
+#[test]
+fn headers_of_dead_letters_are_named_and_a_query_only_asks() {
+    let resolved = Case::new()
+        .config(
+            "[dead_letters]\nprocessed = 'SELECT 1 FROM inbox WHERE id = $1'\nid_path = '$.id'\n\
+             headers.reason = ['X-Why', 'X-Error']\nheaders.strip = ['X-Acme-']\n",
+        )
+        .ok();
+    let letters = &resolved.profile.dead_letters;
+    assert_eq!(letters.processed.as_deref(), Some("SELECT 1 FROM inbox WHERE id = $1"));
+    assert_eq!(letters.headers.reason, ["X-Why".into(), "X-Error".into()]);
+    for (name, holds) in [
+        ("x-why", true),
+        ("x-acme-new", true),
+        ("x-acme", false),
+        ("X-Whyever", false),
+    ] {
+        assert_eq!(letters.headers.holds(name), holds, "{name}");
+    }
+    assert!(origin(&resolved, "dead_letters.headers.strip").ends_with("hookwatch.toml:5"));
+    for (text, expected) in [
+        (
+            "[dead_letters.headers]\nreasons = ['X-Why']",
+            "toml:2: unknown key `reasons` in `dead_letters.headers` → did you mean `reason`?",
+        ),
+        (
+            "[dead_letters]\nheaders.strip = ['']",
+            "toml:2: `dead_letters.headers.strip`: \"\" is no header's name",
+        ),
+        ("[dead_letters]\nprocessed = 'DELETE FROM inbox'", "it is no SELECT"),
+        ("[dead_letters]\nprocessed = 'SELECT 1'", "it does not ask for $1"),
+        (
+            "[dead_letters]\nid_path = 'data.id'",
+            "`dead_letters.id_path` is no JSONPath",
+        ),
+    ] {
+        let problem = Case::new().config(text).problem();
+        assert!(problem.contains(expected), "{text}: {problem}");
+    }
+}
+
 // The example.
 
 /// The example with every key in force: `#key = …` and `#[[…]]` become `key = …` and `[[…]]`.

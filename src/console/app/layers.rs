@@ -329,7 +329,7 @@ impl App {
         match consent {
             Consent::Effects(effects) => effects,
             Consent::Order(order) => self.order(*order),
-            Consent::Unlock(then) => self.unlock(then),
+            Consent::Unlock(then) => self.unlock(then, hits),
             Consent::Command(Command::CancelReplay) => self.cancel_replay(),
             // The one command that asks about itself.
             Consent::Command(Command::Silence) => {

@@ -43,8 +43,8 @@ pub const SMALLEST: (u16, u16) = (60, 16);
 pub enum Msg {
     /// A sample arrived.
     Data(Envelope),
-    /// Something was told of dead letters.
-    Told(Told),
+    /// Something was told of dead letters, and when.
+    Told(Moment, Told),
     /// Time passed: figures are worked out anew.
     Tick(Moment),
     /// Somebody pressed, clicked, pasted or resized, and when.
@@ -425,8 +425,7 @@ impl App {
     /// The key of a command, as it is written; its name where it has none.
     #[must_use]
     pub fn key(&self, command: Command) -> String {
-        let key = self.keymap.keys(command).next();
-        key.map_or_else(|| format!(":{}", command.id()), |key| key.to_string())
+        self.keymap.key(command)
     }
 
     /// Histories that are charted on screen: whoever works out figures of the past keeps them, too.
@@ -461,7 +460,8 @@ fn kept_grids(kept: &Kept) -> BTreeMap<PanelId, GridState> {
 /// drawing said is where.
 pub fn update(app: &mut App, msg: Msg, hits: &Hits) -> Vec<Effect> {
     let mut effects = match msg {
-        Msg::Told(told) => {
+        Msg::Told(now, told) => {
+            app.now = now;
             app.told(told);
             Vec::new()
         }

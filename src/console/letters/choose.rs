@@ -69,7 +69,7 @@ impl App {
         let marked = self.ui.letters.list.all_marked || !self.ui.grid(LIST).marks.is_empty();
         self.grid(LIST).marks.clear();
         let list = &mut self.letters_mut().list;
-        list.all_marked = !marked && !list.rows.is_empty() && list.wanted.other != Some(LetterForm::Parked);
+        list.all_marked = !marked && !list.rows.is_empty();
     }
 
     pub(super) fn next_form(&mut self) {
@@ -140,6 +140,12 @@ impl App {
             self.flash(Severity::Info, "There is no letter to write");
             return Vec::new();
         };
+        let form = self.ui.letters.list.wanted.form();
+        if form == LetterForm::Row {
+            let text = "Failed rows are not written from here → hookwatch dlq retry --json lists them";
+            self.flash(Severity::Info, text);
+            return Vec::new();
+        }
         let now = self.now.at.strftime("%Y%m%dT%H%M%SZ");
         let file: Arc<str> = format!("letters-{now}.jsonl").into();
         let letters = self.letters_mut();
@@ -149,7 +155,7 @@ impl App {
             file: file.clone(),
             scan: Scanned::default(),
         });
-        vec![ask(number, Query::Export { filter, file })]
+        vec![ask(number, Query::Export { form, filter, file })]
     }
 }
 

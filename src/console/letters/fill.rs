@@ -14,6 +14,7 @@ use crate::act::letters::{Order, Query, Request, Said, Scanned, Slot, Standing};
 use crate::act::plan::Plan;
 use crate::base::text;
 use crate::console::app::{App, Edit, Effect};
+use crate::console::command::Command;
 use crate::console::layer::{Confirm, Layer};
 use crate::console::screen::dead_letters::{Place, place};
 use crate::console::widget::input::Input;
@@ -105,7 +106,10 @@ impl App {
         }
         if plan.count == 0 {
             self.close();
-            let gone = "none of them is failed any more → r reads the list again".to_owned();
+            let gone = format!(
+                "none of them is failed any more → {} reads the list again",
+                self.key(Command::Reload)
+            );
             self.ui.letters.deed = Deed::Refused(gone);
             return;
         }
@@ -128,16 +132,19 @@ impl App {
         if let Some(claim) = standing.claim.as_ref().filter(|_| !standing.ours) {
             let (holder, progress) = (text::safe(&claim.holder).into_owned(), claim.progress);
             return Some(format!(
-                "{holder} is replaying since {}: {} of {} published → wait for its end; if it is dead, u takes it over",
+                "{holder} is replaying since {}: {} of {} published → wait for its end; if it is dead, {} takes it over",
                 self.ui.zone().clock(claim.since),
                 text::count(progress.landed),
                 text::count(progress.selected),
+                self.key(Command::ResumeReplay),
             ));
         }
         if standing.unfinished.is_some() {
-            return Some("a replay was left unfinished → u goes on with it first".to_owned());
+            let key = self.key(Command::ResumeReplay);
+            return Some(format!("a replay was left unfinished → {key} goes on with it first"));
         }
-        (count == 0).then(|| "there is no letter left that is meant → r reads the list again".to_owned())
+        let key = self.key(Command::Reload);
+        (count == 0).then(|| format!("there is no letter left that is meant → {key} reads the list again"))
     }
 
     /// A plan came: from now on it can be read, and answered a moment later.

@@ -18,6 +18,7 @@ use crate::console::layer::{Confirm, TYPE_AHEAD};
 use crate::console::theme::Role;
 use crate::console::widget::input::Input;
 use crate::model::letters::{LetterFilter, layout};
+use crate::sample::LetterForm;
 
 /// Letters that can go first.
 const CANARIES: [u64; 5] = [0, 1, 5, 25, 100];
@@ -129,6 +130,8 @@ pub enum Draft {
 pub struct Form {
     /// What is replayed. Later arrivals are not in it: it is frozen with the first plan.
     pub subject: Subject,
+    /// In which form letters are.
+    pub form: LetterForm,
     /// The only letter, in a sentence.
     pub about: Option<String>,
     /// The provider of all of them; `None`: there are several, or nobody knows.
@@ -172,9 +175,10 @@ pub struct Form {
 impl Form {
     /// A form before its first plan.
     #[must_use]
-    pub fn new(subject: Subject, about: Option<String>, office: Office, pace: usize) -> Self {
+    pub fn new(subject: Subject, form: LetterForm, about: Option<String>, office: Office, pace: usize) -> Self {
         Self {
             subject,
+            form,
             about,
             provider: None,
             target: Target::Own,
@@ -369,6 +373,7 @@ impl Form {
         };
         let replays = *purpose == Purpose::Replay;
         Ok(Wish {
+            form: self.form,
             filter: (**filter).clone(),
             purpose: *purpose,
             to,
@@ -489,7 +494,7 @@ impl Form {
         let bytes = self.edited.as_ref().or(self.original.as_ref());
         let bytes = bytes.ok_or_else(|| "the payload is not here → wait for the plan".to_owned())?;
         let text = std::str::from_utf8(bytes)
-            .map_err(|_| "the payload is no text → hookwatch dlq replay --payload-file".to_owned())?;
+            .map_err(|_| "the payload is no text → hookwatch dlq replay --payload FILE".to_owned())?;
         Ok(if is_one_line_of_json(text) {
             layout::indented(text, usize::MAX).join("\n")
         } else {

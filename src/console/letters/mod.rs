@@ -83,7 +83,8 @@ pub struct Letters {
     pub look: Look,
     /// Who else is at work, and what was left unfinished.
     pub standing: Standing,
-    standing_asked: Option<(u64, Duration)>,
+    /// The question after it, 0 once it was answered, when it was asked, and of which form.
+    standing_asked: Option<(u64, Duration, LetterForm)>,
     /// The replay.
     pub deed: Deed,
     /// Until when changes are unlocked, time since session start.
@@ -150,6 +151,12 @@ pub struct Shown {
 }
 
 impl Shown {
+    /// In which form they are.
+    #[must_use]
+    pub fn form(&self) -> LetterForm {
+        self.other.unwrap_or(LetterForm::Copy)
+    }
+
     /// Which letters that means.
     ///
     /// # Errors
@@ -242,8 +249,8 @@ pub struct GroupList {
     pub scan: Option<Scanned>,
     /// Why there are none.
     pub problem: Option<String>,
-    /// What was asked for: by what, and which letters.
-    shown: Option<(GroupBy, String)>,
+    /// What was asked for: by what, which letters, in which form.
+    shown: Option<(GroupBy, String, LetterForm)>,
     /// Whether somebody asked for it although there are many letters.
     pub(super) forced: bool,
     loading: Option<u64>,

@@ -23,23 +23,41 @@ impl App {
     /// Opens the form of what is selected, after the lock was opened.
     pub(super) fn want(&mut self, purpose: Purpose, command: Command) -> Vec<Effect> {
         if matches!(self.ui.letters.deed, Deed::Running { .. } | Deed::Retrying(_)) {
-            self.flash(Severity::Warning, "A replay runs: P pauses it, X ends it");
+            let (pause, end) = (self.key(Command::PauseReplay), self.key(Command::CancelReplay));
+            self.flash(
+                Severity::Warning,
+                format!("A replay runs: {pause} pauses it, {end} ends it"),
+            );
             return Vec::new();
         }
-        let subject = match self.ui.letters.list.wanted.other {
+        let list = &self.ui.letters.list;
+        let subject = match list.wanted.other {
             None => self
                 .selected()
                 .map(|filter| Subject::Letters(Box::new(filter), purpose)),
             Some(LetterForm::Row) if purpose == Purpose::Replay => self.selected_calls().map(Subject::Calls),
             Some(LetterForm::Row) => {
-                self.flash(Severity::Info, "Failed rows are not put aside: R puts them back");
+                let key = self.key(Command::Replay);
+                self.flash(
+                    Severity::Info,
+                    format!("Failed rows are not put aside: {key} puts them back"),
+                );
                 return Vec::new();
             }
-            Some(_) => {
-                let text = "These are shown only: f goes back to the copies, which can be replayed";
+            Some(_) if purpose == Purpose::Archive => {
+                let key = self.key(Command::Replay);
+                let text = format!("Parked messages are not put aside: {key} replays them where they lie");
                 self.flash(Severity::Info, text);
                 return Vec::new();
             }
+            Some(_) if list.rows.iter().any(|row| row.form == LetterForm::Orphaned) => {
+                let text = "Nobody can say which of these were acked before a server crash: none is replayed from here";
+                self.flash(Severity::Warning, text);
+                return Vec::new();
+            }
+            Some(_) => self
+                .selected()
+                .map(|filter| Subject::Letters(Box::new(filter), purpose)),
         };
         let Some(subject) = subject else {
             self.flash(Severity::Info, "There is no letter to choose");
@@ -48,13 +66,13 @@ impl App {
         // What is selected now is selected, whatever arrives in the meantime.
         let row = self.scene().row(LIST);
         self.grid(LIST).row = row;
-        let Some(office) = &self.office else { return Vec::new() };
-        if !office.gate(self.write()).is_open(self.now.mono) {
-            self.toggle_lock(Some(command));
+        if !self.may_change(command) {
             return Vec::new();
         }
+        let Some(office) = &self.office else { return Vec::new() };
         let about = self.about(&subject);
-        let form = Form::new(subject, about, office.clone(), self.ui.letters.pace);
+        let list_form = self.ui.letters.list.wanted.form();
+        let form = Form::new(subject, list_form, about, office.clone(), self.ui.letters.pace);
         self.open_form(form)
     }
 

@@ -12,6 +12,7 @@ use crate::console::layer::{Confirm, Consent, Dialog, Layer};
 use crate::console::screen::dead_letters::LIST;
 use crate::console::theme::Role;
 use crate::model::Severity;
+use crate::sample::LetterForm;
 
 impl App {
     /// A question about an order was answered with yes.
@@ -119,7 +120,10 @@ impl App {
             )
             .row(
                 "",
-                "u goes on with it here, hookwatch dlq replay --resume elsewhere.",
+                format!(
+                    "{} goes on with it here, hookwatch dlq replay --resume elsewhere.",
+                    self.key(Command::ResumeReplay)
+                ),
                 Role::Dim,
             );
         self.ask(dialog);
@@ -136,18 +140,23 @@ impl App {
     }
 
     pub(super) fn ask_to_resume(&mut self) {
+        let standing = &self.ui.letters.standing;
+        let is_pending = standing.claim.is_some() || standing.unfinished.is_some();
+        if is_pending && !self.may_change(Command::ResumeReplay) {
+            return;
+        }
         let letters = &self.ui.letters;
         let Some(office) = &self.office else { return };
         let standing = &letters.standing;
-        let Some(dlq) = office.profile.pipeline.dlq.clone() else {
-            return;
+        let pipeline = &office.profile.pipeline;
+        let stream = match letters.list.wanted.form() {
+            LetterForm::Copy => pipeline.dlq.clone(),
+            LetterForm::Parked | LetterForm::Orphaned => pipeline.stream.clone(),
+            LetterForm::Row => None,
         };
+        let Some(dlq) = stream else { return };
         if standing.claim.is_none() && standing.unfinished.is_none() {
             self.flash(Severity::Info, "No replay was left unfinished");
-            return;
-        }
-        if !office.gate(self.write()).is_open(self.now.mono) {
-            self.toggle_lock(Some(Command::ResumeReplay));
             return;
         }
         let theirs = standing.claim.as_ref().filter(|_| !standing.ours);

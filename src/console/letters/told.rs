@@ -8,6 +8,7 @@ use crate::console::screen::dead_letters::{LIST, key};
 use crate::model::Severity;
 use crate::model::letters::payload::{self, Look};
 use crate::model::letters::{GroupBy, LetterRow};
+use crate::sample::LetterForm;
 
 /// Lines of a payload that are kept.
 const LINES: usize = 5_000;
@@ -42,7 +43,10 @@ impl App {
                     (list.rows, list.left_out, list.scan) = (groups, left_out, Some(scan));
                     if scan.done {
                         list.loading = None;
-                        let whole = list.shown.as_ref().is_some_and(|(_, typed)| typed.trim().is_empty());
+                        let whole = list
+                            .shown
+                            .as_ref()
+                            .is_some_and(|(_, typed, form)| typed.trim().is_empty() && *form == LetterForm::Copy);
                         if list.by == GroupBy::Cause && whole {
                             list.causes = Some(list.rows.clone());
                             let known = list.rows.clone().into();
@@ -58,10 +62,11 @@ impl App {
                 }
             }
             Answer::Standing(standing) => {
-                if let Some((asked, at)) = letters.standing_asked.filter(|(asked, _)| *asked == number) {
-                    debug_assert_eq!(asked, number);
+                if let Some((asked, _, _)) = &mut letters.standing_asked
+                    && *asked == number
+                {
+                    *asked = 0;
                     letters.standing = standing;
-                    letters.standing_asked = Some((0, at));
                 }
             }
             Answer::Planning(scan) => self.plan_goes_on(number, scan),
@@ -142,6 +147,10 @@ impl App {
         if letters.list.loading.is_some_and(|(asked, _)| asked == number) {
             let list = &mut letters.list;
             (list.loading, list.problem) = (None, Some(reason));
+            // Of the other forms all is read at once: what was here before is no part of it.
+            if list.stale && list.wanted.other.is_some() {
+                list.rows.clear();
+            }
             if list.rows.is_empty() {
                 list.total = None;
             }
@@ -152,9 +161,11 @@ impl App {
         } else if letters.export.as_ref().is_some_and(|export| export.number == number) {
             letters.export = None;
             self.flash(Severity::Warning, reason);
-        } else if let Some((_, at)) = letters.standing_asked.filter(|(asked, _)| *asked == number) {
+        } else if let Some((asked, _, _)) = &mut letters.standing_asked
+            && *asked == number
+        {
             // Whoever may not look at leases can still read letters.
-            letters.standing_asked = Some((0, at));
+            *asked = 0;
         }
     }
 }

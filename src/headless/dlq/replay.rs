@@ -43,6 +43,8 @@ const INTERRUPTED: u8 = 130;
 pub struct ReplayOptions {
     /// Which letters.
     pub filter: LetterFilter,
+    /// Whether they are messages that the source stream's consumer gave up.
+    pub in_source: bool,
     /// Whether they are put aside instead.
     pub archive: bool,
     /// What was confirmed.
@@ -145,10 +147,17 @@ async fn attempt(
     err: &mut (impl Write + Send),
 ) -> Result<u8, CommandError> {
     let gate = options.consent.gate(context);
-    let dlq = context.profile.pipeline.dlq.clone();
-    let dlq = dlq.ok_or(CommandError::Missing(
-        "no dead letter stream is configured → give --dlq",
-    ))?;
+    let pipeline = &context.profile.pipeline;
+    let dlq = if options.in_source {
+        pipeline
+            .stream
+            .clone()
+            .ok_or(CommandError::Missing("no source stream is configured → give --stream"))?
+    } else {
+        pipeline.dlq.clone().ok_or(CommandError::Missing(
+            "no dead letter stream is configured → give --dlq",
+        ))?
+    };
     if let Some(resume) = &options.resume {
         // The plan was confirmed when the replay began.
         let consent = Consent {
@@ -216,6 +225,8 @@ async fn draw(
         sign: options.signer.as_ref().map(|signer| signer.scheme().name().into()),
         ordered: options.ordered,
         idempotent_workers: context.profile.idempotent_workers,
+        parked: None,
+        headers: context.profile.dead_letters.headers.clone(),
     };
     let draft = Draft {
         link,
@@ -226,7 +237,14 @@ async fn draw(
         makes_archive: options.consent.write && gate.is_open(context.clock.now().mono),
     };
     let journals = Folder::new(&context.state, context.clock.clone());
-    let mut plan = draft.draw(&journals, &context.clock, |_, _| {}).await?;
+    let consumer = context.profile.pipeline.consumer.as_deref();
+    let mut plan = if options.in_source {
+        draft
+            .draw_parked(consumer, &journals, &context.clock, |_, _| {})
+            .await?
+    } else {
+        draft.draw(&journals, &context.clock, |_, _| {}).await?
+    };
     if let Some(url) = &options.to_url {
         let is_confirmed = options.consent.yes.is_some() || !options.consent.write;
         fire::guard(url, plan.count > 1, is_confirmed, &context.profile)?;

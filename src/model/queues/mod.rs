@@ -14,6 +14,7 @@ pub(super) use consumer::{ConsumerSign, ConsumerTrack, Rise};
 pub(super) use limits::Limit;
 pub(super) use rows::{Followed, plain_state};
 pub(super) use stream::{StreamSign, StreamTrack, seconds};
+pub(crate) use subjects::covers;
 
 use parked::Parked;
 

@@ -25,6 +25,7 @@ use crate::base::text;
 use crate::base::time::SharedClock;
 use crate::config::{Environment, NatsLink, PostgresLink, Profile};
 use crate::observe::letters::{LetterError, Mailbox};
+use crate::sample::LetterForm;
 
 /// Answers that may wait for the screen.
 const QUEUE: usize = 64;
@@ -73,7 +74,8 @@ pub struct Clerk {
 struct Desk {
     setting: Arc<Setting>,
     told: mpsc::Sender<Told>,
-    mailbox: Arc<Mutex<Option<Mailbox>>>,
+    /// Streams that were read before, by name.
+    mailboxes: Arc<Mutex<BTreeMap<Arc<str>, Mailbox>>>,
 }
 
 /// Why there is no answer: a sentence with the next step.
@@ -87,7 +89,7 @@ impl Clerk {
         let desk = Desk {
             setting: Arc::new(setting),
             told,
-            mailbox: Arc::default(),
+            mailboxes: Arc::default(),
         };
         Self {
             desk,
@@ -182,9 +184,17 @@ impl Desk {
         link.ok_or_else(|| "no Postgres is configured → give --postgres".to_owned())
     }
 
-    fn dlq(&self) -> Result<&Arc<str>, Reason> {
-        let dlq = self.setting.profile.pipeline.dlq.as_ref();
-        dlq.ok_or_else(|| "no dead letter stream is configured → give --dlq".to_owned())
+    /// The stream that letters of a form lie in.
+    fn stream(&self, form: LetterForm) -> Result<&Arc<str>, Reason> {
+        let pipeline = &self.setting.profile.pipeline;
+        let (stream, missing) = match form {
+            LetterForm::Copy => (&pipeline.dlq, "no dead letter stream is configured → give --dlq"),
+            LetterForm::Parked | LetterForm::Orphaned => {
+                (&pipeline.stream, "no source stream is configured → give --stream")
+            }
+            LetterForm::Row => (&None, "failed calls lie in no stream"),
+        };
+        stream.as_ref().ok_or_else(|| missing.to_owned())
     }
 
     fn journals(&self) -> Result<Folder, Reason> {
@@ -199,15 +209,16 @@ impl Desk {
         Ok(AuditLog::new(state, redactor))
     }
 
-    /// The dead letter stream; connects at the first question, and after a failure again.
-    async fn mailbox(&self) -> Result<Mailbox, Reason> {
-        let (link, dlq) = (self.link()?, self.dlq()?);
-        let mut known = self.mailbox.lock().await;
-        if let Some(mailbox) = &*known {
+    /// The stream that letters of a form lie in; connects at the first question, and after a
+    /// failure again.
+    async fn mailbox(&self, form: LetterForm) -> Result<Mailbox, Reason> {
+        let (link, stream) = (self.link()?, self.stream(form)?);
+        let mut known = self.mailboxes.lock().await;
+        if let Some(mailbox) = known.get(stream) {
             return Ok(mailbox.clone());
         }
-        let mailbox = Mailbox::open(link, dlq, &self.setting.clock).await.map_err(said)?;
-        *known = Some(mailbox.clone());
+        let mailbox = Mailbox::open(link, stream, &self.setting.clock).await.map_err(said)?;
+        known.insert(stream.clone(), mailbox.clone());
         Ok(mailbox)
     }
 }

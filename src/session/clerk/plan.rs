@@ -22,6 +22,7 @@ use crate::base::secret::{Redactor, strip_url_credentials};
 use crate::base::text;
 use crate::model::letters;
 use crate::observe::postgres::failed_calls;
+use crate::sample::LetterForm;
 use crate::signature::{Scheme, Signer};
 
 /// The largest payload that is handed out to be edited, bytes.
@@ -46,7 +47,7 @@ impl Desk {
         let replays = wish.purpose == Purpose::Replay;
         let draft = Draft {
             link: self.link()?,
-            dlq: self.dlq()?,
+            dlq: self.stream(wish.form)?,
             filter: &wish.filter,
             how: How {
                 purpose: wish.purpose,
@@ -59,23 +60,30 @@ impl Desk {
                 sign: sign.map(|(signer, _)| signer.scheme().name().into()),
                 ordered: wish.ordered,
                 idempotent_workers: profile.idempotent_workers,
+                parked: None,
+                headers: profile.dead_letters.headers.clone(),
             },
             max: None,
             makes_archive: false,
         };
         let journals = self.journals()?;
-        let mut plan = draft
-            .draw(&journals, &self.setting.clock, self.planning(number))
-            .await
-            .map_err(|error| error.to_string())?;
+        let (clock, progress) = (&self.setting.clock, self.planning(number));
+        let plan = match wish.form {
+            LetterForm::Parked => {
+                let consumer = profile.pipeline.consumer.as_deref();
+                draft.draw_parked(consumer, &journals, clock, progress).await
+            }
+            _ => draft.draw(&journals, clock, progress).await,
+        };
+        let mut plan = plan.map_err(|error| error.to_string())?;
         if let Some(url) = &to_url {
             self.check_gateway(url, plan.count)?;
         }
-        let payload = self.only(&plan).await?;
+        let payload = self.only(&plan, wish.form).await?;
         if let (Some(edited), Some(before)) = (&wish.payload, &payload) {
             plan.diff = letters::difference(before, edited);
         }
-        let (plan, standing) = (Arc::new(plan), self.standing().await?);
+        let (plan, standing) = (Arc::new(plan), self.standing(wish.form).await?);
         let payload = payload.filter(|payload| payload.len() <= EDITABLE);
         self.tell(
             number,
@@ -109,11 +117,11 @@ impl Desk {
     }
 
     /// The payload of the one letter of a plan.
-    async fn only(&self, plan: &Plan) -> Result<Option<Bytes>, Reason> {
+    async fn only(&self, plan: &Plan, form: LetterForm) -> Result<Option<Bytes>, Reason> {
         let [letter] = plan.letters.as_slice() else {
             return Ok(None);
         };
-        let letter = self.mailbox().await?.get(letter.sequence).await.map_err(said)?;
+        let letter = self.mailbox(form).await?.get(letter.sequence).await.map_err(said)?;
         Ok(letter.map(|letter| letter.payload))
     }
 

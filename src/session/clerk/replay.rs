@@ -17,6 +17,7 @@ use crate::act::replay::{self, Context, Progress, ReplayError, Report, Resume, S
 use crate::act::select;
 use crate::base::secret::Redactor;
 use crate::base::text;
+use crate::sample::LetterForm;
 use crate::signature::Scheme;
 
 /// The table that failed calls lie in.
@@ -196,7 +197,9 @@ impl Desk {
     /// The key that an unfinished replay was signed with, if just one of the profile's is of its
     /// scheme: a journal holds no keys.
     async fn unfinished_signature(&self, dlq: &str) -> Option<SignAs> {
-        let created = self.mailbox().await.ok()?.state().await.ok()?.created?;
+        let mut forms = [LetterForm::Copy, LetterForm::Parked].into_iter();
+        let form = forms.find(|form| self.stream(*form).is_ok_and(|stream| **stream == *dlq))?;
+        let created = self.mailbox(form).await.ok()?.state().await.ok()?.created?;
         let known = self.journals().ok()?.of(dlq, created).ok()?;
         let open = known.iter().rfind(|standings| standings.outcome.is_none())?;
         let scheme = open.begin.as_ref()?.how.sign.clone()?;

@@ -1,6 +1,7 @@
 //! Replay on real servers: nothing lost, nothing doubled in silence.
 
 mod crash;
+mod form;
 mod gateway;
 mod happy;
 mod import;

@@ -10,10 +10,12 @@ use crate::act::letters::Opened;
 use crate::act::plan::is_kept;
 use crate::base::cause::cause;
 use crate::base::text;
+use crate::console::command::Command;
 use crate::console::letters::{Answered, Open};
 use crate::console::theme::Role;
 use crate::console::widget::{Frame, Line, span, tidy, wrap};
 use crate::model::letters;
+use crate::sample::LetterForm;
 
 const FACTS: PanelId = PanelId("letter.facts");
 /// The payload.
@@ -92,7 +94,9 @@ fn known(scene: &Scene<'_>, opened: &Opened) -> Vec<(&'static str, Line<'static>
     let unknown = || vec![span(text::UNKNOWN, Role::Unknown)];
     let text =
         |text: Option<&str>, role| text.map_or_else(unknown, |text| vec![span(tidy(text, 400).into_owned(), role)]);
-    let died = letters::died(origin, letter.at);
+    // When a message was stored in its own stream says nothing of its death.
+    let is_copy = opened.form == LetterForm::Copy;
+    let died = letters::died(origin, letter.at.filter(|_| is_copy));
     let mut facts = vec![
         ("why", text(origin.reason.as_deref(), Role::Critical)),
         ("subject", text(origin.subject.as_deref(), Role::Text)),
@@ -137,7 +141,13 @@ fn siblings(scene: &Scene<'_>, opened: &Opened) -> Line<'static> {
     };
     let groups = &scene.ui.letters().groups;
     let Some(causes) = &groups.causes else {
-        return vec![span("not counted: b in the list groups by cause", Role::Unknown)];
+        return vec![span(
+            format!(
+                "not counted: {} in the list groups by cause",
+                scene.key(Command::GroupBy)
+            ),
+            Role::Unknown,
+        )];
     };
     let own = cause(reason);
     let Some(group) = causes.iter().find(|group| *group.key == own) else {
@@ -190,7 +200,7 @@ fn shown(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, open: &Open, open
         vec![
             span(format!("{kind}, {size} · "), Role::Note),
             span(look.name(), Role::Strong),
-            span(" · d turns", Role::Note),
+            span(format!(" · {} turns", scene.key(Command::Look)), Role::Note),
         ],
         vec![span(format!("{kind}, {size} · {}", look.name()), Role::Note)],
     ];

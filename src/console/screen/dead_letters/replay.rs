@@ -8,6 +8,7 @@ use crate::act::calls::CallReport;
 use crate::act::journal::Counts;
 use crate::act::replay::{Ending, Fates, Phase, Progress, Report};
 use crate::base::text;
+use crate::console::command::Command;
 use crate::console::letters::{Deed, share};
 use crate::console::theme::Role;
 use crate::console::widget::{Frame, Line, span, tidy, wrap};
@@ -41,7 +42,7 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
             let mut lines = vec![bar(share(progress))];
             lines.extend(figures(&progress.counts, &progress.fates));
             lines.push(Line::new());
-            lines.extend(going(progress, *paused, *cancelled));
+            lines.extend(going(scene, progress, *paused, *cancelled));
             (title.clone(), vec![span(word, Role::Note)], Role::BorderFocused, lines)
         }
         Deed::Ended { title, end: Ok(report) } => {
@@ -49,7 +50,10 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
             let lines = reported(report, role, word, room);
             (
                 title.clone(),
-                vec![span("report · esc closes", Role::Note)],
+                vec![span(
+                    format!("report · {} closes", scene.key(Command::Back)),
+                    Role::Note,
+                )],
                 Role::Border,
                 lines,
             )
@@ -59,7 +63,10 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
             end: Err(reason),
         } => (
             title.clone(),
-            vec![span("failed · esc closes", Role::Note)],
+            vec![span(
+                format!("failed · {} closes", scene.key(Command::Back)),
+                Role::Note,
+            )],
             Role::Border,
             refused(reason, room),
         ),
@@ -73,15 +80,24 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
             )
         }
         Deed::Retried(title, Ok(report)) => {
-            let note = vec![span("report · esc closes", Role::Note)];
+            let note = vec![span(
+                format!("report · {} closes", scene.key(Command::Back)),
+                Role::Note,
+            )];
             (title.clone(), note, Role::Border, retried(report))
         }
         Deed::Retried(title, Err(reason)) => {
-            let note = vec![span("failed · esc closes", Role::Note)];
+            let note = vec![span(
+                format!("failed · {} closes", scene.key(Command::Back)),
+                Role::Note,
+            )];
             (title.clone(), note, Role::Border, refused(reason, room))
         }
         Deed::Refused(reason) => {
-            let note = vec![span("refused · esc closes", Role::Note)];
+            let note = vec![span(
+                format!("refused · {} closes", scene.key(Command::Back)),
+                Role::Note,
+            )];
             ("No plan".to_owned(), note, Role::Border, refused(reason, room))
         }
     };
@@ -107,7 +123,12 @@ pub(super) fn is_pending(scene: &Scene<'_>) -> bool {
 fn pending<'a>(scene: &Scene<'a>) -> Option<(String, Line<'a>, Role, Vec<Line<'a>>)> {
     let standing = &scene.ui.letters().standing;
     let far = |landed, selected| format!("{} of {} published", text::count(landed), text::count(selected));
-    let go_on = |does: &'static str| vec![span("u", Role::Key), span(does, Role::Note)];
+    let go_on = |does: &'static str| {
+        vec![
+            span(scene.key(Command::ResumeReplay), Role::Key),
+            span(does, Role::Note),
+        ]
+    };
     match (&standing.claim, standing.unfinished) {
         (Some(claim), _) if !standing.ours => {
             let line = vec![
@@ -198,7 +219,7 @@ fn word(progress: &Progress, paused: bool, cancelled: bool) -> &'static str {
     }
 }
 
-fn going(progress: &Progress, paused: bool, cancelled: bool) -> Vec<Line<'static>> {
+fn going(scene: &Scene<'_>, progress: &Progress, paused: bool, cancelled: bool) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     if let Some(why) = &progress.why {
         lines.push(vec![span(text::safe(why).into_owned(), Role::Warning)]);
@@ -212,9 +233,9 @@ fn going(progress: &Progress, paused: bool, cancelled: bool) -> Vec<Line<'static
     let mut line = vec![span(text::duration(progress.elapsed), Role::Text)];
     if !cancelled {
         let stands = paused || progress.phase == Phase::Paused;
-        line.push(span("   P", Role::Key));
+        line.push(span(format!("   {}", scene.key(Command::PauseReplay)), Role::Key));
         line.push(span(if stands { " goes on" } else { " pauses" }, Role::Dim));
-        line.push(span("   X", Role::Key));
+        line.push(span(format!("   {}", scene.key(Command::CancelReplay)), Role::Key));
         line.push(span(" ends it", Role::Dim));
     }
     if !what.is_empty() {

@@ -170,7 +170,7 @@ fn rows_move_under_nobodys_hands() {
 fn letters_are_written_to_a_file_without_being_unlocked() {
     let mut desk = Desk::new();
     desk.press("space space e");
-    let Some(Request::Ask(_, Query::Export { filter, file })) = desk.requests.last() else {
+    let Some(Request::Ask(_, Query::Export { filter, file, .. })) = desk.requests.last() else {
         panic!("{:?}", desk.requests.last());
     };
     assert_eq!(filter.ids, Some([36, 37].into()));
@@ -207,7 +207,7 @@ fn a_letter_is_opened_with_what_is_known_of_it() {
 }
 
 #[test]
-fn other_forms_are_shown_and_not_offered() {
+fn parked_messages_are_filtered_opened_and_replayed_where_they_lie() {
     let mut desk = Desk::new();
     desk.press("space f");
     let list = &desk.app.ui().letters().list;
@@ -216,12 +216,42 @@ fn other_forms_are_shown_and_not_offered() {
         "{:?}",
         list.rows
     );
-    assert!(desk.text.contains("3 parked · shown only"), "{}", desk.text);
-    let asked = desk.requests.len();
+    assert!(desk.text.contains("3 parked"), "{}", desk.text);
+    assert!(desk.app.ui().grid(LIST).marks.is_empty(), "a mark is of one form");
+    desk.press("j enter");
+    assert!(desk.text.contains("Letter source 2"), "{}", desk.text);
+    assert!(
+        matches!(
+            desk.requests.last(),
+            Some(Request::Ask(_, Query::Letter(LetterForm::Parked, 2)))
+        ),
+        "{:?}",
+        desk.requests.last()
+    );
+    desk.press("esc / 'rcp_00034 enter");
+    assert!(desk.text.contains("1 parked found"), "{}", desk.text);
+    desk.press("R y");
+    assert_eq!((desk.wish().form, desk.planned()), (LetterForm::Parked, vec![2]));
+    desk.press("y");
+    assert_eq!(desk.orders().len(), 1);
+}
+
+#[test]
+fn what_may_have_been_acked_is_shown_and_not_offered() {
+    let mut desk = Desk::new();
+    desk.parked = LetterForm::Orphaned;
+    desk.press("f");
+    assert!(desk.text.contains("3 parked or orphaned"), "{}", desk.text);
     desk.press("R");
-    desk.press("enter");
-    desk.press("a R");
-    assert_eq!(desk.requests.len(), asked, "{:?}", desk.requests.last());
+    assert!(
+        desk.text.contains("Nobody can say which of these were acked"),
+        "{}",
+        desk.text
+    );
+    desk.press("A");
+    assert!(desk.text.contains("not put aside"), "{}", desk.text);
+    let plans = |request: &&Request| matches!(request, Request::Ask(_, Query::Plan(_)));
+    assert_eq!(desk.requests.iter().filter(plans).count(), 0);
     desk.press("f");
     assert!(
         desk.text.contains("no right to read rule_webhook_calls"),

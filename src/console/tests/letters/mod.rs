@@ -123,6 +123,8 @@ struct Desk {
     text: String,
     letters: Vec<Stored>,
     calls: Vec<FailedCall>,
+    /// What the messages in the source stream are.
+    parked: LetterForm,
     standing: Standing,
     /// What an editor was opened with.
     editing: Option<(Edit, String)>,
@@ -150,6 +152,7 @@ impl Desk {
             text: String::new(),
             letters,
             calls: Vec::new(),
+            parked: LetterForm::Parked,
             standing: Standing::default(),
             editing: None,
             slow: false,
@@ -198,11 +201,8 @@ impl Desk {
                 && !self.slow
             {
                 for answer in self.answer(&query) {
-                    effects.extend(update(
-                        &mut self.app,
-                        Msg::Told(Told::Answer(number, answer)),
-                        &self.hits,
-                    ));
+                    let told = Msg::Told(self.now(), Told::Answer(number, answer));
+                    effects.extend(update(&mut self.app, told, &self.hits));
                     self.draw();
                 }
             }
@@ -210,7 +210,8 @@ impl Desk {
     }
 
     fn tell(&mut self, told: Told) {
-        self.send(Msg::Told(told));
+        let now = self.now();
+        self.send(Msg::Told(now, told));
     }
 
     fn tick(&mut self) {
@@ -279,13 +280,18 @@ impl Desk {
                 let total = self.letters.len() as u64;
                 vec![Answer::Page { rows, more, total }]
             }
+            Query::Search { form, filter, .. } if *form != LetterForm::Copy => vec![self.others(*form, filter)],
+            Query::Groups { form, by, .. } if *form != LetterForm::Copy => vec![Answer::Groups {
+                groups: Groups::new(*by).sorted(),
+                left_out: 0,
+                scan: whole(0),
+            }],
             Query::Search { filter, .. } => {
                 let rows: Vec<LetterRow> = self.found(filter).iter().map(|(letter, _)| row(letter)).collect();
                 let scan = whole(rows.len());
                 vec![Answer::Found { rows, scan }]
             }
-            Query::Others(form) => vec![self.others(*form)],
-            Query::Groups { by, filter } => {
+            Query::Groups { by, filter, .. } => {
                 let mut groups = Groups::new(*by);
                 let found = self.found(filter);
                 for (letter, origin) in &found {
@@ -297,22 +303,23 @@ impl Desk {
                     scan: whole(found.len()),
                 }]
             }
-            Query::Letter(sequence) => {
+            Query::Letter(form, sequence) => {
                 let letter = self.letters.iter().find(|letter| letter.sequence == *sequence);
                 let opened = letter.map(|letter| Opened {
+                    form: *form,
                     letter: letter.clone(),
                     origin: origin(&letter.headers),
                     replays: Vec::new(),
                 });
                 vec![Answer::Letter(opened.map(Box::new))]
             }
-            Query::Standing => vec![Answer::Standing(self.standing.clone())],
+            Query::Standing(_) => vec![Answer::Standing(self.standing.clone())],
             Query::Plan(wish) => vec![self.plan(wish)],
             Query::PlanCalls(calls) => vec![Answer::CallsPlanned(Arc::new(CallPlan::of(
                 Way::Function,
                 calls.iter().cloned().collect(),
             )))],
-            Query::Export { filter, file } => vec![Answer::Exported {
+            Query::Export { filter, file, .. } => vec![Answer::Exported {
                 file: file.clone(),
                 scan: whole(self.found(filter).len()),
             }],
@@ -346,27 +353,27 @@ impl Desk {
         }
     }
 
-    fn others(&self, form: LetterForm) -> Answer {
-        if form == LetterForm::Row && !self.calls.is_empty() {
-            return Answer::Page {
-                rows: self.calls.iter().map(LetterRow::of_call).collect(),
-                more: false,
-                total: self.calls.len() as u64,
-            };
-        }
-        if form == LetterForm::Row {
+    fn others(&self, form: LetterForm, filter: &LetterFilter) -> Answer {
+        if form == LetterForm::Row && self.calls.is_empty() {
             let reason = "failed calls: no right to read rule_webhook_calls → GRANT SELECT ON rule_webhook_calls";
             return Answer::Failed(reason.to_owned());
         }
-        let rows: Vec<LetterRow> = self.letters[..3]
-            .iter()
-            .map(|letter| LetterRow::new(letter, &origin(&letter.headers), LetterForm::Parked))
-            .collect();
-        Answer::Page {
-            rows,
-            more: false,
-            total: 3,
-        }
+        let rows: Vec<LetterRow> = if form == LetterForm::Row {
+            self.calls.iter().map(LetterRow::of_call).collect()
+        } else {
+            let meant = self.letters[..3].iter().filter(|letter| filter.admit(letter).is_some());
+            meant
+                .map(|letter| LetterRow::new(letter, &origin(&letter.headers), self.parked))
+                .collect()
+        };
+        let found = rows.len() as u64;
+        let scan = Scanned {
+            looked_at: found,
+            span: found,
+            found,
+            done: true,
+        };
+        Answer::Found { rows, scan }
     }
 
     fn orders(&self) -> Vec<&Order> {
