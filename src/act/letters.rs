@@ -7,14 +7,12 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::calls::{CallPlan, CallReport};
-use super::fire::Library;
 use super::journal::Purpose;
 use super::lease::Claim;
 use super::permit::Write;
 use super::plan::Plan;
 use super::replay::{Progress, Report, Steering};
 use crate::base::time::Timestamp;
-use crate::config::Fire;
 use crate::model::letters::{Group, GroupBy, LetterFilter, LetterRow};
 use crate::sample::{LetterForm, LetterOrigin, Stored};
 
@@ -27,6 +25,8 @@ pub enum Slot {
     Groups,
     /// The letter that is open.
     Letter,
+    /// Other letters of the webhook that is open.
+    Kin,
     /// Who else is at work, and what was left unfinished.
     Standing,
     /// The plan that is drawn.
@@ -62,6 +62,8 @@ pub enum Query {
     },
     /// One letter with everything that is known of it.
     Letter(LetterForm, u64),
+    /// Every letter of the webhook with this id.
+    Kin(LetterForm, Arc<str>),
     /// Who else is at work on letters of this form, and what was left unfinished.
     Standing(LetterForm),
     /// What a replay would do.
@@ -87,6 +89,7 @@ impl Query {
             Self::Page(_) | Self::Search { .. } => Slot::List,
             Self::Groups { .. } => Slot::Groups,
             Self::Letter(..) => Slot::Letter,
+            Self::Kin(..) => Slot::Kin,
             Self::Standing(_) => Slot::Standing,
             Self::Plan(_) | Self::PlanCalls(_) => Slot::Plan,
             Self::Export { .. } => Slot::Export,
@@ -148,30 +151,6 @@ pub struct SignAs {
     pub provider: Arc<str>,
     /// The scheme.
     pub scheme: Arc<str>,
-}
-
-/// The keys of a profile that letters can be signed with: with the scheme that the profile names,
-/// else as the provider's templates do.
-#[must_use]
-pub fn keys(fire: &Fire, library: &Library) -> Vec<SignAs> {
-    let scheme = |provider: &String| {
-        let usual = || {
-            let mut templates = library.templates();
-            let template = templates.find(|template| **template.provider() == **provider)?;
-            Some(template.scheme().to_string().into())
-        };
-        fire.schemes
-            .get(provider)
-            .map(|scheme| scheme.as_str().into())
-            .or_else(usual)
-    };
-    let key = |provider: &String| {
-        Some(SignAs {
-            provider: provider.as_str().into(),
-            scheme: scheme(provider)?,
-        })
-    };
-    fire.secrets.keys().filter_map(key).collect()
 }
 
 /// An order: something that is done once it was confirmed.
@@ -275,6 +254,13 @@ pub enum Answer {
     },
     /// One letter.
     Letter(Option<Box<Opened>>),
+    /// Letters of one webhook, the newest first, as they are found.
+    Kin {
+        /// The letters.
+        rows: Vec<LetterRow>,
+        /// How far the search is.
+        scan: Scanned,
+    },
     /// Who else is at work, and what was left unfinished.
     Standing(Standing),
     /// How far the selection is.

@@ -4,9 +4,11 @@
 use std::collections::BTreeSet;
 
 use super::Steering;
-use super::run::{AT_ONCE, Halt, LOOK, Run};
+use super::choose::Next;
+use super::halt::Halt;
+use super::run::{AT_ONCE, LOOK, Run};
 use crate::act::exchange::Stored;
-use crate::act::parked::idle_up_to;
+use crate::act::parked::{idle_up_to, is_same};
 use crate::act::plan::REPLAY_ID;
 use crate::base::text;
 use crate::sample::ConsumerReading;
@@ -35,13 +37,23 @@ impl Run {
             let limit = self.context.timing.follow;
             if self.context.clock.now().mono.saturating_sub(begun) >= limit {
                 return Err(Halt::Stopped(format!(
-                    "{} in the workers' hands for {}, and whether a parked one is among them cannot be known",
-                    text::counted(consumer.num_ack_pending, "message was", "messages were"),
-                    text::duration(limit)
+                    "for {} it could not be seen that nobody has the next messages in hand: {} not acked",
+                    text::duration(limit),
+                    text::counted(consumer.num_ack_pending, "message is", "messages are"),
                 )));
             }
             tokio::time::sleep(LOOK).await;
         }
+    }
+
+    /// Leaves parked messages out that are gone, just before their copies are sent.
+    pub(super) async fn leave_out_held(&self, next: &mut Next) -> Result<(), Halt> {
+        let letters: Vec<u64> = next.ready.iter().map(|one| one.intent.letter).collect();
+        let idle = self.idle(&letters).await?;
+        let gone = letters.into_iter().filter(|letter| !idle.contains(letter));
+        next.gone.extend(gone);
+        next.ready.retain(|one| idle.contains(&one.intent.letter));
+        Ok(())
     }
 
     /// The consumer that gave the letters up, as it stands; `None`: they are copies.
@@ -50,7 +62,7 @@ impl Run {
             return Ok(None);
         };
         let consumer = self.exchange.consumer(&self.begin.dlq, &by.consumer).await?;
-        if consumer.created == Some(by.created) {
+        if is_same(by, &consumer) {
             return Ok(Some(consumer));
         }
         let name = text::safe(&by.consumer).into_owned();

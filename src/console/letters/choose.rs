@@ -101,9 +101,14 @@ impl App {
         self.flash(Severity::Info, format!("The next replay goes {pace}"));
     }
 
-    /// Esc, where something is being looked for: that ends.
+    /// Esc, where a report is shown or something is being looked for: that ends.
     pub(in crate::console) fn stop_scans(&mut self) -> Option<Vec<Effect>> {
         let letters = self.letters_mut();
+        // A report is put away first: what is read behind it goes on.
+        if matches!(letters.deed, Deed::Ended { .. } | Deed::Retried(..) | Deed::Refused(_)) {
+            letters.deed = Deed::None;
+            return Some(Vec::new());
+        }
         let slot = if letters.export.is_some() {
             letters.export = None;
             Slot::Export
@@ -120,13 +125,9 @@ impl App {
         Some(vec![Effect::Letters(Box::new(Request::Drop(slot)))])
     }
 
-    /// Esc, where nothing else is left: the report is put away, or the list is no longer narrowed.
+    /// Esc, where nothing else is left: the list is no longer narrowed.
     pub(in crate::console) fn widen_letters(&mut self) -> bool {
         let letters = self.letters_mut();
-        if matches!(letters.deed, Deed::Ended { .. } | Deed::Retried(..) | Deed::Refused(_)) {
-            letters.deed = Deed::None;
-            return true;
-        }
         if letters.list.all_marked {
             letters.list.all_marked = false;
             return true;

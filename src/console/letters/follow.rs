@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Answered, Deed, FOUND, Letters, Open, PAGE, Part, Shown, UNASKED};
+use super::{Answered, Deed, FOUND, Kin, Letters, Open, PAGE, Part, Shown, UNASKED};
 use crate::act::letters::{Page, Query, Request, Slot, Standing};
 use crate::base::time::Moment;
 use crate::console::app::{App, Effect};
@@ -10,6 +10,7 @@ use crate::console::command::Mode;
 use crate::console::layer::Layer;
 use crate::console::screen::dead_letters::{LIST, sequence};
 use crate::console::screen::{Hits, Screen};
+use crate::model::letters::webhook_id;
 use crate::sample::LetterForm;
 
 /// The list is read again at most this often while letters come and go.
@@ -73,6 +74,7 @@ impl App {
     }
 
     fn follow_opened(&mut self) -> Option<Effect> {
+        let dead = self.view().flow.dead.value;
         let key = self.ui.layers.iter().rev().find_map(|layer| match layer {
             Layer::Detail(detail) if detail.panel == LIST => Some(detail.key.clone()),
             _ => None,
@@ -83,7 +85,7 @@ impl App {
             return None;
         };
         if letters.opened.as_ref().is_some_and(|open| open.key == key) {
-            return None;
+            return letters.follow_kin(dead);
         }
         let number = letters.number();
         let (sequence, form) = (sequence(&key), letters.list.wanted.form());
@@ -96,6 +98,7 @@ impl App {
             },
             lines: Vec::new(),
             kind: "",
+            kin: None,
             asked: number,
         });
         Some(ask(number, Query::Letter(form, sequence?)))
@@ -237,6 +240,23 @@ impl Letters {
         (groups.loading, groups.loaded_at, groups.dead) = (Some(number), now.mono, dead);
         let by = groups.by;
         Some(ask(number, Query::Groups { form, by, filter }))
+    }
+
+    /// Other letters of the open one's webhook, unless that would take long.
+    fn follow_kin(&mut self, dead: Option<f64>) -> Option<Effect> {
+        let form = self.list.wanted.form();
+        let few = form != LetterForm::Copy || dead.is_some_and(|dead| dead <= UNASKED);
+        let open = self.opened.as_ref().filter(|open| open.kin.is_none() && few)?;
+        let Answered::Here(opened) = &open.letter else {
+            return None;
+        };
+        let id = webhook_id(&opened.letter.headers)?.into();
+        let asked = self.number();
+        self.opened.as_mut()?.kin = Some(Kin {
+            asked,
+            ..Kin::default()
+        });
+        Some(ask(asked, Query::Kin(form, id)))
     }
 
     /// Once at first, and now and then while another operator is at work.

@@ -20,7 +20,8 @@ use std::time::Duration;
 use super::ui::Ui;
 use crate::act::calls::CallReport;
 use crate::act::fire::Library;
-use crate::act::letters::{self, Opened, Scanned, SignAs, Standing};
+use crate::act::keys;
+use crate::act::letters::{Opened, Scanned, SignAs, Standing};
 use crate::act::permit::{Gate, Write};
 use crate::act::replay::{Progress, Report};
 use crate::base::text;
@@ -59,7 +60,7 @@ impl Office {
     pub fn new(profile: &Profile, library: &Library) -> Self {
         Self {
             profile: profile.clone(),
-            keys: letters::keys(&profile.fire, library),
+            keys: keys::keys(&profile.fire, library),
         }
     }
 
@@ -279,6 +280,18 @@ pub struct Open {
     pub lines: Vec<String>,
     /// What its payload is, in a word.
     pub kind: &'static str,
+    /// Every letter of its webhook, the newest first; `None`: nobody looked.
+    pub kin: Option<Kin>,
+    asked: u64,
+}
+
+/// Letters of one webhook.
+#[derive(Clone, Debug, Default)]
+pub struct Kin {
+    /// The letters, as far as they are found.
+    pub rows: Vec<LetterRow>,
+    /// How far the search is.
+    pub scan: Scanned,
     asked: u64,
 }
 

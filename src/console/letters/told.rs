@@ -61,6 +61,12 @@ impl App {
                     open.take(letter, look);
                 }
             }
+            Answer::Kin { rows, scan } => {
+                let kin = letters.opened.as_mut().and_then(|open| open.kin.as_mut());
+                if let Some(kin) = kin.filter(|kin| kin.asked == number) {
+                    (kin.rows, kin.scan) = (rows, scan);
+                }
+            }
             Answer::Standing(standing) => {
                 if let Some((asked, _, _)) = &mut letters.standing_asked
                     && *asked == number

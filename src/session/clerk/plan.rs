@@ -7,43 +7,35 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use secrecy::ExposeSecret as _;
 
 use super::others::MOST;
 use super::read::NEWS;
 use super::{Desk, Reason, said};
 use crate::act::calls;
 use crate::act::draft::{self, Draft};
-use crate::act::fire::{self, GuardError, Refusal, SecretSource};
+use crate::act::fire::{self, GuardError, Refusal};
 use crate::act::journal::{How, Purpose};
-use crate::act::letters::{Answer, Destination, Scanned, SignAs, Told, Wish};
+use crate::act::keys;
+use crate::act::letters::{Answer, Destination, Scanned, Told, Wish};
 use crate::act::plan::Plan;
-use crate::base::secret::{Redactor, strip_url_credentials};
-use crate::base::text;
+use crate::base::secret::strip_url_credentials;
 use crate::model::letters;
 use crate::observe::postgres::failed_calls;
 use crate::sample::LetterForm;
-use crate::signature::{Scheme, Signer};
 
 /// The largest payload that is handed out to be edited, bytes.
 const EDITABLE: usize = 1 << 20;
 
 impl Desk {
     pub(super) async fn plan(&self, number: u64, wish: Wish) -> Result<(), Reason> {
-        let sign = wish.sign.as_ref().map(|sign| self.signer(sign)).transpose()?;
+        let profile = &self.setting.profile;
         let (to_subject, to_url) = match &wish.to {
             Destination::Own => (None, None),
             Destination::Subject(subject) => (Some(subject.clone()), None),
             Destination::Gateway(url) => (None, Some(url.clone())),
         };
-        if sign
-            .as_ref()
-            .is_some_and(|(signer, _)| *signer.scheme() == Scheme::Twilio)
-            && to_url.is_none()
-        {
-            return Err("twilio signs the URL that is requested → choose a gateway as the target".to_owned());
-        }
-        let profile = &self.setting.profile;
+        let read = |sign| keys::signer(sign, to_url.is_some(), profile, &self.setting.environment);
+        let signer = wish.sign.as_ref().map(read).transpose()?;
         let replays = wish.purpose == Purpose::Replay;
         let draft = Draft {
             link: self.link()?,
@@ -57,7 +49,7 @@ impl Desk {
                 window: draft::window(profile.protected, to_url.is_some()),
                 payload: wish.payload.as_ref().map(|payload| STANDARD.encode(payload)),
                 to_url: to_url.clone(),
-                sign: sign.map(|(signer, _)| signer.scheme().name().into()),
+                sign: signer.map(|(signer, _)| signer.scheme().name().into()),
                 ordered: wish.ordered,
                 idempotent_workers: profile.idempotent_workers,
                 parked: None,
@@ -135,28 +127,6 @@ impl Desk {
             Ok(()) | Err(GuardError::Refusal(Refusal::Unconfirmed { .. })) => Ok(()),
             Err(error) => Err(error.to_string()),
         }
-    }
-
-    /// What signs with a key of the profile, and a redactor that knows the key.
-    pub(super) fn signer(&self, sign: &SignAs) -> Result<(Signer, Redactor), Reason> {
-        let profile = &self.setting.profile;
-        let place = profile.fire.secrets.get(&*sign.provider);
-        let provider = text::safe(&sign.provider);
-        let place = place.ok_or_else(|| format!("no key of {provider} is configured → name it in fire.secrets"))?;
-        let scheme: Scheme = sign
-            .scheme
-            .parse()
-            .map_err(|error| format!("sign as {provider}: {error}"))?;
-        let secret = SecretSource::from(place).read(&self.setting.environment);
-        let secret = secret.map_err(|error| format!("sign as {provider}: {error}"))?;
-        let signer = Signer::new(&scheme, &secret).map_err(|error| format!("sign as {provider}: {error}"))?;
-        let mut redactor = profile.redactor.clone();
-        redactor.learn(secret.expose_secret());
-        // A receiver may quote a key without its prefix.
-        if let Some((_, bare)) = secret.expose_secret().split_once('_') {
-            redactor.learn(bare);
-        }
-        Ok((signer, redactor))
     }
 
     /// How failed calls would be put back: those that still are failed.

@@ -16,7 +16,7 @@ use crate::act::plan::REPLAY_ID;
 use crate::act::search::{Found, Search};
 use crate::base::text;
 use crate::base::time::{SharedClock, Timestamp};
-use crate::model::letters::{GroupBy, Groups, LetterFilter, LetterRow, Origins, json};
+use crate::model::letters::{GroupBy, Groups, LetterFilter, LetterRow, Origins, json, webhook_id};
 use crate::observe::letters::Direction;
 use crate::sample::{LetterForm, LetterOrigin, Stored};
 
@@ -25,6 +25,9 @@ pub(super) const NEWS: Duration = Duration::from_millis(150);
 
 /// Groups that a screen shows.
 const GROUPS: usize = 1_000;
+
+/// Letters of one webhook that are told.
+const KIN: usize = 200;
 
 /// Journals that a letter's history is looked for in, newest first.
 const JOURNALS: usize = 50;
@@ -52,6 +55,7 @@ impl Desk {
             } => self.group_calls(number, by, &filter).await,
             Query::Groups { form, by, filter } => self.groups(number, form, by, filter).await,
             Query::Letter(form, sequence) => self.letter(number, form, sequence).await,
+            Query::Kin(form, id) => self.kin(number, form, &id).await,
             Query::Standing(form) => {
                 let standing = self.standing(form).await?;
                 self.tell(number, Answer::Standing(standing)).await;
@@ -172,6 +176,42 @@ impl Desk {
             }
         };
         self.tell(number, Answer::Letter(opened)).await;
+        Ok(())
+    }
+
+    /// Letters of the webhook with this id: it may have died more than once.
+    async fn kin(&self, number: u64, form: LetterForm, id: &str) -> Result<(), Reason> {
+        tokio::time::sleep(TYPING).await;
+        let filter = LetterFilter {
+            // What stands in a header is found by one of its words; the id itself is compared below.
+            text: id
+                .split_whitespace()
+                .find(|word| !word.starts_with('!'))
+                .map(str::to_owned),
+            ..LetterFilter::default()
+        };
+        let mut rows = Vec::new();
+        let mut walk = self.walk(form, filter, Direction::Newest, false).await?;
+        let form = walk.form;
+        while let Some((found, mut scan, news)) = walk.next().await? {
+            let same = found
+                .letters
+                .iter()
+                .filter(|(letter, _)| webhook_id(&letter.headers) == Some(id));
+            rows.extend(same.map(|(letter, origin)| row(letter, origin, form)));
+            rows.truncate(KIN);
+            if news {
+                scan.found = rows.len() as u64;
+                self.tell(
+                    number,
+                    Answer::Kin {
+                        rows: rows.clone(),
+                        scan,
+                    },
+                )
+                .await;
+            }
+        }
         Ok(())
     }
 

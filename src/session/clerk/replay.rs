@@ -10,7 +10,9 @@ use crate::act::calls::{self, CallPlan, CallReport};
 use crate::act::exchange::Exchange;
 use crate::act::fire;
 use crate::act::journal::{Counts, Purpose};
-use crate::act::letters::{self, Order, Said, SignAs, Told};
+use crate::act::keys;
+use crate::act::letters::{Order, Said, SignAs, Told};
+use crate::act::oracle::Oracle;
 use crate::act::permit::{Asked, Confirmed, Gate, Permit};
 use crate::act::plan::{Plan, archive_of};
 use crate::act::replay::{self, Context, Progress, ReplayError, Report, Resume, Steering, Timing};
@@ -18,7 +20,6 @@ use crate::act::select;
 use crate::base::secret::Redactor;
 use crate::base::text;
 use crate::sample::LetterForm;
-use crate::signature::Scheme;
 
 /// The table that failed calls lie in.
 const CALLS: &str = "rule_webhook_calls";
@@ -57,7 +58,12 @@ impl Desk {
             // Calls in Postgres are put back elsewhere.
             Order::Retry { .. } => return Err("failed calls are no letters".to_owned()),
         };
-        let key = sign.as_ref().map(|sign| self.signer(sign)).transpose()?;
+        let to_gateway = match &work {
+            Work::Replay(plan) => plan.to_url.is_some(),
+            Work::Resume(..) => true,
+        };
+        let read = |sign| keys::signer(sign, to_gateway, &self.setting.profile, &self.setting.environment);
+        let key = sign.as_ref().map(read).transpose()?;
         let (signer, redactor) = key.map_or_else(
             || (None, self.setting.profile.redactor.clone()),
             |(signer, redactor)| (Some(signer), redactor),
@@ -87,6 +93,7 @@ impl Desk {
             timing: Timing::default(),
             attended,
             signer,
+            oracle: Oracle::of(&self.setting.profile),
         };
         let end: Result<Result<Report, ReplayError>, Reason> = {
             let work = async {
@@ -203,13 +210,9 @@ impl Desk {
         let known = self.journals().ok()?.of(dlq, created).ok()?;
         let open = known.iter().rfind(|standings| standings.outcome.is_none())?;
         let scheme = open.begin.as_ref()?.how.sign.clone()?;
-        let mut fitting = letters::keys(&self.setting.profile.fire, &self.setting.library)
+        let mut fitting = keys::keys(&self.setting.profile.fire, &self.setting.library)
             .into_iter()
-            .filter(|sign| {
-                sign.scheme
-                    .parse::<Scheme>()
-                    .is_ok_and(|known| known.name() == &*scheme)
-            });
+            .filter(|sign| keys::is_of(sign, &scheme));
         let only = fitting.next()?;
         fitting.next().is_none().then_some(only)
     }

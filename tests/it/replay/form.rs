@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use sqlx::{Connection as _, PgConnection};
 
 use super::gateway::{Gateway, NEW_KEY, is_signed, journals};
-use super::screen::{LIMIT, answer, console, park};
+use super::screen::{LIMIT, answer, console};
 use super::world::{Shape, World};
 use crate::support;
 use crate::terminal::Terminal;
@@ -152,7 +152,7 @@ async fn parked_messages_and_failed_rows_are_put_back_by_keys() {
     for statement in [table, failed] {
         sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
     }
-    park(&world).await;
+    world.park(2, "given-up", Duration::from_secs(30)).await;
     let mut terminal = console(&world, &["--postgres", &database], &[]);
     terminal.see("No dead letters");
     terminal.press("f");

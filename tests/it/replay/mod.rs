@@ -1,10 +1,14 @@
 //! Replay on real servers: nothing lost, nothing doubled in silence.
 
+mod brake;
 mod crash;
 mod form;
 mod gateway;
 mod happy;
+mod hostile;
 mod import;
+mod oracle;
+mod parked;
 mod retry;
 mod screen;
 mod traps;

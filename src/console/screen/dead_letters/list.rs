@@ -190,6 +190,8 @@ fn notes<'a>(scene: &Scene<'a>) -> Vec<Line<'a>> {
     let list = &letters.list;
     let mut count = Line::new();
     match (list.scan, list.total) {
+        // What is not known yet is no 0.
+        (Some(scan), _) if scan.span == 0 && list.is_searching() => {}
         (Some(scan), _) => {
             let shown = list.rows.len() as u64;
             count.push(span(text::count(scan.found), Role::Strong));

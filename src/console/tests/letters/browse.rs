@@ -261,3 +261,49 @@ fn what_may_have_been_acked_is_shown_and_not_offered() {
     desk.press("f");
     assert_eq!(desk.app.ui().letters().list.rows.len(), 37);
 }
+
+/// A webhook that died, was replayed, and died again.
+pub(super) fn died_twice() -> Desk {
+    let mut letters = letters();
+    let mut again = letter(
+        38,
+        3,
+        "webhook.telnyx.sms_delivered",
+        "timeout after 4000 ms on UPDATE recipients",
+        b"{}",
+    );
+    let id = letters[35].headers[2].clone();
+    again.headers[2] = id;
+    letters.push(again);
+    let mut desk = Desk::with(&profile(), letters, 120, 40);
+    let at = fixture::now().at - Duration::from_secs(9);
+    desk.replays = vec![(at, "published as letter 36, and died again · ann@ops".to_owned())];
+    desk
+}
+
+#[test]
+fn a_webhook_that_died_more_than_once_shows_its_history() {
+    let mut desk = died_twice();
+    desk.press("enter");
+    for wanted in [
+        "2 times",
+        "died, letter 36 · timeout after 3036 ms",
+        "replayed, published as letter 36, and died again",
+        "died, this letter · timeout after 4000 ms",
+    ] {
+        assert!(desk.text.contains(wanted), "{wanted}\n{}", desk.text);
+    }
+    let places = ["died, letter 36", "replayed, ", "died, this letter"].map(|line| desk.text.find(line).unwrap());
+    assert!(places.is_sorted(), "oldest first: {}", desk.text);
+    desk.press("esc j j enter");
+    assert!(desk.text.contains("once, as far as this stream knows"), "{}", desk.text);
+    let mut desk = Desk::new();
+    desk.slow = true;
+    desk.press("enter");
+    let asked = |desk: &Desk| {
+        desk.requests
+            .iter()
+            .any(|request| matches!(request, Request::Ask(_, Query::Kin(..))))
+    };
+    assert!(!asked(&desk), "not before the letter is there");
+}

@@ -55,6 +55,23 @@ fn every_place_of_the_letters_at_three_sizes() {
 }
 
 #[test]
+fn a_webhooks_history_at_three_sizes() {
+    let mut desk = super::browse::died_twice();
+    desk.press("enter");
+    snapshot_sizes("letters_history", &desk.app, &SIZES[..3]);
+}
+
+#[test]
+fn an_edited_letter_for_a_gateway_at_three_sizes() {
+    let mut desk = Desk::new();
+    desk.press("R y tab tab right right tab 'http://127.0.0.1:8080/webhooks/telnyx tab enter");
+    let (what, text) = desk.editing.take().unwrap();
+    let now = desk.now();
+    desk.send(Msg::Edited(now, what, Ok(text.replace("delivered", "failed"))));
+    snapshot_sizes("letters_edited", &desk.app, &SIZES[..3]);
+}
+
+#[test]
 fn a_replay_at_three_sizes() {
     let mut desk = Desk::new();
     desk.press("a R y");

@@ -37,7 +37,7 @@ use crate::console::screen::dead_letters::LIST;
 use crate::console::screen::{Badge, Hits};
 use crate::console::theme::Library;
 use crate::console::theme::colour::Depth;
-use crate::model::letters::{Groups, LetterFilter, LetterRow, difference, origin};
+use crate::model::letters::{Groups, LetterFilter, LetterRow, difference, origin, webhook_id};
 use crate::sample::{FailedCall, LetterForm, Stored};
 
 /// A letter that died some seconds before the picture was taken.
@@ -123,6 +123,8 @@ struct Desk {
     text: String,
     letters: Vec<Stored>,
     calls: Vec<FailedCall>,
+    /// What became of a letter in replays.
+    replays: Vec<(Timestamp, String)>,
     /// What the messages in the source stream are.
     parked: LetterForm,
     standing: Standing,
@@ -152,6 +154,7 @@ impl Desk {
             text: String::new(),
             letters,
             calls: Vec::new(),
+            replays: Vec::new(),
             parked: LetterForm::Parked,
             standing: Standing::default(),
             editing: None,
@@ -309,9 +312,15 @@ impl Desk {
                     form: *form,
                     letter: letter.clone(),
                     origin: origin(&letter.headers),
-                    replays: Vec::new(),
+                    replays: self.replays.clone(),
                 });
                 vec![Answer::Letter(opened.map(Box::new))]
+            }
+            Query::Kin(_, id) => {
+                let same = |letter: &&Stored| webhook_id(&letter.headers) == Some(id);
+                let rows: Vec<LetterRow> = self.letters.iter().rev().filter(same).map(row).collect();
+                let scan = whole(rows.len());
+                vec![Answer::Kin { rows, scan }]
             }
             Query::Standing(_) => vec![Answer::Standing(self.standing.clone())],
             Query::Plan(wish) => vec![self.plan(wish)],
