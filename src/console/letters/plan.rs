@@ -161,12 +161,19 @@ pub(in crate::console) fn rows(plan: &Plan) -> Vec<(String, String, Role)> {
             0 => String::new(),
             canary => format!("canary {}, then ", text::count(canary)),
         };
+        let to_gateway = plan.to_url.is_some();
+        let until = if to_gateway {
+            "stops if the gateway refuses the first"
+        } else {
+            "stops if they die again"
+        };
         let pace = match (plan.count, plan.canary) {
+            (1, _) if to_gateway => "sent, and its answer awaited".to_owned(),
             (1, 0) => "sent, and not followed".to_owned(),
             (1, _) => "sent, and followed to its end".to_owned(),
             _ => {
                 let takes = takes.unwrap_or_default();
-                format!("{canary}{}{takes}; stops if they die again", pace(plan.rate))
+                format!("{canary}{}{takes}; {until}", pace(plan.rate))
             }
         };
         row("takes", pace, Role::Text);

@@ -228,7 +228,7 @@ fn headers(opened: &Opened, width: u16) -> Vec<Line<'static>> {
     let headers = &opened.letter.headers;
     let name = headers
         .iter()
-        .map(|(name, _)| text::width(&text::safe(name)))
+        .map(|(name, _)| text::width(&tidy(name, usize::from(width))))
         .max()
         .unwrap_or(0);
     let name = name.clamp(8, usize::from(width / 2));

@@ -55,6 +55,34 @@ fn every_place_of_the_letters_at_three_sizes() {
 }
 
 #[test]
+fn a_letter_of_many_megabytes_costs_a_frame_no_more_than_another() {
+    let huge = "xy".repeat(2 << 20);
+    let mut monster = letter(1, 1, "webhook.telnyx.sent", &huge, &vec![b'['; 8 << 20]);
+    monster.headers.push((huge.as_str().into(), huge.as_str().into()));
+    monster.payload = format!("\"{}\"", "y".repeat(8 << 20)).into_bytes().into();
+    let small = letter(1, 1, "webhook.telnyx.sent", "gone", br#"{"a":1}"#);
+    let mut desks = [monster, small].map(|letter| {
+        let mut desk = Desk::with(&profile(), vec![letter], 120, 40);
+        desk.press("enter");
+        desk
+    });
+    let clock = crate::base::time::SystemClock::shared();
+    let mut times = [Vec::new(), Vec::new()];
+    for _ in 0..21 {
+        for (desk, times) in desks.iter_mut().zip(&mut times) {
+            let begun = clock.now().mono;
+            desk.draw();
+            times.push(clock.now().mono - begun);
+        }
+    }
+    let [huge, small] = times.map(|mut times| {
+        times.sort();
+        times[10]
+    });
+    assert!(huge < 12 * small, "{huge:?} against {small:?}");
+}
+
+#[test]
 fn a_webhooks_history_at_three_sizes() {
     let mut desk = super::browse::died_twice();
     desk.press("enter");
