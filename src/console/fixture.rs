@@ -153,7 +153,7 @@ pub(crate) fn rich() -> (View, Histories) {
     .map(|reading| (reading.stream.clone(), reading))
     .into();
     view.server = Some(server());
-    view.api_calls_per_s = value(3.94);
+    view.api_calls_per_s = value(4.0);
     view.database = Some(database());
     (view, rich_histories())
 }

@@ -2,16 +2,12 @@
 
 use std::sync::Arc;
 
-use super::counter::Counter;
 use super::database::Database;
 use super::histogram::Buckets;
-use super::metrics::{Distribution, Metrics, Tally, Target};
+use super::metrics::{Distribution, Flowing, Metrics, Target};
 use super::reading::Reading;
 use super::sources::{Sources, Stamp};
 use super::view::Provider;
-
-/// Signature checks are judged over this many seconds.
-const SIGNATURES: f64 = 30.0;
 
 /// What one provider's counters add up to over all targets that answer.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -43,9 +39,9 @@ pub(super) struct Tried {
 
 impl ProviderFigures {
     /// Adds a counter's growth to both windows.
-    fn tried(&mut self, counter: &Counter, pick: impl Fn(&mut Tried) -> &mut f64) {
-        *pick(&mut self.minute) += counter.last_minute().map_or(0.0, |growth| growth.delta);
-        *pick(&mut self.lately) += counter.lately().map_or(0.0, |growth| growth.delta);
+    fn tried(&mut self, counted: &Flowing, pick: impl Fn(&mut Tried) -> &mut f64) {
+        *pick(&mut self.minute) += counted.minute;
+        *pick(&mut self.lately) += counted.lately;
     }
 }
 
@@ -118,23 +114,20 @@ pub(super) fn figures(metrics: &Metrics, database: &Database, sources: &Sources)
 }
 
 fn add_gateway(out: &mut [ProviderFigures], target: &Target) {
-    for (slot, counter) in target.counters() {
-        let Some(figures) = slot.provider.and_then(|id| out.get_mut(usize::from(id))) else {
+    for share in target.shares() {
+        let Some(figures) = out.get_mut(usize::from(share.provider)) else {
             continue;
         };
-        match slot.tally {
-            Tally::Received => {
-                add(&mut figures.received_per_s, counter.rate());
-                figures.tried(counter, |tried| &mut tried.received);
-                figures.arrived += counter.total();
-                keep_newest(&mut figures.gateway, &target.stamp);
-            }
-            Tally::Refused => figures.tried(counter, |tried| &mut tried.refused),
-            Tally::Unconfirmed => figures.tried(counter, |tried| &mut tried.unconfirmed),
-            Tally::SignatureValid => figures.signatures.0 += recent(counter),
-            Tally::SignatureInvalid => figures.signatures.1 += recent(counter),
-            _ => {}
+        if let Some(received) = &share.received {
+            add(&mut figures.received_per_s, received.per_second);
+            figures.tried(received, |tried| &mut tried.received);
+            figures.arrived += received.total;
+            keep_newest(&mut figures.gateway, &target.stamp);
         }
+        figures.tried(&share.refused, |tried| &mut tried.refused);
+        figures.tried(&share.unconfirmed, |tried| &mut tried.unconfirmed);
+        figures.signatures.0 += share.signatures.0;
+        figures.signatures.1 += share.signatures.1;
     }
     for (key, histogram) in target.histograms() {
         if key.of != Distribution::Response {
@@ -148,24 +141,17 @@ fn add_gateway(out: &mut [ProviderFigures], target: &Target) {
 }
 
 fn add_worker(out: &mut [ProviderFigures], target: &Target) {
-    for (slot, counter) in target.counters() {
-        let Some(figures) = slot.provider.and_then(|id| out.get_mut(usize::from(id))) else {
+    for share in target.shares() {
+        let Some(figures) = out.get_mut(usize::from(share.provider)) else {
             continue;
         };
-        match slot.tally {
-            Tally::Processed => {
-                add(&mut figures.processed_per_s, counter.rate());
-                figures.tried(counter, |tried| &mut tried.processed);
-                keep_newest(&mut figures.worker, &target.stamp);
-            }
-            Tally::Failed => figures.tried(counter, |tried| &mut tried.failed),
-            _ => {}
+        if let Some(processed) = &share.processed {
+            add(&mut figures.processed_per_s, processed.per_second);
+            figures.tried(processed, |tried| &mut tried.processed);
+            keep_newest(&mut figures.worker, &target.stamp);
         }
+        figures.tried(&share.failed, |tried| &mut tried.failed);
     }
-}
-
-fn recent(counter: &Counter) -> f64 {
-    counter.growth(SIGNATURES).map_or(0.0, |growth| growth.delta)
 }
 
 fn keep_newest(kept: &mut Option<Stamp>, stamp: &Stamp) {

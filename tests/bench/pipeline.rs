@@ -18,7 +18,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::post;
+use axum::routing::{get, post};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use hdrhistogram::Histogram;
 use hookwatch::act::fire::Library;
@@ -32,6 +32,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// What processes say of themselves: CPU seconds so far, resident bytes.
+const CPU: &str = "process_cpu_seconds_total";
+const MEMORY: &str = "process_resident_memory_bytes";
 
 /// The first argument of the process that is the bare loop.
 const BARE: &str = "bare";
@@ -98,21 +102,25 @@ async fn gateway(webhooks: usize) -> Result<(), Error> {
     let clock = SystemClock::shared();
     let secret = lab.signing_keys().remove("resend").ok_or("a key for resend")?;
     let gateway = format!("{}/webhooks/resend", lab.gateway_url()?);
+    let pages = (page(&lab, "gateway")?, bare.url.replace("/webhooks/resend", "/metrics"));
     let mut results = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         // Signed anew for each target: an id that comes twice would be a duplicate.
-        for (target, url, results) in [
-            ("gateway", &gateway, &mut results.0),
-            ("bare loop", &bare.url, &mut results.1),
+        for (target, url, page, results) in [
+            ("gateway", &gateway, &pages.0, &mut results.0),
+            ("bare loop", &bare.url, &pages.1, &mut results.1),
         ] {
             let requests = requests(url, &secret, webhooks, &clock)?;
-            let result = fire(url, requests, &clock).await?;
+            let before = figure(page, CPU).await?;
+            let mut result = fire(url, requests, &clock).await?;
+            result.cpu = (figure(page, CPU).await? - before) / webhooks as f64;
             say(&format!(
-                "round {} {target:9} {:>7.0}/s  p50 {:>5.2} ms  p99 {:>5.2} ms  not 200: {}",
+                "round {} {target:9} {:>7.0}/s  p50 {:>5.2} ms  p99 {:>5.2} ms  CPU {:>4.1} us each  not 200: {}",
                 round + 1,
                 result.rate,
                 result.p50 * 1e3,
                 result.p99 * 1e3,
+                result.cpu * 1e6,
                 result.refused
             ));
             results.push(result);
@@ -120,10 +128,11 @@ async fn gateway(webhooks: usize) -> Result<(), Error> {
     }
     let (gateway, bare) = (median(results.0), median(results.1));
     say(&format!(
-        "gateway, HMAC checked, answered after the PubAck: {:.0}/s (budget 50,000), p99 {:.1} ms (budget 10), {:.2} of the bare loop (budget 0.9)",
+        "gateway, HMAC checked, answered after the PubAck: {:.0}/s (budget 50,000), p99 {:.1} ms (budget 10), {:.2} of the bare loop (budget 0.9); CPU {:.2} of it",
         gateway.rate,
         gateway.p99 * 1e3,
-        gateway.rate / bare.rate
+        gateway.rate / bare.rate,
+        gateway.cpu / bare.cpu
     ));
     lab.down().await?;
     Ok(())
@@ -171,8 +180,13 @@ async fn bare(url: &str) -> Result<(), Error> {
             Err(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     };
+    let usage = async || {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        format!("{CPU} {}\n", Duration::try_from(time).unwrap_or_default().as_secs_f64())
+    };
     let router = Router::new()
         .route("/webhooks/resend", post(publish))
+        .route("/metrics", get(usage))
         .with_state(context);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     say(&format!("http://{}/webhooks/resend", listener.local_addr()?));
@@ -255,6 +269,8 @@ struct Fired {
     rate: f64,
     p50: f64,
     p99: f64,
+    /// Seconds of the server's CPU for one webhook.
+    cpu: f64,
     refused: u64,
 }
 
@@ -284,6 +300,7 @@ async fn fire(url: &str, requests: Vec<Vec<u8>>, clock: &SharedClock) -> Result<
         rate: count as f64 / took.as_secs_f64(),
         p50: times.value_at_quantile(0.5) as f64 / 1e9,
         p99: times.value_at_quantile(0.99) as f64 / 1e9,
+        cpu: 0.0,
         refused,
     })
 }
@@ -364,33 +381,32 @@ async fn worker(webhooks: usize, batch: usize) -> Result<(), Error> {
         }
     };
     let rate = (last.0 - first.0) / last.1.saturating_sub(first.1).as_secs_f64();
-    let memory = memory(&lab, "worker-1").await?;
+    let page = page(&lab, "worker-1")?;
+    let (memory, cpu) = (figure(&page, MEMORY).await?, figure(&page, CPU).await?);
     let pulled = pull(&lab, webhooks, batch, &clock).await?;
     let budget = if batch == 100 { 30_000 } else { 50_000 };
     say(&format!(
-        "worker, batches of {batch:>5}, fsync on: {rate:.0}/s (budget {budget}), {:.2} of pull and ack alone ({pulled:.0}/s), {:.0} MB (budget 30)",
+        "worker, batches of {batch:>5}, fsync on: {rate:.0}/s (budget {budget}), {:.2} of pull and ack alone ({pulled:.0}/s), CPU {:.1} us each, {:.0} MB (budget 30)",
         rate / pulled,
+        cpu / webhooks as f64 * 1e6,
         memory / 1e6
     ));
     lab.down().await?;
     Ok(())
 }
 
-/// Resident bytes of a part, as its own metrics say.
-async fn memory(lab: &Lab, name: &str) -> Result<f64, Error> {
-    let metrics = lab.metrics();
-    let (_, url) = metrics
-        .iter()
-        .find(|(part, _)| part == name)
-        .ok_or("the worker's metrics")?;
-    let page = reqwest::get(url).await?.text().await?;
-    let line = page
-        .lines()
-        .find(|line| line.starts_with("process_resident_memory_bytes"));
-    let value = line
-        .and_then(|line| line.rsplit(' ').next())
-        .ok_or("the worker's memory")?;
-    Ok(value.parse()?)
+/// The metrics page of a part.
+fn page(lab: &Lab, name: &str) -> Result<String, Error> {
+    let pages = lab.metrics();
+    let page = pages.into_iter().find(|(part, _)| part == name);
+    Ok(page.ok_or("a metrics page")?.1)
+}
+
+/// What a process says of itself on its page.
+async fn figure(page: &str, name: &str) -> Result<f64, Error> {
+    let text = reqwest::get(page).await?.text().await?;
+    let value = text.lines().find_map(|line| line.strip_prefix(name));
+    Ok(value.ok_or("a figure of the process")?.trim().parse()?)
 }
 
 /// The limit: as many messages, pulled and acked and nothing else.

@@ -1013,7 +1013,7 @@ fn headers_of_dead_letters_are_named_and_a_query_only_asks() {
     for (text, expected) in [
         (
             "[dead_letters.headers]\nreasons = ['X-Why']",
-            "toml:2: unknown key `reasons` in `dead_letters.headers` → did you mean `reason`?",
+            "toml:2: unknown key `reasons` in [dead_letters.headers] → did you mean `reason`?",
         ),
         (
             "[dead_letters]\nheaders.strip = ['']",

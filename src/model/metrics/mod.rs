@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 pub(super) use names::{ProviderId, Providers, safe_name};
 pub(super) use plan::{Distribution, Gauge, Plan, Tally};
-pub(super) use target::{Sign, Target, Unseen};
+pub(super) use target::{Flowing, Sign, Target, Unseen};
 
 use super::histogram::Buckets;
 use super::sources::{Sources, Stamp};

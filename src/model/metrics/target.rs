@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use super::names::ProviderId;
 use super::plan::{Gauge, HistogramKey, Identity, Plan, Role, Slot, Tally};
 use crate::model::counter::{Counter, Span};
 use crate::model::histogram::Histogram;
@@ -44,6 +45,46 @@ pub(in crate::model) struct Dead {
     pub(in crate::model) until: f64,
 }
 
+/// What a page says of one provider, worked out when it is read: every figure of every second is
+/// summed from these over all targets.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(in crate::model) struct Share {
+    pub(in crate::model) provider: ProviderId,
+    pub(in crate::model) received: Option<Flowing>,
+    pub(in crate::model) processed: Option<Flowing>,
+    pub(in crate::model) refused: Flowing,
+    pub(in crate::model) unconfirmed: Flowing,
+    pub(in crate::model) failed: Flowing,
+    /// Valid and invalid signatures of the last 30 s.
+    pub(in crate::model) signatures: (f64, f64),
+}
+
+/// A counter of one provider.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(in crate::model) struct Flowing {
+    /// Over the last 10 s, once that is known.
+    pub(in crate::model) per_second: Option<f64>,
+    /// Growth over the last 10 s, and over the last minute.
+    pub(in crate::model) lately: f64,
+    pub(in crate::model) minute: f64,
+    /// All that it counted.
+    pub(in crate::model) total: f64,
+}
+
+impl Flowing {
+    fn of(counter: &Counter) -> Self {
+        Self {
+            per_second: counter.rate(),
+            lately: counter.lately().map_or(0.0, |growth| growth.delta),
+            minute: counter.last_minute().map_or(0.0, |growth| growth.delta),
+            total: counter.total(),
+        }
+    }
+}
+
+/// Signature checks are judged over this many seconds.
+const SIGNATURES: f64 = 30.0;
+
 /// A metrics endpoint that was read at least once.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::model) struct Target {
@@ -66,6 +107,8 @@ pub(in crate::model) struct Target {
     /// The counters of the sums over all providers, by tally.
     totals: [Option<u32>; Tally::COUNT],
     counters: Vec<Counter>,
+    /// By provider.
+    shares: Vec<Share>,
     gauges: BTreeMap<Gauge, f64>,
     in_flight: VecDeque<f64>,
     histograms: BTreeMap<HistogramKey, Histogram>,
@@ -92,12 +135,14 @@ impl Target {
             slots: BTreeMap::new(),
             totals: [None; Tally::COUNT],
             counters: Vec::new(),
+            shares: Vec::new(),
             gauges: BTreeMap::new(),
             in_flight: VecDeque::new(),
             histograms: BTreeMap::new(),
         };
         let sums = target.sums(&scrape.values);
         target.join(&sums, None);
+        target.share();
         target.measure(&scrape.values);
         target
     }
@@ -153,6 +198,7 @@ impl Target {
         self.dead = None;
         self.join(&sums, Some(before));
         self.count(&sums, another, &mut signs);
+        self.share();
         self.measure(&scrape.values);
         signs
     }
@@ -247,6 +293,40 @@ impl Target {
         }
     }
 
+    /// Works out what the page says of each provider.
+    fn share(&mut self) {
+        for share in &mut self.shares {
+            *share = Share {
+                provider: share.provider,
+                ..Share::default()
+            };
+        }
+        for (slot, at) in &self.slots {
+            let Some(provider) = slot.provider else { continue };
+            let place = self.shares.binary_search_by_key(&provider, |share| share.provider);
+            let place = place.unwrap_or_else(|place| {
+                let new = Share {
+                    provider,
+                    ..Share::default()
+                };
+                self.shares.insert(place, new);
+                place
+            });
+            let (share, counter) = (&mut self.shares[place], &self.counters[*at]);
+            let recent = || counter.growth(SIGNATURES).map_or(0.0, |growth| growth.delta);
+            match slot.tally {
+                Tally::Received => share.received = Some(Flowing::of(counter)),
+                Tally::Processed => share.processed = Some(Flowing::of(counter)),
+                Tally::Refused => share.refused = Flowing::of(counter),
+                Tally::Unconfirmed => share.unconfirmed = Flowing::of(counter),
+                Tally::Failed => share.failed = Flowing::of(counter),
+                Tally::SignatureValid => share.signatures.0 = recent(),
+                Tally::SignatureInvalid => share.signatures.1 = recent(),
+                _ => {}
+            }
+        }
+    }
+
     fn measure(&mut self, values: &[f64]) {
         self.gauges.clear();
         for (series, gauge) in &self.plan.gauges {
@@ -294,9 +374,9 @@ impl Target {
         self.counters.get(self.totals[tally as usize]? as usize)
     }
 
-    /// Every counter with what it counts.
-    pub(in crate::model) fn counters(&self) -> impl Iterator<Item = (Slot, &Counter)> {
-        self.slots.iter().map(|(slot, at)| (*slot, &self.counters[*at]))
+    /// What it says of each provider.
+    pub(in crate::model) fn shares(&self) -> &[Share] {
+        &self.shares
     }
 
     /// A gauge as it was last read.

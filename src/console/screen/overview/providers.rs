@@ -25,6 +25,9 @@ const COLUMNS: [Column; 6] = [
 /// Columns of a provider's name, at least and at most where there is no room to spare.
 const NAME: (u16, u16) = (8, 14);
 
+/// From this width on a longer name takes no figure away that matters.
+const ROOMY: u16 = 44;
+
 /// Errors from here on are drawn as a warning, as a ratio; a verdict says more.
 const NOTABLE: f64 = 0.01;
 
@@ -66,9 +69,11 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: Pan
     // A name says more than the last of the figures, up to a point.
     let longest = providers.iter().map(|provider| text::width(&provider.name)).max();
     let mut columns = COLUMNS;
-    columns[0].width = u16::try_from(longest.unwrap_or(0))
-        .unwrap_or(NAME.1)
-        .clamp(NAME.0, NAME.1);
+    if inner.width >= ROOMY {
+        columns[0].width = u16::try_from(longest.unwrap_or(0))
+            .unwrap_or(NAME.1)
+            .clamp(NAME.0, NAME.1);
+    }
     let visible = usize::from(inner.height.saturating_sub(1));
     let offset = stage.scroll(scene, id, area, providers.len(), visible);
     table::draw(

@@ -1,7 +1,6 @@
 //! A page that differs from the last one, on its way to become the known one.
 
-use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher as _, RandomState};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::kind::Declarations;
@@ -17,8 +16,12 @@ const QUOTED: usize = 120;
 /// A page in the making. [`Meaning::Series`] counts [`Draft::series`] here, not a layout.
 #[derive(Debug)]
 pub(super) struct Draft {
+    wanted: Arc<Wanted>,
+    /// The texts of lines that may still be quoted or kept, one after the other.
     text: Vec<u8>,
     lines: Vec<KnownLine>,
+    /// Where each line's text ends in [`Draft::text`].
+    ends: Vec<u32>,
     samples: usize,
     /// Series in the page's order; their kinds are settled at the end, when every type is known.
     series: Vec<(Arc<SeriesId>, f64)>,
@@ -29,16 +32,17 @@ pub(super) struct Draft {
     strings: HashSet<Arc<str>>,
     /// Sample lines of the last page by the hash of their heads, made when first needed.
     index: Option<HashMap<u64, u32>>,
-    hasher: RandomState,
 }
 
 impl Draft {
     /// A page that began with the first `matched` lines of `known`, with these values by
     /// position in its layout.
-    pub(super) fn resume(known: &Known, matched: usize, values: &[f64]) -> Self {
+    pub(super) fn resume(wanted: &Arc<Wanted>, known: &Known, matched: usize, values: &[f64]) -> Self {
         let mut draft = Self {
-            text: Vec::with_capacity(known.text.len()),
+            wanted: wanted.clone(),
+            text: Vec::new(),
             lines: Vec::with_capacity(known.lines.len()),
+            ends: Vec::with_capacity(known.lines.len()),
             samples: 0,
             series: Vec::with_capacity(known.layout.series.len()),
             declarations: Declarations::default(),
@@ -46,18 +50,28 @@ impl Draft {
             first_skipped: None,
             strings: HashSet::new(),
             index: None,
-            hasher: RandomState::new(),
         };
         for index in 0..matched {
-            let text = known.line(index);
+            let text = known.text(index);
             match known.lines[index].meaning {
                 Meaning::Kind => {
                     if let Comment::Type { name, kind } = line::comment(text) {
                         draft.declare(text, &name, kind);
                     }
                 }
+                // What came first still comes first: its text will not be quoted.
+                Meaning::Series(position) => {
+                    let position = position as usize;
+                    draft.count(known.layout.series[position].clone(), values[position]);
+                    let meaning = Meaning::Series(count(draft.series.len() - 1));
+                    draft.lines.push(KnownLine {
+                        meaning,
+                        ..known.lines[index]
+                    });
+                    draft.ends.push(count(draft.text.len()));
+                }
                 // The value of a repetition is of no interest: the first counts.
-                Meaning::Series(position) | Meaning::Repeat(position) => {
+                Meaning::Repeat(position) => {
                     let position = position as usize;
                     draft.accept(text, known.layout.series[position].clone(), values[position]);
                 }
@@ -117,13 +131,17 @@ impl Draft {
     /// The series that a head meant on the last page.
     fn recall(&mut self, head: &[u8], known: &Known) -> Option<Arc<SeriesId>> {
         let index = self.index.get_or_insert_with(|| {
-            let samples = |index: &usize| matches!(known.lines[*index].meaning, Meaning::Series(_));
-            let hashed = |index: usize| Some((self.hasher.hash_one(known.line(index)), u32::try_from(index).ok()?));
-            (0..known.lines.len()).filter(samples).filter_map(hashed).collect()
+            let samples = known.lines.iter().zip(0..);
+            let samples = samples.filter(|(line, _)| matches!(line.meaning, Meaning::Series(_)));
+            samples.map(|(line, index)| (line.hash, index)).collect()
         });
-        let at = *index.get(&self.hasher.hash_one(head))? as usize;
-        match known.lines[at].meaning {
-            Meaning::Series(position) if known.line(at) == head => Some(known.layout.series[position as usize].clone()),
+        let at = *index.get(&self.wanted.hash(head))? as usize;
+        match known.lines[at] {
+            KnownLine {
+                len,
+                meaning: Meaning::Series(position),
+                ..
+            } if len as usize == head.len() => Some(known.layout.series[position as usize].clone()),
             _ => None,
         }
     }
@@ -139,16 +157,29 @@ impl Draft {
     }
 
     fn accept(&mut self, head: &[u8], id: Arc<SeriesId>, value: f64) {
+        self.count(id, value);
+        self.push(head, Meaning::Series(count(self.series.len() - 1)));
+    }
+
+    fn count(&mut self, id: Arc<SeriesId>, value: f64) {
         self.samples += 1;
-        let number = count(self.series.len());
         self.series.push((id, value));
-        self.push(head, Meaning::Series(number));
     }
 
     fn push(&mut self, text: &[u8], meaning: Meaning) {
         self.text.extend_from_slice(text);
-        let end = count(self.text.len());
-        self.lines.push(KnownLine { end, meaning });
+        self.ends.push(count(self.text.len()));
+        self.lines.push(KnownLine {
+            len: count(text.len()),
+            hash: self.wanted.hash(text),
+            meaning,
+        });
+    }
+
+    /// The text of line `index`; empty if it came first on the last page, too.
+    fn line(&self, index: usize) -> &[u8] {
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
+        &self.text[start..self.ends[index] as usize]
     }
 
     fn note_skipped(&mut self, index: usize, line: &[u8], flaw: Flaw) {
@@ -161,12 +192,13 @@ impl Draft {
     }
 
     /// The finished page and its values. The last page's layout is kept when the series are the same.
-    pub(super) fn finish(mut self, wanted: &Wanted, previous: &Arc<Layout>) -> (Known, Vec<f64>) {
+    pub(super) fn finish(mut self, previous: &Arc<Layout>) -> (Known, Vec<f64>) {
+        let wanted = self.wanted.clone();
         let mut drawn = Vec::with_capacity(self.series.len());
         let mut sorted: Vec<(Arc<SeriesId>, usize)> = Vec::with_capacity(self.series.len());
         let mut shared = wanted.shared();
         for (number, (mut id, value)) in self.series.drain(..).enumerate() {
-            let kind = self.declarations.kind(&id, wanted);
+            let kind = self.declarations.kind(&id, &wanted);
             if id.kind != kind {
                 Arc::make_mut(&mut id).kind = kind;
             }
@@ -191,26 +223,30 @@ impl Draft {
         series.shrink_to_fit();
         let layout = Layout::of(series);
         let same = layout.hash == previous.hash && layout.series == previous.series;
+        let mut texts = BTreeMap::new();
+        for index in 0..self.lines.len() {
+            if let Meaning::Series(number) = self.lines[index].meaning {
+                let meaning = meanings[number as usize];
+                self.lines[index].meaning = meaning;
+                if matches!(meaning, Meaning::Repeat(_)) {
+                    let line = self.line(index).to_vec();
+                    self.note_skipped(index, &line, Flaw::Repeated);
+                }
+            }
+            if !matches!(self.lines[index].meaning, Meaning::Series(_)) {
+                texts.insert(count(index), self.line(index).into());
+            }
+        }
         let mut known = Known {
-            text: std::mem::take(&mut self.text),
             lines: std::mem::take(&mut self.lines),
+            texts,
             samples: self.samples,
             layout: if same { previous.clone() } else { Arc::new(layout) },
             skipped: 0,
             first_skipped: None,
         };
-        for index in 0..known.lines.len() {
-            if let Meaning::Series(number) = known.lines[index].meaning {
-                let meaning = meanings[number as usize];
-                known.lines[index].meaning = meaning;
-                if matches!(meaning, Meaning::Repeat(_)) {
-                    self.note_skipped(index, known.line(index), Flaw::Repeated);
-                }
-            }
-        }
         known.skipped = self.skipped;
         known.first_skipped = self.first_skipped.map(|(_, said)| said);
-        known.text.shrink_to_fit();
         known.lines.shrink_to_fit();
         (known, values)
     }

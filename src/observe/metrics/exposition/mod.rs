@@ -15,6 +15,7 @@ mod line;
 mod swap;
 mod wanted;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use self::draft::Draft;
@@ -62,20 +63,23 @@ enum Meaning {
     Unreadable(Flaw),
 }
 
-/// A wanted line of the last page.
+/// A wanted line of the last page: its head if it is a sample, else the whole of it.
 #[derive(Clone, Copy, Debug)]
 struct KnownLine {
-    /// Where it ends in [`Known::text`]; it begins where the one before ends.
-    end: u32,
+    /// Its length, bytes.
+    len: u32,
+    /// A hash of its text under a key of this process, which nobody else knows: half a million
+    /// series need not be kept as text as well.
+    hash: u64,
     meaning: Meaning,
 }
 
 /// What the last page looked like.
 #[derive(Debug)]
 struct Known {
-    /// Heads of samples, and the whole of other wanted lines, one after the other.
-    text: Vec<u8>,
     lines: Vec<KnownLine>,
+    /// The texts of lines that mean no series, by their place among the lines.
+    texts: BTreeMap<u32, Box<[u8]>>,
     /// How many of the lines are samples, readable or not.
     samples: usize,
     layout: Arc<Layout>,
@@ -86,8 +90,8 @@ struct Known {
 impl Known {
     fn nothing() -> Self {
         Self {
-            text: Vec::new(),
             lines: Vec::new(),
+            texts: BTreeMap::new(),
             samples: 0,
             layout: Arc::new(Layout::new(Vec::new())),
             skipped: 0,
@@ -95,10 +99,10 @@ impl Known {
         }
     }
 
-    /// The text of line `index`.
-    fn line(&self, index: usize) -> &[u8] {
-        let start = index.checked_sub(1).map_or(0, |before| self.lines[before].end as usize);
-        &self.text[start..self.lines[index].end as usize]
+    /// The text of line `index`, where it means no series.
+    fn text(&self, index: usize) -> &[u8] {
+        let text = u32::try_from(index).ok().and_then(|index| self.texts.get(&index));
+        text.map_or(&[], |text| text)
     }
 }
 
@@ -183,7 +187,7 @@ impl Reader {
         }
         let mut page = std::mem::take(&mut self.page);
         if let Some(draft) = page.draft.take() {
-            (self.known, page.values) = draft.finish(&self.wanted, &self.known.layout);
+            (self.known, page.values) = draft.finish(&self.known.layout);
         }
         Page {
             layout: self.known.layout.clone(),
@@ -248,10 +252,12 @@ impl Reader {
         let Some(known) = self.known.lines.get(self.page.matched) else {
             return false;
         };
-        let head = self.known.line(self.page.matched);
-        let Some(rest) = line.strip_prefix(head) else {
+        let Some((head, rest)) = line.split_at_checked(known.len as usize) else {
             return false;
         };
+        if self.wanted.hash(head) != known.hash {
+            return false;
+        }
         if overlong != (known.meaning == Meaning::Unreadable(Flaw::TooLong)) {
             return false;
         }
@@ -323,7 +329,7 @@ impl Reader {
     fn diverge(&mut self) -> &mut Draft {
         let page = &mut self.page;
         page.draft
-            .get_or_insert_with(|| Draft::resume(&self.known, page.matched, &page.values))
+            .get_or_insert_with(|| Draft::resume(&self.wanted, &self.known, page.matched, &page.values))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which lines of a page are wanted: decided by name, before anything is parsed.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::config::Families;
@@ -22,6 +23,7 @@ pub struct Wanted {
     families: HashSet<Box<[u8]>>,
     /// Series of the readers that ask here.
     shared: Mutex<Shared>,
+    hasher: RandomState,
 }
 
 /// Series, one copy of each: a thousand processes of one program have nearly the same ones.
@@ -70,7 +72,13 @@ impl Wanted {
                 .chain(names().filter_map(|name| name.strip_suffix("_total")).map(boxed))
                 .collect(),
             shared: Mutex::default(),
+            hasher: RandomState::new(),
         }
+    }
+
+    /// A hash of a text that only this process can work out.
+    pub(super) fn hash(&self, text: &[u8]) -> u64 {
+        self.hasher.hash_one(text)
     }
 
     /// The series that its readers share.
