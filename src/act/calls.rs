@@ -106,18 +106,27 @@ pub async fn plan(link: &PostgresLink, failed: &[FailedCall]) -> Result<CallPlan
             next: "check the rights",
         })?;
     let way = if has_function { Way::Function } else { Way::Status };
-    let calls: Vec<Arc<str>> = failed.iter().map(|failed| failed.call.clone()).collect();
-    let mut text = format!("{way:?}\n");
-    for call in &calls {
-        text.push_str(call);
-        text.push('\n');
-    }
-    Ok(CallPlan {
+    Ok(CallPlan::of(
         way,
-        count: calls.len() as u64,
-        hash: hash::short(text.as_bytes()),
-        calls,
-    })
+        failed.iter().map(|failed| failed.call.clone()).collect(),
+    ))
+}
+
+impl CallPlan {
+    /// A plan for the calls of these ids.
+    pub(crate) fn of(way: Way, calls: Vec<Arc<str>>) -> Self {
+        let mut text = format!("{way:?}\n");
+        for call in &calls {
+            text.push_str(call);
+            text.push('\n');
+        }
+        Self {
+            way,
+            count: calls.len() as u64,
+            hash: hash::short(text.as_bytes()),
+            calls,
+        }
+    }
 }
 
 /// Puts the calls of a plan back.

@@ -1,7 +1,7 @@
 //! From a filter to a plan: what is selected is frozen, and its targets are looked up.
 
 use super::exchange::{ConnectError, Exchange, ExchangeError};
-use super::journal::{Folder, How, Purpose};
+use super::journal::{Folder, How, MOST_IN_A_WINDOW, Purpose};
 use super::parked::{self, ParkedError};
 use super::plan::{Plan, PlanError, Selection, archive_of};
 use super::search::Place;
@@ -11,6 +11,19 @@ use crate::config::NatsLink;
 use crate::model::letters::{LetterFilter, Origins};
 use crate::observe::letters::{LetterError, Mailbox};
 use crate::sample::LetterForm;
+
+/// Letters that are on their way to a gateway at the same time.
+const AT_A_GATEWAY: usize = 16;
+
+/// Letters in a window at most: so many may be in doubt after a crash.
+#[must_use]
+pub fn window(is_protected: bool, to_gateway: bool) -> usize {
+    match (is_protected, to_gateway) {
+        (true, _) => 1,
+        (false, true) => AT_A_GATEWAY,
+        (false, false) => MOST_IN_A_WINDOW,
+    }
+}
 
 /// What a plan is wanted of.
 #[derive(Clone, Debug)]

@@ -1,8 +1,12 @@
 //! What a console asks about dead letters, what it orders, and what it is told. Plain data.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
+use super::calls::{CallPlan, CallReport};
 use super::journal::Purpose;
 use super::lease::Claim;
 use super::permit::Write;
@@ -21,6 +25,8 @@ pub enum Slot {
     Groups,
     /// The letter that is open.
     Letter,
+    /// Other letters of the webhook that is open.
+    Kin,
     /// Who else is at work, and what was left unfinished.
     Standing,
     /// The plan that is drawn.
@@ -36,6 +42,8 @@ pub enum Query {
     Page(Page),
     /// Letters that a filter means, as they are found.
     Search {
+        /// In which form they are.
+        form: LetterForm,
         /// Which.
         filter: LetterFilter,
         /// Whether the oldest come first.
@@ -43,23 +51,29 @@ pub enum Query {
         /// Letters that are wanted; the others are counted.
         most: usize,
     },
-    /// Letters of another form than copies.
-    Others(LetterForm),
     /// How many there are of each kind.
     Groups {
+        /// In which form they are.
+        form: LetterForm,
         /// By what.
         by: GroupBy,
         /// Of which letters.
         filter: LetterFilter,
     },
     /// One letter with everything that is known of it.
-    Letter(u64),
-    /// Who else is at work, and what was left unfinished.
-    Standing,
+    Letter(LetterForm, u64),
+    /// Every letter of the webhook with this id.
+    Kin(LetterForm, Arc<str>),
+    /// Who else is at work on letters of this form, and what was left unfinished.
+    Standing(LetterForm),
     /// What a replay would do.
-    Plan(Wish),
+    Plan(Box<Wish>),
+    /// How failed calls of the queue in Postgres would be put back: which of them.
+    PlanCalls(BTreeSet<Arc<str>>),
     /// Writes letters to a new file, a JSON object a line.
     Export {
+        /// In which form they are.
+        form: LetterForm,
         /// Which.
         filter: LetterFilter,
         /// The file.
@@ -72,11 +86,12 @@ impl Query {
     #[must_use]
     pub fn slot(&self) -> Slot {
         match self {
-            Self::Page(_) | Self::Search { .. } | Self::Others(_) => Slot::List,
+            Self::Page(_) | Self::Search { .. } => Slot::List,
             Self::Groups { .. } => Slot::Groups,
-            Self::Letter(_) => Slot::Letter,
-            Self::Standing => Slot::Standing,
-            Self::Plan(_) => Slot::Plan,
+            Self::Letter(..) => Slot::Letter,
+            Self::Kin(..) => Slot::Kin,
+            Self::Standing(_) => Slot::Standing,
+            Self::Plan(_) | Self::PlanCalls(_) => Slot::Plan,
             Self::Export { .. } => Slot::Export,
         }
     }
@@ -96,12 +111,46 @@ pub struct Page {
 /// What is to be replayed, and how.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wish {
+    /// In which form they are: copies in the dead letter stream, or parked in the source stream.
+    pub form: LetterForm,
     /// Which letters.
     pub filter: LetterFilter,
     /// What for.
     pub purpose: Purpose,
+    /// Where they go.
+    pub to: Destination,
+    /// Whose key signs them anew; `None`: the signatures stay.
+    pub sign: Option<SignAs>,
+    /// Another payload, for one letter.
+    pub payload: Option<Bytes>,
     /// Letters a second; `None`: as fast as it goes.
     pub rate: Option<f64>,
+    /// Letters that go first and are followed to their end; 0: none.
+    pub canary: u64,
+    /// Whether the order under a subject is kept.
+    pub ordered: bool,
+}
+
+/// Where letters go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Destination {
+    /// Each to the subject that it came from.
+    #[default]
+    Own,
+    /// All to this subject.
+    Subject(Arc<str>),
+    /// To the gateway at this URL instead of a stream.
+    Gateway(Arc<str>),
+}
+
+/// A key of the profile that letters can be signed with, and how. The key itself is read when it
+/// is needed, and told to nobody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignAs {
+    /// Whose key it is.
+    pub provider: Arc<str>,
+    /// The scheme.
+    pub scheme: Arc<str>,
 }
 
 /// An order: something that is done once it was confirmed.
@@ -111,6 +160,15 @@ pub enum Order {
     Replay {
         /// The plan.
         plan: Arc<Plan>,
+        /// Whose key signs the letters anew.
+        sign: Option<SignAs>,
+        /// What was confirmed.
+        said: Said,
+    },
+    /// Put failed calls back.
+    Retry {
+        /// The plan.
+        plan: Arc<CallPlan>,
         /// What was confirmed.
         said: Said,
     },
@@ -132,6 +190,10 @@ pub struct Said {
     pub count: u64,
     /// The protected profile's name.
     pub profile: Option<String>,
+    /// The host that letters go to, where it is neither this machine nor listed.
+    pub host: Option<String>,
+    /// Why, for the audit log.
+    pub reason: Option<String>,
     /// The lock.
     pub write: Write,
 }
@@ -158,6 +220,8 @@ pub enum Told {
     Progress(Box<Progress>),
     /// What it did, or why it did not.
     Ended(Result<Box<Report>, String>),
+    /// What became of failed calls that were put back, or why none was.
+    Retried(Result<CallReport, String>),
 }
 
 /// An answer, or a part of one.
@@ -190,6 +254,13 @@ pub enum Answer {
     },
     /// One letter.
     Letter(Option<Box<Opened>>),
+    /// Letters of one webhook, the newest first, as they are found.
+    Kin {
+        /// The letters.
+        rows: Vec<LetterRow>,
+        /// How far the search is.
+        scan: Scanned,
+    },
     /// Who else is at work, and what was left unfinished.
     Standing(Standing),
     /// How far the selection is.
@@ -198,9 +269,13 @@ pub enum Answer {
     Planned {
         /// The plan.
         plan: Arc<Plan>,
+        /// The payload of the only letter, to be edited.
+        payload: Option<Bytes>,
         /// Who else is at work, and what was left unfinished.
         standing: Standing,
     },
+    /// How failed calls would be put back.
+    CallsPlanned(Arc<CallPlan>),
     /// Letters that were written so far.
     Exported {
         /// The file.
@@ -230,6 +305,8 @@ pub struct Scanned {
 pub struct Opened {
     /// The letter.
     pub letter: Stored,
+    /// In which form it is.
+    pub form: LetterForm,
     /// Where it came from.
     pub origin: LetterOrigin,
     /// Replays that it was in, oldest first: when they began, and what became of it.

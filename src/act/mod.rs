@@ -11,6 +11,7 @@ pub mod firing;
 pub mod hash;
 pub mod import;
 pub mod journal;
+pub mod keys;
 pub mod lease;
 pub mod letters;
 pub mod oracle;

@@ -6,12 +6,17 @@ use super::text;
 /// Longest cause, in columns.
 const COLUMNS: usize = 160;
 
+/// Bytes of an error text that are looked at.
+const MOST: usize = 16 << 10;
+
 /// The cause that an error text names: safe to show, on one line, at most 160 columns.
 /// `timeout after 3,004 ms` and `timeout after 17 ms` have the same one, `timeout after ‹n› ms`.
 #[must_use]
 pub fn cause(error: &str) -> String {
     let mut out = String::new();
-    let mut rest = error.trim();
+    // Far more than is shown: a stranger's word may have megabytes.
+    let head = &error[..error.floor_char_boundary(error.len().min(MOST))];
+    let mut rest = head.trim();
     while !rest.is_empty() && out.len() < 8 * COLUMNS {
         let word = &rest[..rest.find(|c| !is_word(c)).unwrap_or(rest.len())];
         if word.is_empty() {

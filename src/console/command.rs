@@ -296,7 +296,7 @@ commands! {
         /// Shows the payload as a tree, as text or in hexadecimal.
         Look = "look" ["d"], hint "payload" / 4, on DeadLetters, while Live;
         /// Unlocks changes for 15 min, or locks them again.
-        Unlock = "unlock" ["W"], on DeadLetters, while Live;
+        Unlock = "unlock" ["W"], on DeadLetters TestWebhooks, while Live;
         /// Pauses the replay, or lets it go on.
         PauseReplay = "pause-replay" ["P"], on DeadLetters, while Live;
         /// Ends the replay; what was sent is settled first.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::app::Effect;
 use super::bench::Field;
 use super::command::Command;
+use super::letters::form::Form;
 use super::palette::Palette;
 use super::screen::PanelId;
 use super::theme::Role;
@@ -75,6 +76,8 @@ pub enum Layer {
     Compare(usize),
     /// A question.
     Dialog(Box<Dialog>),
+    /// The form of a replay.
+    Replay(Box<Form>),
 }
 
 impl Layer {
@@ -82,7 +85,7 @@ impl Layer {
     #[must_use]
     pub fn takes_text(&self) -> bool {
         match self {
-            Self::Filter { .. } | Self::Field { .. } | Self::Palette(_) | Self::Note { .. } => true,
+            Self::Filter { .. } | Self::Field { .. } | Self::Palette(_) | Self::Note { .. } | Self::Replay(_) => true,
             Self::Dialog(dialog) => matches!(dialog.confirm, Confirm::Typed { .. }),
             _ => false,
         }

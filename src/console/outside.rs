@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tempfile::NamedTempFile;
 use tokio::process::{Child, Command};
 
-use super::app::{App, Effect, Msg, update};
+use super::app::{App, Edit, Effect, Msg, update};
 use super::screen::Hits;
 use super::screen::fire::load_text;
 use crate::act::firing::{Firing, Report};
@@ -44,8 +44,8 @@ pub(super) enum Happening {
     Fired(Report),
     /// Of dead letters.
     Told(Told),
-    /// Somebody has left the editor: the template and its text.
-    Edited(String, Result<String, String>),
+    /// Somebody has left the editor: what was edited, and the text.
+    Edited(Edit, Result<String, String>),
 }
 
 impl Outside {
@@ -92,8 +92,8 @@ impl Outside {
             report = fired => Happening::Fired(report),
             told = told => Happening::Told(told),
             edited = edited => {
-                let template = editing.take().map(|editing| editing.template).unwrap_or_default();
-                Happening::Edited(template, edited)
+                let what = editing.take().map_or(Edit::Payload, |editing| editing.what);
+                Happening::Edited(what, edited)
             }
         }
     }
@@ -122,8 +122,8 @@ impl Outside {
     ///
     /// # Errors
     /// Why it could not be started.
-    pub(super) fn edit(&mut self, template: String, body: &str) -> Result<(), String> {
-        self.editing = Some(Editing::begin(&self.editor, template, body)?);
+    pub(super) fn edit(&mut self, what: Edit, text: &str) -> Result<(), String> {
+        self.editing = Some(Editing::begin(&self.editor, what, text)?);
         Ok(())
     }
 
@@ -177,14 +177,14 @@ impl Outside {
 /// A text that is being edited. Its file is open to its owner alone and gone afterwards.
 #[derive(Debug)]
 struct Editing {
-    template: String,
+    what: Edit,
     file: NamedTempFile,
     child: Child,
     editor: String,
 }
 
 impl Editing {
-    fn begin(editor: &str, template: String, body: &str) -> Result<Self, String> {
+    fn begin(editor: &str, what: Edit, body: &str) -> Result<Self, String> {
         let failed = |what: &str, error: &std::io::Error| format!("{what}: {error} → check the temporary folder");
         let is_json = body.trim_start().starts_with(['{', '[']);
         let mut file = tempfile::Builder::new()
@@ -193,7 +193,7 @@ impl Editing {
             .tempfile()
             .map_err(|error| failed("create a file to edit", &error))?;
         file.write_all(body.as_bytes())
-            .and_then(|()| file.write_all(b"\n"))
+            .and_then(|()| file.write_all(if body.ends_with('\n') { b"" } else { b"\n" }))
             .and_then(|()| file.flush())
             .map_err(|error| failed("write a file to edit", &error))?;
         // As git does it: the variable may hold arguments.
@@ -206,7 +206,7 @@ impl Editing {
             .spawn()
             .map_err(|error| format!("run {}: {error} → set $VISUAL or $EDITOR", shown(editor)))?;
         Ok(Self {
-            template,
+            what,
             file,
             child,
             editor: editor.to_owned(),
@@ -246,7 +246,7 @@ mod tests {
     use super::*;
 
     async fn edit(editor: &str, body: &str) -> Result<String, String> {
-        let mut editing = Editing::begin(editor, "t".to_owned(), body)?;
+        let mut editing = Editing::begin(editor, Edit::Payload, body)?;
         editing.end().await
     }
 

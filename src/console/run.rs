@@ -388,16 +388,16 @@ impl Works {
                 Effect::Copy(text) => terminal.copy(&text)?,
                 Effect::Play(control) => self.desks[at].play(control),
                 Effect::Keep(wanted) => self.desks[at].keep(wanted),
-                Effect::Edit { template, text } => {
+                Effect::Edit { what, text } => {
                     // Whoever reads keys besides the editor would take some of them away.
                     hands.input = None;
                     discard_keys();
                     terminal.leave();
-                    if let Err(reason) = self.desks[at].outside.edit(template.clone(), &text) {
+                    if let Err(reason) = self.desks[at].outside.edit(what.clone(), &text) {
                         terminal.resume()?;
                         hands.input = Some(EventStream::new());
                         let now = self.clock.now();
-                        self.desks[at].update(Msg::Edited(now, template, Err(reason)));
+                        self.desks[at].update(Msg::Edited(now, what, Err(reason)));
                     }
                 }
                 other => self.desks[at].outside.perform(other),

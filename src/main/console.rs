@@ -121,16 +121,29 @@ impl Program<'_> {
             interest,
             alarms,
         }));
-        let (firing, untaken) = self.firing(profile, watch.demo.clone());
+        let mut environment = self.surroundings.environment.clone();
+        environment.extend(
+            watch
+                .demo
+                .iter()
+                .flatten()
+                .map(|(name, key)| (name.clone(), key.clone())),
+        );
+        let library = Arc::new(fire::Library::load(self.templates().as_deref()));
+        let untaken = library.broken().iter().map(ToString::to_string).collect();
+        let firing = self.firing(profile, &library, environment.clone());
+        let office = Office::new(profile, &library);
         let clerk = Clerk::new(Setting {
             profile: profile.clone(),
+            environment,
+            library,
             who: self.operator(),
             state: self.state().ok(),
             clock: self.clock.clone(),
         });
         let seat = Seat {
             firing: Some(firing),
-            office: Some(Office::new(profile)),
+            office: Some(office),
             clerk: Some(clerk),
             label: profile.label.clone(),
             badges: badges
@@ -222,10 +235,8 @@ impl Program<'_> {
         })
     }
 
-    /// What fires test webhooks; templates of the user's own that are refused, and why.
-    fn firing(&self, profile: &Profile, keys: Option<Environment>) -> ((Firing, Supply), Vec<String>) {
-        let library = Arc::new(fire::Library::load(self.templates().as_deref()));
-        let refused = library.broken().iter().map(ToString::to_string).collect();
+    /// What fires test webhooks, with the keys in `environment`.
+    fn firing(&self, profile: &Profile, library: &Arc<fire::Library>, environment: Environment) -> (Firing, Supply) {
         let supply = Supply {
             library: library.clone(),
             fire: profile.fire.clone(),
@@ -234,10 +245,8 @@ impl Program<'_> {
                 .read_only
                 .then(|| "Nothing is fired from here: the profile is read-only.".to_owned()),
         };
-        let mut environment = self.surroundings.environment.clone();
-        environment.extend(keys.into_iter().flatten());
-        let firing = Firing::new(library, profile.clone(), environment, self.clock.clone());
-        ((firing, supply), refused)
+        let firing = Firing::new(library.clone(), profile.clone(), environment, self.clock.clone());
+        (firing, supply)
     }
 
     /// What edits a file here.

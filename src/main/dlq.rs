@@ -337,6 +337,7 @@ fn filter(args: &FilterArgs, now: Timestamp) -> Result<LetterFilter, Failure> {
         event: args.event.clone(),
         reason_like: args.reason_like.clone(),
         ids: ids.map_err(refused)?,
+        upto: None,
         since,
         until,
         matching: matching.collect::<Result<_, _>>().map_err(refused)?,

@@ -20,6 +20,7 @@ fn the_demo_shows_moving_numbers_resizes_and_gives_the_terminal_back() {
     terminal.press("6/telnyx.message.sent\r");
     terminal.see("$TELNYX_SIGNING_KEY");
     terminal.press("f");
+    unlock(&mut terminal);
     terminal.see("●  in stream");
     terminal.press("1");
     terminal.resize(20, 5);
@@ -40,6 +41,13 @@ fn the_demo_shows_moving_numbers_resizes_and_gives_the_terminal_back() {
         .map(|entry| entry.path())
         .collect();
     assert!(left.is_empty(), "left behind: {left:?}");
+}
+
+/// Says yes to unlocking, once it can be read.
+fn unlock(terminal: &mut Terminal) {
+    terminal.see("Unlock changes");
+    std::thread::sleep(Duration::from_millis(350));
+    terminal.press("y");
 }
 
 fn open_to_all(path: &std::path::Path) {

@@ -2,10 +2,11 @@
 
 use crossterm::event::{Event, KeyCode, KeyEvent};
 
-use super::{App, Effect};
+use super::{App, Edit, Effect};
 use crate::act::fire::Request;
 use crate::act::firing::Report;
 use crate::console::bench::{Field, News, Step};
+use crate::console::command::Command;
 use crate::console::layer::{Confirm, Consent, Dialog, Layer};
 use crate::console::screen::PanelId;
 use crate::console::screen::fire::{FORM, HISTORY, LIST, load_text, place_of};
@@ -54,7 +55,11 @@ impl App {
             None => self.template().and_then(|name| self.bench.request(&name)),
         };
         if self.bench.is_firing() {
-            self.flash(Severity::Info, "Something is being fired: x stops it");
+            let key = self.key(Command::StopFiring);
+            self.flash(Severity::Info, format!("Something is being fired: {key} stops it"));
+            return Vec::new();
+        }
+        if !self.may_change(Command::Fire) {
             return Vec::new();
         }
         request.map_or_else(Vec::new, |request| self.ready(request))
@@ -87,6 +92,9 @@ impl App {
             return vec![Effect::StopCanary];
         }
         if !self.may_fire() {
+            return Vec::new();
+        }
+        if !self.may_change(Command::Canary) {
             return Vec::new();
         }
         let request = self.template().and_then(|name| self.bench.canary_request(&name));
@@ -140,7 +148,8 @@ impl App {
                 grid.filter.clear();
                 grid.row = Some(name);
                 self.focus(FORM);
-                self.flash(Severity::Info, "As it was fired then: f fires it again");
+                let key = self.key(Command::Fire);
+                self.flash(Severity::Info, format!("As it was fired then: {key} fires it again"));
             }
         }
     }
@@ -185,7 +194,10 @@ impl App {
             return Vec::new();
         };
         match self.bench.body(&template) {
-            Some(text) => vec![Effect::Edit { template, text }],
+            Some(text) => vec![Effect::Edit {
+                what: Edit::Body(template),
+                text,
+            }],
             None => Vec::new(),
         }
     }

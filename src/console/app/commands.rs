@@ -112,7 +112,7 @@ impl App {
             | Command::CancelReplay
             | Command::ResumeReplay
             | Command::RateUp
-            | Command::RateDown => return self.run_on_letters(command, hits),
+            | Command::RateDown => return self.run_on_letters(command),
             // Screens and the past were dealt with above.
             _ => debug_assert!(false, "{} has no arm", command.id()),
         }
@@ -332,7 +332,7 @@ impl App {
         let Some(rows) = scene.rows(panel) else { return };
         if rows.arranged().is_some() {
             drop(rows);
-            self.run_on_letters(Command::Order, &Hits::default());
+            self.run_on_letters(Command::Order);
             return;
         }
         let Some(column) = rows.columns().iter().position(|column| column.title == title) else {

@@ -69,6 +69,7 @@ impl App {
     fn typed_or_answered(&mut self, event: &Event, hits: &Hits) -> Vec<Effect> {
         match self.ui.layers.last() {
             Some(Layer::Dialog(_)) => self.answer(event, hits),
+            Some(Layer::Replay(_)) => self.fill(event),
             _ => self.typed(event, hits),
         }
     }

@@ -13,16 +13,14 @@ use crate::model::Severity;
 
 impl App {
     /// Takes the topmost layer away.
-    pub(super) fn close(&mut self) {
-        match self.ui.layers.pop() {
-            Some(Layer::Detail(detail)) => match detail.back {
+    pub(in crate::console) fn close(&mut self) {
+        if let Some(Layer::Detail(detail)) = self.ui.layers.pop() {
+            match detail.back {
                 Some(panel) => self.focus(panel),
                 None => {
                     self.ui.focus.remove(&self.ui.screen);
                 }
-            },
-            Some(Layer::Dialog(dialog)) if matches!(dialog.consent, Consent::Order(_)) => self.order_declined(),
-            _ => {}
+            }
         }
     }
 
@@ -124,6 +122,10 @@ impl App {
                     return None;
                 }
             }
+            Layer::Replay(_) => self.scroll_form(match step {
+                Some(Step::Rows(rows)) => rows,
+                _ => 0,
+            }),
             Layer::Filter { .. } | Layer::Field { .. } | Layer::Palette(_) | Layer::Note { .. } | Layer::Dialog(_) => {}
             Layer::Detail(_) => return None,
         }
@@ -353,6 +355,7 @@ impl App {
             }
             Some(Layer::Verdicts { at }) => *at = choice,
             Some(Layer::Marks { .. }) => return self.go_to_mark(choice),
+            Some(Layer::Replay(_)) => return self.click_form(choice),
             Some(Layer::Palette(palette)) => {
                 let offered = complete(palette.input.text(), &choices, 12);
                 if let Some(completion) = offered.get(choice) {

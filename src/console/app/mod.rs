@@ -44,8 +44,8 @@ pub const SMALLEST: (u16, u16) = (60, 16);
 pub enum Msg {
     /// A sample arrived.
     Data(Envelope),
-    /// Something was told of dead letters.
-    Told(Told),
+    /// Something was told of dead letters, and when.
+    Told(Moment, Told),
     /// Time passed: figures are worked out anew.
     Tick(Moment),
     /// Somebody pressed, clicked, pasted or resized, and when.
@@ -62,8 +62,17 @@ pub enum Msg {
     Fired(Moment, Box<Report>),
     /// How every profile is, where several are watched.
     Fleet(Arc<Fleet>),
-    /// Somebody edited the body of a template: its name, and the text or why there is none.
-    Edited(Moment, String, Result<String, String>),
+    /// Somebody edited something: what, and the text or why there is none.
+    Edited(Moment, Edit, Result<String, String>),
+}
+
+/// What is edited in an editor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Edit {
+    /// The body of the template of this name.
+    Body(String),
+    /// The payload of the letter that is about to be replayed.
+    Payload,
 }
 
 /// What comes next in what is played.
@@ -103,11 +112,11 @@ pub enum Effect {
     StopFiring,
     /// Stop the canary.
     StopCanary,
-    /// Let somebody edit the body of a template.
+    /// Let somebody edit a text.
     Edit {
-        /// The template.
-        template: String,
-        /// Its body.
+        /// What it is.
+        what: Edit,
+        /// The text.
         text: String,
     },
     /// Read or replay letters.
@@ -444,8 +453,7 @@ impl App {
     /// The key of a command, as it is written; its name where it has none.
     #[must_use]
     pub fn key(&self, command: Command) -> String {
-        let key = self.keymap.keys(command).next();
-        key.map_or_else(|| format!(":{}", command.id()), |key| key.to_string())
+        self.keymap.key(command)
     }
 
     /// Histories that are charted on screen: whoever works out figures of the past keeps them, too.
@@ -480,7 +488,8 @@ fn kept_grids(kept: &Kept) -> BTreeMap<PanelId, GridState> {
 /// drawing said is where.
 pub fn update(app: &mut App, msg: Msg, hits: &Hits) -> Vec<Effect> {
     let mut effects = match msg {
-        Msg::Told(told) => {
+        Msg::Told(now, told) => {
+            app.now = now;
             app.told(told);
             Vec::new()
         }
@@ -530,10 +539,15 @@ pub fn update(app: &mut App, msg: Msg, hits: &Hits) -> Vec<Effect> {
             app.fleet = (fleet.lanes.len() > 1).then_some(fleet);
             Vec::new()
         }
-        Msg::Edited(now, template, edited) => {
+        Msg::Edited(now, what, edited) => {
             app.now = now;
-            app.edited(&template, edited);
-            Vec::new()
+            match what {
+                Edit::Body(template) => {
+                    app.edited(&template, edited);
+                    Vec::new()
+                }
+                Edit::Payload => app.payload_edited(edited),
+            }
         }
     };
     effects.extend(app.follow_letters(hits));

@@ -1,134 +1,18 @@
 //! The form of a template: how it is fired, and the fields of its body.
 
-use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
+use super::field::{Field, Origin};
+use super::typed::{concurrency_of, count_of, lasts_of, place_of, rate_of};
 use super::{Bench, Item, Supply};
 use crate::act::fire::{
-    BodyField, MAX_CONCURRENCY, Preview, Request, SecretSource, Template, Variant, check_scheme, expectations, host_of,
+    BodyField, Preview, Request, SecretSource, Template, Variant, check_scheme, expectations, host_of,
 };
-use crate::act::pace::Rate;
 use crate::base::secret::strip_url_credentials;
 use crate::base::text;
-use crate::config::parse_duration;
 
 /// The seed of what is shown as an example.
 const EXAMPLE: u64 = 1;
-
-/// A row of the form.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Field {
-    /// The URL.
-    Target,
-    /// How it is signed.
-    Scheme,
-    /// Where the key is.
-    Secret,
-    /// Whether it is followed.
-    Trace,
-    /// How many.
-    Count,
-    /// How many a second.
-    Rate,
-    /// For how long.
-    Lasts,
-    /// Requests in flight.
-    Concurrency,
-    /// Which attack.
-    Variant,
-    /// What must hold.
-    Expect,
-    /// A field of the body, by its path.
-    Body(String),
-}
-
-impl Field {
-    /// The rows that every form has, in order.
-    const COMMON: [Self; 10] = [
-        Self::Target,
-        Self::Scheme,
-        Self::Secret,
-        Self::Trace,
-        Self::Count,
-        Self::Rate,
-        Self::Lasts,
-        Self::Concurrency,
-        Self::Variant,
-        Self::Expect,
-    ];
-
-    /// Its name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Target => "target",
-            Self::Scheme => "scheme",
-            Self::Secret => "secret",
-            Self::Trace => "trace",
-            Self::Count => "count",
-            Self::Rate => "rate",
-            Self::Lasts => "for",
-            Self::Concurrency => "concurrency",
-            Self::Variant => "variant",
-            Self::Expect => "expect",
-            Self::Body(path) => path,
-        }
-    }
-
-    /// What it is known by among the rows: a body's field may be called `target`, too.
-    #[must_use]
-    pub fn key(&self) -> String {
-        match self {
-            Self::Body(path) => format!("body {path}"),
-            other => other.name().to_owned(),
-        }
-    }
-
-    /// What may be typed there.
-    #[must_use]
-    pub fn help(&self) -> &'static str {
-        match self {
-            Self::Target => "a URL; empty: the profile's",
-            Self::Scheme => "a signature scheme; empty: the template's",
-            Self::Secret => "$VARIABLE or /path/of/a/file that holds the key; empty: the profile's",
-            Self::Count => "how many webhooks; empty: one",
-            Self::Rate => "webhooks a second; empty: as fast as they are answered",
-            Self::Lasts => "how long, like 30s; empty: until the count is reached",
-            Self::Concurrency => "requests in flight at most",
-            Self::Expect => "2xx, 401, p99<200ms, header:NAME=VALUE, $.json.path=VALUE",
-            Self::Body(_) => "a text or JSON; {{uuid}} {{now}} {{seq}} {{int 1 9}} {{choice a|b}} {{hex 8}}",
-            Self::Trace | Self::Variant => "",
-        }
-    }
-}
-
-/// Where a value comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// Somebody set it here.
-    Edited,
-    /// The profile.
-    Profile,
-    /// The template.
-    Template,
-    /// Nobody said otherwise.
-    Usual,
-}
-
-impl Origin {
-    /// In a word.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Edited => "edited",
-            Self::Profile => "profile",
-            // The usual case need not be said.
-            Self::Template | Self::Usual => "",
-        }
-    }
-}
 
 /// A row, as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -476,62 +360,4 @@ fn shown_place(source: &SecretSource) -> String {
         SecretSource::File(path) => path.display().to_string(),
         SecretSource::Given(_) => "given".to_owned(),
     }
-}
-
-/// A place that was typed. What is none may be the key itself: it is not repeated.
-fn place_of(typed: &str) -> Result<SecretSource, String> {
-    if let Some(name) = typed.strip_prefix('$') {
-        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        if !name.is_empty() && name.chars().all(is_name) && !name.starts_with(|c: char| c.is_ascii_digit()) {
-            return Ok(SecretSource::Variable(name.to_owned()));
-        }
-    } else if typed.starts_with('/') {
-        return Ok(SecretSource::File(PathBuf::from(typed)));
-    }
-    Err("a key is never typed here → give $VARIABLE, or the /path/of/a/file that holds it".to_owned())
-}
-
-fn count_of(typed: &str) -> Result<u64, String> {
-    let digits: String = typed.chars().filter(|c| !matches!(c, ',' | '_' | ' ')).collect();
-    match digits.parse() {
-        Ok(0) => Err("count 0: there is nothing to fire → give 1 or more".to_owned()),
-        Ok(count) => Ok(count),
-        Err(_) => Err(format!(
-            "count {}: it is no whole number → give 1 or more",
-            short(typed)
-        )),
-    }
-}
-
-fn rate_of(typed: &str) -> Result<f64, String> {
-    let number = typed.trim_end_matches("/s").replace([',', '_'], "");
-    let rate: f64 = number
-        .trim()
-        .parse()
-        .map_err(|_| format!("rate {}: it is no number → give webhooks a second", short(typed)))?;
-    Rate::per_second(rate).map_err(|error| error.to_string())?;
-    Ok(rate)
-}
-
-fn lasts_of(typed: &str) -> Result<Duration, String> {
-    let lasts = parse_duration(&typed.replace(' ', "")).map_err(|reason| format!("for {}: {reason}", short(typed)))?;
-    if lasts.is_zero() {
-        return Err("for 0: there is nothing to fire → give a time above 0".to_owned());
-    }
-    Ok(lasts)
-}
-
-fn concurrency_of(typed: &str) -> Result<NonZeroUsize, String> {
-    let lanes = count_of(typed).map_err(|reason| reason.replacen("count", "concurrency", 1))?;
-    let lanes = usize::try_from(lanes).ok().and_then(NonZeroUsize::new);
-    lanes.filter(|lanes| lanes.get() <= MAX_CONCURRENCY).ok_or_else(|| {
-        format!(
-            "concurrency {}: more than {MAX_CONCURRENCY} connections → give fewer",
-            short(typed)
-        )
-    })
-}
-
-fn short(typed: &str) -> String {
-    text::cut(&text::safe(typed), 40).into_owned()
 }

@@ -1,10 +1,13 @@
 //! The bench on which webhooks are tested: what can be fired, what is made of it, what goes on,
 //! what was. Reports in, plain data out; whoever fires is elsewhere.
 
+mod field;
 mod form;
 mod run;
+mod typed;
 
-pub use form::{Field, Form, FormRow, Origin, Step};
+pub use field::{Field, Origin};
+pub use form::{Form, FormRow, Step};
 pub use run::{Look, Run};
 
 use std::collections::BTreeMap;

@@ -151,6 +151,13 @@ impl Keymap {
         }
     }
 
+    /// The key of a command, as it is written; its name where it has none.
+    #[must_use]
+    pub fn key(&self, command: Command) -> String {
+        let key = self.keys(command).next();
+        key.map_or_else(|| format!(":{}", command.id()), |key| key.to_string())
+    }
+
     /// The keys of a command, the first to be shown.
     pub fn keys(&self, command: Command) -> impl Iterator<Item = Chord> {
         self.keys

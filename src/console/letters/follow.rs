@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use super::{Answered, Deed, FOUND, Letters, Open, PAGE, Part, Shown, UNASKED};
-use crate::act::letters::{Page, Query, Request, Slot};
+use super::{Answered, Deed, FOUND, Kin, Letters, Open, PAGE, Part, Shown, UNASKED};
+use crate::act::letters::{Page, Query, Request, Slot, Standing};
 use crate::base::time::Moment;
 use crate::console::app::{App, Effect};
 use crate::console::command::Mode;
 use crate::console::layer::Layer;
 use crate::console::screen::dead_letters::{LIST, sequence};
 use crate::console::screen::{Hits, Screen};
+use crate::model::letters::webhook_id;
+use crate::sample::LetterForm;
 
 /// The list is read again at most this often while letters come and go.
 const AFRESH: Duration = Duration::from_secs(1);
@@ -72,6 +74,7 @@ impl App {
     }
 
     fn follow_opened(&mut self) -> Option<Effect> {
+        let dead = self.view().flow.dead.value;
         let key = self.ui.layers.iter().rev().find_map(|layer| match layer {
             Layer::Detail(detail) if detail.panel == LIST => Some(detail.key.clone()),
             _ => None,
@@ -82,10 +85,10 @@ impl App {
             return None;
         };
         if letters.opened.as_ref().is_some_and(|open| open.key == key) {
-            return None;
+            return letters.follow_kin(dead);
         }
         let number = letters.number();
-        let sequence = sequence(&key);
+        let (sequence, form) = (sequence(&key), letters.list.wanted.form());
         letters.opened = Some(Open {
             key,
             letter: if sequence.is_some() {
@@ -95,9 +98,10 @@ impl App {
             },
             lines: Vec::new(),
             kind: "",
+            kin: None,
             asked: number,
         });
-        Some(ask(number, Query::Letter(sequence?)))
+        Some(ask(number, Query::Letter(form, sequence?)))
     }
 }
 
@@ -120,7 +124,7 @@ impl Letters {
             return Some(self.begin_list(wanted, now, dead));
         }
         let list = &mut self.list;
-        let part = if list.scan.is_some() || list.problem.is_some() || wanted.other.is_some() {
+        let part = if list.scan.is_some() || list.problem.is_some() {
             // A search has all that it found; letters that come later are looked for by hand.
             return None;
         } else if let Some(part) = list.jump.take() {
@@ -141,7 +145,7 @@ impl Letters {
     }
 
     fn begin_list(&mut self, wanted: Shown, now: Moment, dead: Option<f64>) -> Effect {
-        let (oldest_first, other) = (wanted.oldest_first, wanted.other);
+        let (oldest_first, form) = (wanted.oldest_first, wanted.form());
         let filter = match wanted.filter(now.at) {
             Ok(filter) => filter,
             Err(problem) => {
@@ -153,18 +157,15 @@ impl Letters {
             }
         };
         let list = &mut self.list;
+        if list.shown.as_ref().is_some_and(|shown| shown.form() != form) {
+            // Letters of one form are no picture of those of another.
+            list.rows.clear();
+            list.total = None;
+        }
         list.shown = Some(wanted);
         (list.problem, list.all_marked, list.stale) = (None, false, true);
         list.filter = filter.clone();
-        if let Some(form) = other {
-            let number = self.number();
-            let list = &mut self.list;
-            (list.scan, list.beyond) = (None, (false, false));
-            (list.loading, list.loaded_at, list.dead) = (Some((number, Part::First)), now.mono, None);
-            list.rows.clear();
-            return ask(number, Query::Others(form));
-        }
-        if filter.is_all() {
+        if filter.is_all() && form == LetterForm::Copy {
             list.scan = None;
             return self.page(Part::First, now, dead);
         }
@@ -174,6 +175,7 @@ impl Letters {
         list.beyond = (false, false);
         (list.loading, list.loaded_at, list.dead) = (Some((number, Part::Search)), now.mono, dead);
         let query = Query::Search {
+            form,
             filter,
             oldest_first,
             most: FOUND,
@@ -205,15 +207,21 @@ impl Letters {
 
     /// The groups as they should be: of what was typed, whatever group the list is narrowed to.
     fn follow_groups(&mut self, now: Moment, dead: Option<f64>) -> Option<Effect> {
-        let wanted = (self.groups.by, self.list.wanted.typed.clone());
+        let form = self.list.wanted.form();
+        let wanted = (self.groups.by, self.list.wanted.typed.clone(), form);
         let groups = &self.groups;
         let changed = groups.shown.as_ref() != Some(&wanted);
         let (pause, most) = REGROUP;
         let rested = now.mono.saturating_sub(groups.loaded_at) >= pause;
-        let again = groups.dead != dead && groups.loading.is_none() && rested && dead.is_some_and(|dead| dead <= most);
+        let copies = form == LetterForm::Copy;
+        let again = copies
+            && groups.dead != dead
+            && groups.loading.is_none()
+            && rested
+            && dead.is_some_and(|dead| dead <= most);
         let few = dead.is_none_or(|dead| dead <= UNASKED);
         // As long as nobody knows how many there are, nothing is begun that might take long.
-        let allowed = groups.forced || (few && (dead.is_some() || self.list.total.is_some()));
+        let allowed = !copies || groups.forced || (few && (dead.is_some() || self.list.total.is_some()));
         if !(changed || again) || !allowed {
             return None;
         }
@@ -231,14 +239,36 @@ impl Letters {
         (groups.shown, groups.problem) = (Some(wanted), None);
         (groups.loading, groups.loaded_at, groups.dead) = (Some(number), now.mono, dead);
         let by = groups.by;
-        Some(ask(number, Query::Groups { by, filter }))
+        Some(ask(number, Query::Groups { form, by, filter }))
+    }
+
+    /// Other letters of the open one's webhook, unless that would take long.
+    fn follow_kin(&mut self, dead: Option<f64>) -> Option<Effect> {
+        let form = self.list.wanted.form();
+        let few = form != LetterForm::Copy || dead.is_some_and(|dead| dead <= UNASKED);
+        let open = self.opened.as_ref().filter(|open| open.kin.is_none() && few)?;
+        let Answered::Here(opened) = &open.letter else {
+            return None;
+        };
+        let id = webhook_id(&opened.letter.headers)?.into();
+        let asked = self.number();
+        self.opened.as_mut()?.kin = Some(Kin {
+            asked,
+            ..Kin::default()
+        });
+        Some(ask(asked, Query::Kin(form, id)))
     }
 
     /// Once at first, and now and then while another operator is at work.
     fn follow_standing(&mut self, now: Moment) -> Option<Effect> {
+        let form = self.list.wanted.form();
         let due = match self.standing_asked {
             None => true,
-            Some((0, at)) => {
+            Some((_, _, of)) if of != form => {
+                self.standing = Standing::default();
+                true
+            }
+            Some((0, at, _)) => {
                 let theirs = self.standing.claim.is_some() && !matches!(self.deed, Deed::Running { .. });
                 theirs && now.mono.saturating_sub(at) >= LOOK
             }
@@ -248,8 +278,8 @@ impl Letters {
             return None;
         }
         let number = self.number();
-        self.standing_asked = Some((number, now.mono));
-        Some(ask(number, Query::Standing))
+        self.standing_asked = Some((number, now.mono, form));
+        Some(ask(number, Query::Standing(form)))
     }
 
     /// Everything is read again.

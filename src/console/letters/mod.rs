@@ -1,19 +1,28 @@
 //! What the console knows of dead letters: the part of the list that is here, the groups, the open
 //! letter, the replay. All of it is answers to questions that `follow` asks.
 
+mod choose;
+mod commands;
+mod fill;
 mod follow;
-mod replay;
+pub mod form;
+mod lock;
+mod plan;
+mod steer;
 mod told;
 
-pub(super) use replay::share;
+pub(super) use plan::rows as plan_rows;
+pub(super) use steer::share;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::ui::Ui;
-use crate::act::letters::{Opened, Scanned, Standing, Wish};
+use crate::act::calls::CallReport;
+use crate::act::fire::Library;
+use crate::act::keys;
+use crate::act::letters::{Opened, Scanned, SignAs, Standing};
 use crate::act::permit::{Gate, Write};
-use crate::act::plan::Plan;
 use crate::act::replay::{Progress, Report};
 use crate::base::text;
 use crate::base::time::Timestamp;
@@ -40,15 +49,18 @@ pub(super) const PACES: [Option<f64>; 6] = [Some(1.0), Some(10.0), Some(50.0), S
 /// Who may change something, as far as the console goes. The permit itself is given elsewhere.
 #[derive(Clone, Debug)]
 pub struct Office {
-    profile: Profile,
+    pub(super) profile: Profile,
+    /// Keys that letters can be signed with.
+    pub(super) keys: Vec<SignAs>,
 }
 
 impl Office {
-    /// That of a profile.
+    /// That of a profile; templates know how providers sign.
     #[must_use]
-    pub fn new(profile: &Profile) -> Self {
+    pub fn new(profile: &Profile, library: &Library) -> Self {
         Self {
             profile: profile.clone(),
+            keys: keys::keys(&profile.fire, library),
         }
     }
 
@@ -72,7 +84,8 @@ pub struct Letters {
     pub look: Look,
     /// Who else is at work, and what was left unfinished.
     pub standing: Standing,
-    standing_asked: Option<(u64, Duration)>,
+    /// The question after it, 0 once it was answered, when it was asked, and of which form.
+    standing_asked: Option<(u64, Duration, LetterForm)>,
     /// The replay.
     pub deed: Deed,
     /// Until when changes are unlocked, time since session start.
@@ -139,6 +152,12 @@ pub struct Shown {
 }
 
 impl Shown {
+    /// In which form they are.
+    #[must_use]
+    pub fn form(&self) -> LetterForm {
+        self.other.unwrap_or(LetterForm::Copy)
+    }
+
     /// Which letters that means.
     ///
     /// # Errors
@@ -231,8 +250,8 @@ pub struct GroupList {
     pub scan: Option<Scanned>,
     /// Why there are none.
     pub problem: Option<String>,
-    /// What was asked for: by what, and which letters.
-    shown: Option<(GroupBy, String)>,
+    /// What was asked for: by what, which letters, in which form.
+    shown: Option<(GroupBy, String, LetterForm)>,
     /// Whether somebody asked for it although there are many letters.
     pub(super) forced: bool,
     loading: Option<u64>,
@@ -261,6 +280,18 @@ pub struct Open {
     pub lines: Vec<String>,
     /// What its payload is, in a word.
     pub kind: &'static str,
+    /// Every letter of its webhook, the newest first; `None`: nobody looked.
+    pub kin: Option<Kin>,
+    asked: u64,
+}
+
+/// Letters of one webhook.
+#[derive(Clone, Debug, Default)]
+pub struct Kin {
+    /// The letters, as far as they are found.
+    pub rows: Vec<LetterRow>,
+    /// How far the search is.
+    pub scan: Scanned,
     asked: u64,
 }
 
@@ -283,17 +314,6 @@ pub enum Deed {
     /// There is none.
     #[default]
     None,
-    /// Its plan is being drawn.
-    Planning {
-        /// The question.
-        number: u64,
-        /// What is wanted.
-        wish: Box<Wish>,
-        /// How far the selection is.
-        scan: Scanned,
-    },
-    /// Its plan is there, and a question about it is open.
-    Planned(Arc<Plan>),
     /// It runs.
     Running {
         /// What it is called.
@@ -312,6 +332,10 @@ pub enum Deed {
         /// What it did, or why it did not.
         end: Result<Box<Report>, String>,
     },
+    /// Failed calls are put back.
+    Retrying(String),
+    /// They were, or why not: what it is called, and what it did.
+    Retried(String, Result<CallReport, String>),
     /// There is no plan.
     Refused(String),
 }

@@ -8,6 +8,7 @@ use crate::console::screen::dead_letters::{LIST, key};
 use crate::model::Severity;
 use crate::model::letters::payload::{self, Look};
 use crate::model::letters::{GroupBy, LetterRow};
+use crate::sample::LetterForm;
 
 /// Lines of a payload that are kept.
 const LINES: usize = 5_000;
@@ -23,6 +24,7 @@ impl App {
                 }
             }
             Told::Ended(end) => self.replay_ended(end),
+            Told::Retried(end) => self.retry_ended(end),
         }
     }
 
@@ -41,7 +43,10 @@ impl App {
                     (list.rows, list.left_out, list.scan) = (groups, left_out, Some(scan));
                     if scan.done {
                         list.loading = None;
-                        let whole = list.shown.as_ref().is_some_and(|(_, typed)| typed.trim().is_empty());
+                        let whole = list
+                            .shown
+                            .as_ref()
+                            .is_some_and(|(_, typed, form)| typed.trim().is_empty() && *form == LetterForm::Copy);
                         if list.by == GroupBy::Cause && whole {
                             list.causes = Some(list.rows.clone());
                             let known = list.rows.clone().into();
@@ -56,28 +61,27 @@ impl App {
                     open.take(letter, look);
                 }
             }
-            Answer::Standing(standing) => {
-                if let Some((asked, at)) = letters.standing_asked.filter(|(asked, _)| *asked == number) {
-                    debug_assert_eq!(asked, number);
-                    letters.standing = standing;
-                    letters.standing_asked = Some((0, at));
+            Answer::Kin { rows, scan } => {
+                let kin = letters.opened.as_mut().and_then(|open| open.kin.as_mut());
+                if let Some(kin) = kin.filter(|kin| kin.asked == number) {
+                    (kin.rows, kin.scan) = (rows, scan);
                 }
             }
-            Answer::Planning(news) => {
-                if let Deed::Planning {
-                    number: asked, scan, ..
-                } = &mut letters.deed
+            Answer::Standing(standing) => {
+                if let Some((asked, _, _)) = &mut letters.standing_asked
                     && *asked == number
                 {
-                    *scan = news;
-                }
-            }
-            Answer::Planned { plan, standing } => {
-                if matches!(letters.deed, Deed::Planning { number: asked, .. } if asked == number) {
+                    *asked = 0;
                     letters.standing = standing;
-                    self.ask_about(plan);
                 }
             }
+            Answer::Planning(scan) => self.plan_goes_on(number, scan),
+            Answer::Planned {
+                plan,
+                payload,
+                standing,
+            } => self.plan_is_drawn(number, plan, payload, standing),
+            Answer::CallsPlanned(plan) => self.calls_are_planned(number, plan),
             Answer::Exported { file, scan } => self.exported(number, &file, scan),
             Answer::Failed(reason) => self.failed(number, reason),
         }
@@ -142,10 +146,17 @@ impl App {
 
     /// A question that could not be answered.
     fn failed(&mut self, number: u64, reason: String) {
+        if self.plan_failed(number, &reason) {
+            return;
+        }
         let letters = &mut self.ui.letters;
         if letters.list.loading.is_some_and(|(asked, _)| asked == number) {
             let list = &mut letters.list;
             (list.loading, list.problem) = (None, Some(reason));
+            // Of the other forms all is read at once: what was here before is no part of it.
+            if list.stale && list.wanted.other.is_some() {
+                list.rows.clear();
+            }
             if list.rows.is_empty() {
                 list.total = None;
             }
@@ -153,14 +164,14 @@ impl App {
             (letters.groups.loading, letters.groups.problem) = (None, Some(reason));
         } else if let Some(open) = letters.opened.as_mut().filter(|open| open.asked == number) {
             open.letter = Answered::Failed(reason);
-        } else if matches!(letters.deed, Deed::Planning { number: asked, .. } if asked == number) {
-            letters.deed = Deed::Refused(reason);
         } else if letters.export.as_ref().is_some_and(|export| export.number == number) {
             letters.export = None;
             self.flash(Severity::Warning, reason);
-        } else if let Some((_, at)) = letters.standing_asked.filter(|(asked, _)| *asked == number) {
+        } else if let Some((asked, _, _)) = &mut letters.standing_asked
+            && *asked == number
+        {
             // Whoever may not look at leases can still read letters.
-            letters.standing_asked = Some((0, at));
+            *asked = 0;
         }
     }
 }

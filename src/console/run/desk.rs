@@ -139,10 +139,13 @@ impl Desk {
                 let now = self.clock.now();
                 return self.outside.tell(&mut self.app, tap, report, now, &self.drawn.hits);
             }
-            Stirring::Outside(Happening::Told(told)) => return self.update(Msg::Told(told)),
-            Stirring::Outside(Happening::Edited(template, edited)) => {
+            Stirring::Outside(Happening::Told(told)) => {
                 let now = self.clock.now();
-                return self.update(Msg::Edited(now, template, edited));
+                return self.update(Msg::Told(now, told));
+            }
+            Stirring::Outside(Happening::Edited(what, edited)) => {
+                let now = self.clock.now();
+                return self.update(Msg::Edited(now, what, edited));
             }
         }
         Vec::new()

@@ -257,6 +257,12 @@ impl<'a> Scene<'a> {
         self.ui.zone()
     }
 
+    /// The key of a command, as it is written: whoever has chosen another one reads that.
+    #[must_use]
+    pub fn key(&self, command: Command) -> String {
+        self.keymap.key(command)
+    }
+
     /// How old the session is at the moment that is shown.
     #[must_use]
     pub fn age(&self) -> Duration {

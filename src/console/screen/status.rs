@@ -8,6 +8,7 @@ use crate::base::text;
 use crate::base::time::since;
 use crate::console::command::{Chapter, Command, Mode};
 use crate::console::glyph::Glyphs;
+use crate::console::letters::Deed;
 use crate::console::theme::Role;
 use crate::console::widget::{Line, Span, figure, span, tidy, wrap};
 use crate::model::{Health, Severity, SourceView};
@@ -262,6 +263,12 @@ fn tape(scene: &Scene<'_>, detail: Detail) -> Option<(String, Role)> {
     })
 }
 
+/// Whether something goes on that changes something.
+fn acts(scene: &Scene<'_>) -> bool {
+    let replays = matches!(scene.ui.letters().deed, Deed::Running { .. } | Deed::Retrying(_));
+    replays || scene.bench.is_firing() || scene.bench.canary().is_some_and(|canary| canary.is_flying)
+}
+
 fn right<'a>(scene: &Scene<'a>, detail: Detail) -> Line<'a> {
     let mut badges: Vec<(String, Role)> = tape(scene, detail)
         .into_iter()
@@ -277,6 +284,8 @@ fn right<'a>(scene: &Scene<'a>, detail: Detail) -> Line<'a> {
                 };
                 (word, Role::BadgeDanger)
             }
+            // The lock is shut again, but what was begun before goes on: nobody calls that read-only.
+            Badge::ReadOnly if acts(scene) => ("AT WORK".to_owned(), Role::BadgeCaution),
             Badge::ReadOnly if detail.keeps(Part::Badges) => ("READ-ONLY".to_owned(), Role::BadgeCaution),
             Badge::ReadOnly => ("RO".to_owned(), Role::BadgeCaution),
             Badge::Prod => ("PROD".to_owned(), Role::BadgeDanger),

@@ -6,7 +6,7 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::super::app::{App, Effect, Msg, Options, Still, draw, update};
+use super::super::app::{App, Edit, Effect, Msg, Options, Still, draw, update};
 use super::super::bench::Supply;
 use super::super::fixture;
 use super::super::glyph::Charset;
@@ -501,15 +501,26 @@ fn a_field_goes_back_to_what_profile_and_template_say() {
 fn a_body_goes_to_the_editor_and_what_is_no_json_is_refused_and_kept() {
     let mut table = Table::new();
     let effects = table.press("e");
-    let [Effect::Edit { template, text }] = effects.as_slice() else {
+    let [
+        Effect::Edit {
+            what: Edit::Body(template),
+            text,
+        },
+    ] = effects.as_slice()
+    else {
         panic!("{effects:?}")
     };
     assert_eq!(template, "telnyx.message.sent");
     assert!(text.contains("  \"data\": {") && text.contains("{{id}}"), "{text}");
 
     let wrong = format!("{text},");
-    let edited =
-        |table: &Table, text: &str| Msg::Edited(table.now, "telnyx.message.sent".to_owned(), Ok(text.to_owned()));
+    let edited = |table: &Table, text: &str| {
+        Msg::Edited(
+            table.now,
+            Edit::Body("telnyx.message.sent".to_owned()),
+            Ok(text.to_owned()),
+        )
+    };
     let msg = edited(&table, &wrong);
     table.send(msg);
     let screen = table.text_at(200, 60);
@@ -532,7 +543,7 @@ fn a_body_goes_to_the_editor_and_what_is_no_json_is_refused_and_kept() {
 
     table.send(Msg::Edited(
         table.now,
-        "telnyx.message.sent".to_owned(),
+        Edit::Body("telnyx.message.sent".to_owned()),
         Err("vi: gone".to_owned()),
     ));
     assert!(table.text().contains("vi: gone"));
@@ -734,7 +745,7 @@ fn no_template_body_or_answer_of_a_stranger_steers_the_screen() {
     );
     counted.send(Msg::Edited(
         at,
-        "telnyx.message.sent".to_owned(),
+        Edit::Body("telnyx.message.sent".to_owned()),
         Ok(format!("{{\"a\": {hostile}")),
     ));
     tables.push(counted);

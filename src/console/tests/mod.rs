@@ -8,6 +8,7 @@ use ratatui::style::{Color, Modifier};
 
 mod bench;
 mod fleet;
+mod guard;
 mod letters;
 mod past;
 mod screens;

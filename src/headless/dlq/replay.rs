@@ -14,9 +14,9 @@ use tokio_util::sync::CancellationToken;
 use super::consent::{Action, Consent};
 use super::report;
 use crate::act::audit::{Account, AuditError};
-use crate::act::draft::{Draft, DraftError};
+use crate::act::draft::{self, Draft, DraftError};
 use crate::act::fire::{self, GuardError};
-use crate::act::journal::{Folder, How, MOST_IN_A_WINDOW, Purpose};
+use crate::act::journal::{Folder, How, Purpose};
 use crate::act::oracle::Oracle;
 use crate::act::permit::{Gate, Refusal};
 use crate::act::plan::Plan;
@@ -35,9 +35,6 @@ const DONE: u8 = 0;
 const FAILED: u8 = 1;
 /// Nothing was sent.
 const REFUSED: u8 = 2;
-/// Letters that are on their way to a gateway at the same time.
-const AT_A_GATEWAY: usize = 16;
-
 /// Interrupted.
 const INTERRUPTED: u8 = 130;
 
@@ -223,11 +220,7 @@ async fn draw(
         to_subject: options.to_subject.as_deref().map(Arc::from),
         rate: options.rate,
         canary: if options.archive { 0 } else { options.canary },
-        window: match (context.profile.protected, &options.to_url) {
-            (true, _) => 1,
-            (false, Some(_)) => AT_A_GATEWAY,
-            (false, None) => MOST_IN_A_WINDOW,
-        },
+        window: draft::window(context.profile.protected, options.to_url.is_some()),
         payload: options.payload.as_ref().map(|payload| STANDARD.encode(payload)),
         to_url: options.to_url.as_deref().map(Arc::from),
         sign: options.signer.as_ref().map(|signer| signer.scheme().name().into()),

@@ -22,6 +22,8 @@ pub struct LetterFilter {
     pub reason_like: Option<String>,
     /// Sequences.
     pub ids: Option<BTreeSet<u64>>,
+    /// No sequence above this: what arrived later is left out.
+    pub upto: Option<u64>,
     /// Died at this time or later.
     pub since: Option<Timestamp>,
     /// Died at this time or earlier.
@@ -105,7 +107,7 @@ impl LetterFilter {
         let ids = self.ids.as_ref();
         let first = ids.map_or(1, |ids| ids.first().copied().unwrap_or(1));
         let last = ids.map_or(u64::MAX, |ids| ids.last().copied().unwrap_or(0));
-        (first, last)
+        (first, last.min(self.upto.unwrap_or(u64::MAX)))
     }
 
     /// The letter's origin, if it is meant. The cheap parts are looked at first.
@@ -117,7 +119,9 @@ impl LetterFilter {
     /// The same where letters are read so.
     #[must_use]
     pub fn admit_by(&self, letter: &Stored, origins: &Origins) -> Option<LetterOrigin> {
-        if self.ids.as_ref().is_some_and(|ids| !ids.contains(&letter.sequence)) {
+        if self.ids.as_ref().is_some_and(|ids| !ids.contains(&letter.sequence))
+            || self.upto.is_some_and(|upto| letter.sequence > upto)
+        {
             return None;
         }
         let origin = origins.of(letter);

@@ -4,6 +4,7 @@ mod difference;
 mod filter;
 mod group;
 pub mod json;
+pub mod layout;
 mod origin;
 pub mod payload;
 mod row;

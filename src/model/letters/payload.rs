@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::layout;
 use crate::base::text;
 
 /// Columns of a line at most.
@@ -87,12 +88,10 @@ pub fn lines(bytes: &[u8], look: Look, most: usize) -> Vec<String> {
     lines
 }
 
+/// JSON as it stands, a part a line: a number keeps its digits and a key its place.
 fn indented(bytes: &[u8], most: usize) -> Vec<String> {
-    // serde_json refuses what is nested more than 128 deep: that is shown as it stands.
-    let Ok(value) = serde_json::from_slice::<serde_json::Value>(bytes) else {
-        return safe_lines(&String::from_utf8_lossy(bytes), most);
-    };
-    safe_lines(&serde_json::to_string_pretty(&value).unwrap_or_default(), most)
+    let text = String::from_utf8_lossy(bytes);
+    safe_lines(&layout::indented(&text, most).join("\n"), most)
 }
 
 fn safe_lines(shown: &str, most: usize) -> Vec<String> {

@@ -2,10 +2,12 @@
 //! is a task of its own: of each slot the latest is answered, and the screen waits for none.
 
 mod others;
+mod plan;
 mod read;
 mod replay;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,13 +16,16 @@ use tokio::sync::{Mutex, mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::act::audit::AuditLog;
+use crate::act::fire::Library;
 use crate::act::journal::Folder;
 use crate::act::letters::{Answer, Order, Query, Request, Slot, Told};
 use crate::act::replay::Steering;
+use crate::base::secret::Redactor;
 use crate::base::text;
 use crate::base::time::SharedClock;
-use crate::config::{NatsLink, Profile};
+use crate::config::{Environment, NatsLink, PostgresLink, Profile};
 use crate::observe::letters::{LetterError, Mailbox};
+use crate::sample::LetterForm;
 
 /// Answers that may wait for the screen.
 const QUEUE: usize = 64;
@@ -29,16 +34,29 @@ const QUEUE: usize = 64;
 const TYPING: Duration = Duration::from_millis(120);
 
 /// What answers need of their surroundings.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Setting {
     /// The profile.
     pub profile: Profile,
+    /// Where keys are looked up that letters are signed with.
+    pub environment: Environment,
+    /// The templates: they know how a provider signs.
+    pub library: Arc<Library>,
     /// Who: `user@host`.
     pub who: Arc<str>,
     /// The program's state folder; `None`: there is no home, and nothing can be journalled.
     pub state: Option<PathBuf>,
     /// The clock.
     pub clock: SharedClock,
+}
+
+impl fmt::Debug for Setting {
+    /// The environment may hold anything.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Setting");
+        shown.field("profile", &self.profile.name).field("who", &self.who);
+        shown.finish_non_exhaustive()
+    }
 }
 
 /// Who answers and does. What it does ends with it; a replay then is as if it was killed, and can
@@ -56,7 +74,8 @@ pub struct Clerk {
 struct Desk {
     setting: Arc<Setting>,
     told: mpsc::Sender<Told>,
-    mailbox: Arc<Mutex<Option<Mailbox>>>,
+    /// Streams that were read before, by name.
+    mailboxes: Arc<Mutex<BTreeMap<Arc<str>, Mailbox>>>,
 }
 
 /// Why there is no answer: a sentence with the next step.
@@ -70,7 +89,7 @@ impl Clerk {
         let desk = Desk {
             setting: Arc::new(setting),
             told,
-            mailbox: Arc::default(),
+            mailboxes: Arc::default(),
         };
         Self {
             desk,
@@ -128,10 +147,18 @@ impl Clerk {
         self.steer = Some(steer);
         let desk = self.desk.clone();
         tokio::spawn(async move {
-            let end = Box::pin(desk.perform(order, steering)).await;
-            let end = end.map(Box::new).map_err(|reason| desk.clean(&reason));
+            let told = match order {
+                Order::Retry { plan, said } => {
+                    let end = desk.retry(&plan, &said).await;
+                    Told::Retried(end.map_err(|reason| desk.clean(&reason)))
+                }
+                order => {
+                    let end = Box::pin(desk.perform(order, steering)).await;
+                    Told::Ended(end.map(Box::new).map_err(|reason| desk.clean(&reason)))
+                }
+            };
             // A screen that is gone needs no telling.
-            let _ = desk.told.send(Told::Ended(end)).await;
+            let _ = desk.told.send(told).await;
         });
     }
 }
@@ -152,9 +179,22 @@ impl Desk {
         link.ok_or_else(|| "no NATS server is configured → give --nats".to_owned())
     }
 
-    fn dlq(&self) -> Result<&Arc<str>, Reason> {
-        let dlq = self.setting.profile.pipeline.dlq.as_ref();
-        dlq.ok_or_else(|| "no dead letter stream is configured → give --dlq".to_owned())
+    fn database(&self) -> Result<&PostgresLink, Reason> {
+        let link = self.setting.profile.postgres.as_ref();
+        link.ok_or_else(|| "no Postgres is configured → give --postgres".to_owned())
+    }
+
+    /// The stream that letters of a form lie in.
+    fn stream(&self, form: LetterForm) -> Result<&Arc<str>, Reason> {
+        let pipeline = &self.setting.profile.pipeline;
+        let (stream, missing) = match form {
+            LetterForm::Copy => (&pipeline.dlq, "no dead letter stream is configured → give --dlq"),
+            LetterForm::Parked | LetterForm::Orphaned => {
+                (&pipeline.stream, "no source stream is configured → give --stream")
+            }
+            LetterForm::Row => (&None, "failed calls lie in no stream"),
+        };
+        stream.as_ref().ok_or_else(|| missing.to_owned())
     }
 
     fn journals(&self) -> Result<Folder, Reason> {
@@ -163,21 +203,22 @@ impl Desk {
         Ok(Folder::new(state, self.setting.clock.clone()))
     }
 
-    fn audit(&self) -> Result<AuditLog, Reason> {
+    fn audit(&self, redactor: Redactor) -> Result<AuditLog, Reason> {
         let state = self.setting.state.as_ref();
         let state = state.ok_or_else(|| "there is no home folder → set HOME or XDG_STATE_HOME".to_owned())?;
-        Ok(AuditLog::new(state, self.setting.profile.redactor.clone()))
+        Ok(AuditLog::new(state, redactor))
     }
 
-    /// The dead letter stream; connects at the first question, and after a failure again.
-    async fn mailbox(&self) -> Result<Mailbox, Reason> {
-        let (link, dlq) = (self.link()?, self.dlq()?);
-        let mut known = self.mailbox.lock().await;
-        if let Some(mailbox) = &*known {
+    /// The stream that letters of a form lie in; connects at the first question, and after a
+    /// failure again.
+    async fn mailbox(&self, form: LetterForm) -> Result<Mailbox, Reason> {
+        let (link, stream) = (self.link()?, self.stream(form)?);
+        let mut known = self.mailboxes.lock().await;
+        if let Some(mailbox) = known.get(stream) {
             return Ok(mailbox.clone());
         }
-        let mailbox = Mailbox::open(link, dlq, &self.setting.clock).await.map_err(said)?;
-        *known = Some(mailbox.clone());
+        let mailbox = Mailbox::open(link, stream, &self.setting.clock).await.map_err(said)?;
+        known.insert(stream.clone(), mailbox.clone());
         Ok(mailbox)
     }
 }

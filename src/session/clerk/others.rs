@@ -1,174 +1,137 @@
-//! The other forms of dead letters: parked in the source stream, rows of a queue in Postgres. They
-//! are shown; nothing here changes them.
+//! Letters that are no copies: messages parked in the source stream, failed calls of a queue in
+//! Postgres.
 
-use serde::Deserialize;
-
-use super::{Desk, Reason, said};
+use super::{Desk, Reason};
 use crate::act::exchange::Exchange;
-use crate::act::letters::Answer;
-use crate::model::letters::{LetterRow, origin};
-use crate::observe::letters::{Direction, Mailbox, Reading};
+use crate::act::letters::{Answer, Scanned};
+use crate::act::parked::{self, ParkedError};
+use crate::act::search::Place;
+use crate::model::letters::{GroupBy, Groups, LetterFilter, LetterRow, Origins};
 use crate::observe::postgres::failed_calls;
-use crate::sample::{LetterForm, LetterOrigin, Retention, Stored};
+use crate::sample::{FailedCall, LetterForm, Stored};
 
-/// Rows that are shown.
-const MOST: u32 = 1_000;
-
-/// A consumer, as far as parked messages go.
-#[derive(Deserialize)]
-struct Consumer {
-    name: String,
-    delivered: Delivered,
-    #[serde(default)]
-    num_ack_pending: u64,
-    #[serde(default)]
-    num_redelivered: u64,
-    config: Filters,
-}
-
-#[derive(Deserialize)]
-struct Delivered {
-    stream_seq: u64,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Filters {
-    filter_subject: Option<String>,
-    filter_subjects: Vec<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Consumers {
-    consumers: Vec<Consumer>,
-}
+/// Failed calls that are shown, and chosen among.
+pub(super) const MOST: u32 = 1_000;
 
 impl Desk {
-    /// Messages of the source stream that their consumer delivered, that are acked by nobody and
-    /// in nobody's hands: past `max_deliver`, or acked before a server crash.
-    pub(super) async fn parked(&self, number: u64) -> Result<(), Reason> {
-        let (mailbox, consumer) = self.source().await?;
-        if consumer.num_ack_pending > 0 {
-            return Err(format!(
-                "{} messages are in the workers' hands, and parked ones cannot be told from them → look again when the \
-                 workers are idle",
-                consumer.num_ack_pending
-            ));
+    /// Where letters of a form lie, and what they turn out to be: of messages in the source stream
+    /// that nobody has in hand, parked or acked before a server crash.
+    pub(super) async fn place(&self, form: LetterForm) -> Result<(Place, LetterForm), Reason> {
+        let headers = &self.setting.profile.dead_letters.headers;
+        if form == LetterForm::Copy {
+            return Ok((Place::new(Origins::new(headers.clone())), form));
         }
-        let subject = match &consumer.config {
-            Filters {
-                filter_subject: Some(subject),
-                ..
-            } => Some(subject.as_str().into()),
-            Filters { filter_subjects, .. } if filter_subjects.len() == 1 => Some(filter_subjects[0].as_str().into()),
-            Filters { filter_subjects, .. } if filter_subjects.is_empty() => None,
-            Filters { .. } => {
-                return Err(
-                    "the consumer has several filters, which is not understood here → nats stream view".to_owned(),
-                );
-            }
-        };
-        let reading = Reading {
-            direction: Direction::Newest,
-            to: consumer.delivered.stream_seq,
-            subject,
-            ..Reading::default()
-        };
-        let mut scan = mailbox.scan(&reading).await.map_err(said)?;
-        let mut left: Vec<Stored> = Vec::new();
-        while left.len() < MOST as usize
-            && let Some(batch) = scan.next().await.map_err(said)?
-        {
-            left.extend(batch.messages);
+        let mailbox = self.mailbox(form).await?;
+        let exchange = Exchange::connect(self.link()?, &self.setting.clock).await;
+        let exchange = exchange.map_err(|error| error.to_string())?;
+        let consumer = self.setting.profile.pipeline.consumer.as_deref();
+        let journals = self.journals().ok();
+        let idle = parked::find(&mailbox, &exchange, consumer, headers, journals.as_ref()).await;
+        let idle = idle.map_err(|error| error.to_string())?;
+        if idle.count == 0 && idle.held > 0 {
+            return Err(ParkedError::InHands(idle.held).to_string());
         }
-        let total = left.len() as u64;
-        left.truncate(MOST as usize);
-        // Of a mixture nobody can say which is which: then none is called parked.
-        let form = if consumer.num_redelivered >= total {
-            LetterForm::Parked
-        } else {
-            LetterForm::Orphaned
-        };
-        let rows = left.iter().map(|message| in_source(message, form)).collect();
-        self.tell(
-            number,
-            Answer::Page {
-                rows,
-                more: false,
-                total,
-            },
-        )
-        .await;
+        Ok((idle.place, idle.form))
+    }
+
+    /// Failed calls that a filter means, the latest first.
+    async fn calls(&self, filter: &LetterFilter, most: u32) -> Result<Vec<FailedCall>, Reason> {
+        let mut calls = failed_calls(self.database()?, most).await?;
+        calls.retain(|call| filter.admit(&as_letter(call)).is_some());
+        Ok(calls)
+    }
+
+    pub(super) async fn search_calls(
+        &self,
+        number: u64,
+        filter: &LetterFilter,
+        oldest_first: bool,
+    ) -> Result<(), Reason> {
+        let mut calls = self.calls(filter, MOST).await?;
+        if oldest_first {
+            calls.reverse();
+        }
+        let rows: Vec<LetterRow> = calls.iter().map(LetterRow::of_call).collect();
+        let scan = whole(rows.len());
+        self.tell(number, Answer::Found { rows, scan }).await;
         Ok(())
     }
 
-    /// The source stream and the one consumer that empties it.
-    async fn source(&self) -> Result<(Mailbox, Consumer), Reason> {
-        let pipeline = &self.setting.profile.pipeline;
-        let stream = pipeline.stream.as_deref();
-        let stream = stream.ok_or_else(|| "no source stream is configured → give --stream".to_owned())?;
-        let mailbox = Mailbox::open(self.link()?, stream, &self.setting.clock)
-            .await
-            .map_err(said)?;
-        if mailbox.state().await.map_err(said)?.config.retention == Retention::Limits {
-            return Err(format!(
-                "{stream} keeps what was processed, so that parked messages cannot be told from it → only a work queue \
-                 shows them"
-            ));
+    pub(super) async fn group_calls(&self, number: u64, by: GroupBy, filter: &LetterFilter) -> Result<(), Reason> {
+        let calls = self.calls(filter, MOST).await?;
+        let mut groups = Groups::new(by);
+        for call in &calls {
+            let letter = as_letter(call);
+            groups.add(0, &Origins::default().of(&letter), letter.at);
         }
-        let exchange = Exchange::connect(self.link()?, &self.setting.clock).await;
-        let exchange = exchange.map_err(|error| error.to_string())?;
-        let asked = exchange
-            .ask(&format!("CONSUMER.LIST.{stream}"), &serde_json::json!({}))
-            .await;
-        let known: Consumers = asked.map_err(|error| format!("list the consumers: {error} → ask for that right"))?;
-        let mut meant = known.consumers;
-        if let Some(name) = &pipeline.consumer {
-            meant.retain(|consumer| consumer.name == **name);
-        }
-        match meant.len() {
-            1 => Ok((mailbox, meant.remove(0))),
-            0 => Err(format!(
-                "{stream} has no consumer that could have given up → give --consumer"
-            )),
-            _ => Err(format!("{stream} has several consumers → name the one with --consumer")),
-        }
-    }
-
-    /// Rows with status failed.
-    pub(super) async fn failed_rows(&self, number: u64) -> Result<(), Reason> {
-        let link = self.setting.profile.postgres.as_ref();
-        let link = link.ok_or_else(|| "no Postgres is configured → give --postgres".to_owned())?;
-        let calls = failed_calls(link, MOST).await?;
-        let rows: Vec<LetterRow> = calls.iter().map(LetterRow::of_call).collect();
-        let total = rows.len() as u64;
-        self.tell(
-            number,
-            Answer::Page {
-                rows,
-                more: false,
-                total,
-            },
-        )
-        .await;
+        let answer = Answer::Groups {
+            left_out: groups.left_out(),
+            groups: groups.sorted(),
+            scan: whole(calls.len()),
+        };
+        self.tell(number, answer).await;
         Ok(())
     }
 }
 
-/// A message of the source stream: it is the webhook itself, and says nothing of its death.
-fn in_source(message: &Stored, form: LetterForm) -> LetterRow {
-    let origin = LetterOrigin {
-        subject: Some(message.subject.clone()),
-        reason: match form {
-            LetterForm::Parked => Some("past max_deliver, nobody delivers it any more".into()),
-            _ => Some("not acked, or acked before a server crash".into()),
-        },
-        ..origin(&message.headers)
-    };
-    LetterRow {
-        // When it died nobody knows; when it was stored is no answer to that.
-        died: None,
-        ..LetterRow::new(message, &origin, form)
+fn whole(found: usize) -> Scanned {
+    let found = found as u64;
+    Scanned {
+        looked_at: found,
+        span: found,
+        found,
+        done: true,
+    }
+}
+
+/// A failed call as a letter: what a filter looks at.
+fn as_letter(call: &FailedCall) -> Stored {
+    let row = LetterRow::of_call(call);
+    let texts = [
+        ("x-dlq-reason", row.reason),
+        ("x-original-subject", call.webhook.clone()),
+        ("x-webhook-id", Some(call.call.clone())),
+    ];
+    let headers = texts
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.into(), value?)));
+    Stored {
+        sequence: 0,
+        subject: "".into(),
+        headers: headers.collect(),
+        payload: bytes::Bytes::new(),
+        at: call.at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::time::Timestamp;
+
+    #[test]
+    fn failed_calls_are_filtered_and_grouped_as_letters_are() {
+        let call = FailedCall {
+            call: "c-1".into(),
+            webhook: Some("crm".into()),
+            retries: Some(3),
+            status: Some(503),
+            error: Some("Upstream said no".into()),
+            at: Timestamp::from_second(1_000).ok(),
+        };
+        let letter = as_letter(&call);
+        let now = Timestamp::from_second(2_000).unwrap();
+        for (typed, meant) in [
+            ("upstream", true),
+            ("crm c-1", true),
+            ("upstream !503", false),
+            ("reason=503", true),
+            ("since=30m", true),
+            ("since=10m", false),
+            ("\"cause=HTTP ‹n›: Upstream said no\"", true),
+        ] {
+            let filter = LetterFilter::parse(typed, now).unwrap();
+            assert_eq!(filter.admit(&letter).is_some(), meant, "{typed}");
+        }
     }
 }

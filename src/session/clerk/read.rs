@@ -8,24 +8,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Desk, Reason, TYPING, said};
-use crate::act::draft::Draft;
 use crate::act::exchange::Exchange;
-use crate::act::journal::{How, MOST_IN_A_WINDOW, Purpose, Stand};
+use crate::act::journal::Stand;
 use crate::act::lease;
-use crate::act::letters::{Answer, Opened, Page, Query, Scanned, Standing, Told, Wish};
+use crate::act::letters::{Answer, Opened, Page, Query, Scanned, Standing};
 use crate::act::plan::REPLAY_ID;
 use crate::act::search::{Found, Search};
 use crate::base::text;
 use crate::base::time::{SharedClock, Timestamp};
-use crate::model::letters::{GroupBy, Groups, LetterFilter, LetterRow, json, origin};
+use crate::model::letters::{GroupBy, Groups, LetterFilter, LetterRow, Origins, json, webhook_id};
 use crate::observe::letters::Direction;
-use crate::sample::{LetterForm, Stored};
+use crate::sample::{LetterForm, LetterOrigin, Stored};
 
 /// How often the screen is told how far a scan is.
-const NEWS: Duration = Duration::from_millis(150);
+pub(super) const NEWS: Duration = Duration::from_millis(150);
 
 /// Groups that a screen shows.
 const GROUPS: usize = 1_000;
+
+/// Letters of one webhook that are told.
+const KIN: usize = 200;
 
 /// Journals that a letter's history is looked for in, newest first.
 const JOURNALS: usize = 50;
@@ -35,26 +37,39 @@ impl Desk {
         match query {
             Query::Page(page) => self.page(number, page).await,
             Query::Search {
+                form: LetterForm::Row,
+                filter,
+                oldest_first,
+                ..
+            } => self.search_calls(number, &filter, oldest_first).await,
+            Query::Search {
+                form,
                 filter,
                 oldest_first,
                 most,
-            } => self.search(number, filter, oldest_first, most).await,
-            Query::Groups { by, filter } => self.groups(number, by, filter).await,
-            Query::Others(LetterForm::Row) => self.failed_rows(number).await,
-            Query::Others(_) => self.parked(number).await,
-            Query::Letter(sequence) => self.letter(number, sequence).await,
-            Query::Standing => {
-                let standing = self.standing().await?;
+            } => self.search(number, form, filter, oldest_first, most).await,
+            Query::Groups {
+                form: LetterForm::Row,
+                by,
+                filter,
+            } => self.group_calls(number, by, &filter).await,
+            Query::Groups { form, by, filter } => self.groups(number, form, by, filter).await,
+            Query::Letter(form, sequence) => self.letter(number, form, sequence).await,
+            Query::Kin(form, id) => self.kin(number, form, &id).await,
+            Query::Standing(form) => {
+                let standing = self.standing(form).await?;
                 self.tell(number, Answer::Standing(standing)).await;
                 Ok(())
             }
-            Query::Plan(wish) => self.plan(number, wish).await,
-            Query::Export { filter, file } => self.export(number, filter, file).await,
+            Query::Plan(wish) => self.plan(number, *wish).await,
+            Query::PlanCalls(calls) => self.plan_calls(number, &calls).await,
+            Query::Export { form, filter, file } => self.export(number, form, filter, file).await,
         }
     }
 
     async fn page(&self, number: u64, page: Page) -> Result<(), Reason> {
-        let mailbox = self.mailbox().await?;
+        let mailbox = self.mailbox(LetterForm::Copy).await?;
+        let origins = Origins::new(self.setting.profile.dead_letters.headers.clone());
         let total = mailbox.state().await.map_err(said)?.state.messages;
         let direction = if page.upwards {
             Direction::Oldest
@@ -66,12 +81,20 @@ impl Desk {
         let wanted = usize::try_from(page.most).unwrap_or(usize::MAX);
         let more = letters.len() > wanted;
         letters.truncate(wanted);
+        let row = |letter: &Stored| LetterRow::new(letter, &origins.of(letter), LetterForm::Copy);
         let rows = letters.iter().map(row).collect();
         self.tell(number, Answer::Page { rows, more, total }).await;
         Ok(())
     }
 
-    async fn search(&self, number: u64, filter: LetterFilter, oldest_first: bool, most: usize) -> Result<(), Reason> {
+    async fn search(
+        &self,
+        number: u64,
+        form: LetterForm,
+        filter: LetterFilter,
+        oldest_first: bool,
+        most: usize,
+    ) -> Result<(), Reason> {
         tokio::time::sleep(TYPING).await;
         let direction = if oldest_first {
             Direction::Oldest
@@ -80,10 +103,11 @@ impl Desk {
         };
         let mut left = most;
         let mut rows = Vec::new();
-        let mut walk = self.walk(filter, direction, false).await?;
+        let mut walk = self.walk(form, filter, direction, false).await?;
+        let form = walk.form;
         while let Some((found, scan, news)) = walk.next().await? {
             let shown = found.letters.iter().take(left);
-            rows.extend(shown.map(|(letter, origin)| LetterRow::new(letter, origin, LetterForm::Copy)));
+            rows.extend(shown.map(|(letter, origin)| row(letter, origin, form)));
             left = left.saturating_sub(found.letters.len());
             if news {
                 let rows = std::mem::take(&mut rows);
@@ -93,13 +117,13 @@ impl Desk {
         Ok(())
     }
 
-    async fn groups(&self, number: u64, by: GroupBy, filter: LetterFilter) -> Result<(), Reason> {
+    async fn groups(&self, number: u64, form: LetterForm, by: GroupBy, filter: LetterFilter) -> Result<(), Reason> {
         tokio::time::sleep(TYPING).await;
         let mut groups = Groups::new(by);
-        let mut walk = self.walk(filter, Direction::Newest, false).await?;
+        let mut walk = self.walk(form, filter, Direction::Newest, false).await?;
         while let Some((found, scan, news)) = walk.next().await? {
             for (letter, origin) in &found.letters {
-                groups.add(letter.sequence, origin, letter.at);
+                groups.add(letter.sequence, origin, stored_at_death(letter, form));
             }
             if news {
                 let mut sorted = groups.sorted();
@@ -115,26 +139,37 @@ impl Desk {
         Ok(())
     }
 
-    async fn walk(&self, filter: LetterFilter, direction: Direction, exact: bool) -> Result<Walk, Reason> {
-        let mailbox = self.mailbox().await?;
-        let search = Search::begin(&mailbox, filter, direction, exact).await.map_err(said)?;
+    async fn walk(
+        &self,
+        form: LetterForm,
+        filter: LetterFilter,
+        direction: Direction,
+        exact: bool,
+    ) -> Result<Walk, Reason> {
+        let mailbox = self.mailbox(form).await?;
+        let (place, form) = self.place(form).await?;
+        let search = Search::begin_at(&mailbox, filter, place, direction, exact).await;
         Ok(Walk {
-            search,
+            search: search.map_err(said)?,
+            form,
             clock: self.setting.clock.clone(),
             scan: Scanned::default(),
             next: Duration::ZERO,
         })
     }
 
-    async fn letter(&self, number: u64, sequence: u64) -> Result<(), Reason> {
-        let mailbox = self.mailbox().await?;
-        let opened = match mailbox.get(sequence).await.map_err(said)? {
+    async fn letter(&self, number: u64, form: LetterForm, sequence: u64) -> Result<(), Reason> {
+        let mailbox = self.mailbox(form).await?;
+        let letter = mailbox.get(sequence).await.map_err(said)?;
+        let (place, form) = self.place(form).await?;
+        let opened = match letter.filter(|letter| place.holds(letter)) {
             None => None,
             Some(letter) => {
                 let created = mailbox.state().await.map_err(said)?.created;
-                let replays = created.map_or_else(Vec::new, |created| self.replays(&letter, created));
+                let replays = created.map_or_else(Vec::new, |created| self.replays(form, &letter, created));
                 Some(Box::new(Opened {
-                    origin: origin(&letter.headers),
+                    form,
+                    origin: place.origins.of(&letter),
                     letter,
                     replays,
                 }))
@@ -144,9 +179,45 @@ impl Desk {
         Ok(())
     }
 
+    /// Letters of the webhook with this id: it may have died more than once.
+    async fn kin(&self, number: u64, form: LetterForm, id: &str) -> Result<(), Reason> {
+        tokio::time::sleep(TYPING).await;
+        let filter = LetterFilter {
+            // What stands in a header is found by one of its words; the id itself is compared below.
+            text: id
+                .split_whitespace()
+                .find(|word| !word.starts_with('!'))
+                .map(str::to_owned),
+            ..LetterFilter::default()
+        };
+        let mut rows = Vec::new();
+        let mut walk = self.walk(form, filter, Direction::Newest, false).await?;
+        let form = walk.form;
+        while let Some((found, mut scan, news)) = walk.next().await? {
+            let same = found
+                .letters
+                .iter()
+                .filter(|(letter, _)| webhook_id(&letter.headers) == Some(id));
+            rows.extend(same.map(|(letter, origin)| row(letter, origin, form)));
+            rows.truncate(KIN);
+            if news {
+                scan.found = rows.len() as u64;
+                self.tell(
+                    number,
+                    Answer::Kin {
+                        rows: rows.clone(),
+                        scan,
+                    },
+                )
+                .await;
+            }
+        }
+        Ok(())
+    }
+
     /// Replays of this letter that our journals know, and of the one that it was before it died again.
-    fn replays(&self, letter: &Stored, created: Timestamp) -> Vec<(Timestamp, String)> {
-        let (Ok(journals), Ok(dlq)) = (self.journals(), self.dlq()) else {
+    fn replays(&self, form: LetterForm, letter: &Stored, created: Timestamp) -> Vec<(Timestamp, String)> {
+        let (Ok(journals), Ok(dlq)) = (self.journals(), self.stream(form)) else {
             return Vec::new();
         };
         let Ok(known) = journals.of(dlq, created) else {
@@ -182,14 +253,18 @@ impl Desk {
         replays.into()
     }
 
-    pub(super) async fn standing(&self) -> Result<Standing, Reason> {
-        let dlq = self.dlq()?;
+    pub(super) async fn standing(&self, form: LetterForm) -> Result<Standing, Reason> {
+        // Failed calls are put back in one go.
+        if form == LetterForm::Row {
+            return Ok(Standing::default());
+        }
+        let dlq = self.stream(form)?;
         let exchange = Exchange::connect(self.link()?, &self.setting.clock).await;
         let exchange = exchange.map_err(|error| error.to_string())?;
         let claim = lease::look(&exchange, dlq).await.map_err(|error| error.to_string())?;
         let claim = claim.map(|found| found.value).filter(|claim| !claim.is_free());
         let ours = claim.as_ref().is_some_and(|claim| claim.holder == self.setting.who);
-        let created = self.mailbox().await?.state().await.map_err(said)?.created;
+        let created = self.mailbox(form).await?.state().await.map_err(said)?.created;
         let unfinished = match (created, self.journals()) {
             (Some(created), Ok(journals)) => {
                 let known = journals.of(dlq, created).map_err(|error| error.to_string())?;
@@ -210,48 +285,7 @@ impl Desk {
         })
     }
 
-    async fn plan(&self, number: u64, wish: Wish) -> Result<(), Reason> {
-        let profile = &self.setting.profile;
-        let replays = wish.purpose == Purpose::Replay;
-        let draft = Draft {
-            link: self.link()?,
-            dlq: self.dlq()?,
-            filter: &wish.filter,
-            how: How {
-                purpose: wish.purpose,
-                rate: wish.rate,
-                canary: u64::from(replays),
-                window: if profile.protected { 1 } else { MOST_IN_A_WINDOW },
-                idempotent_workers: profile.idempotent_workers,
-                ..How::default()
-            },
-            max: None,
-            makes_archive: false,
-        };
-        let told = self.told.clone();
-        let mut next = Duration::ZERO;
-        let clock = &self.setting.clock;
-        let journals = self.journals()?;
-        let plan = draft.draw(&journals, clock, |looked_at, span| {
-            let now = clock.now().mono;
-            if now >= next {
-                next = now + NEWS;
-                let scan = Scanned {
-                    looked_at,
-                    span,
-                    ..Scanned::default()
-                };
-                // Only news: who has no time for it now gets the next.
-                let _ = told.try_send(Told::Answer(number, Answer::Planning(scan)));
-            }
-        });
-        let plan = Arc::new(plan.await.map_err(|error| error.to_string())?);
-        let standing = self.standing().await?;
-        self.tell(number, Answer::Planned { plan, standing }).await;
-        Ok(())
-    }
-
-    async fn export(&self, number: u64, filter: LetterFilter, file: Arc<str>) -> Result<(), Reason> {
+    async fn export(&self, number: u64, form: LetterForm, filter: LetterFilter, file: Arc<str>) -> Result<(), Reason> {
         let failed = |error: std::io::Error| format!("write {file}: {error} → another file name");
         let opened = OpenOptions::new()
             .write(true)
@@ -261,7 +295,7 @@ impl Desk {
             .open(&*file)
             .map_err(failed)?;
         let mut out = BufWriter::new(opened);
-        let mut walk = self.walk(filter, Direction::Newest, true).await?;
+        let mut walk = self.walk(form, filter, Direction::Newest, true).await?;
         while let Some((found, scan, news)) = walk.next().await? {
             for (letter, origin) in &found.letters {
                 writeln!(out, "{}", json::whole(letter, origin)).map_err(failed)?;
@@ -281,6 +315,8 @@ impl Desk {
 /// A search that knows how far it is, and when it is time for news.
 struct Walk {
     search: Search,
+    /// What they turned out to be.
+    form: LetterForm,
     clock: SharedClock,
     scan: Scanned,
     next: Duration,
@@ -308,6 +344,17 @@ impl Walk {
     }
 }
 
-fn row(letter: &Stored) -> LetterRow {
-    LetterRow::new(letter, &origin(&letter.headers), LetterForm::Copy)
+fn row(letter: &Stored, origin: &LetterOrigin, form: LetterForm) -> LetterRow {
+    let row = LetterRow::new(letter, origin, form);
+    LetterRow {
+        died: row
+            .died
+            .filter(|_| form == LetterForm::Copy || origin.failed_at.is_some()),
+        ..row
+    }
+}
+
+/// When a copy was stored is about when it died; of a message in its own stream it says nothing.
+fn stored_at_death(letter: &Stored, form: LetterForm) -> Option<Timestamp> {
+    letter.at.filter(|_| form == LetterForm::Copy)
 }

@@ -6,14 +6,23 @@ use tokio::sync::watch;
 
 use super::{Desk, Reason};
 use crate::act::audit::{Account, Deed};
+use crate::act::calls::{self, CallPlan, CallReport};
 use crate::act::exchange::Exchange;
-use crate::act::journal::Purpose;
-use crate::act::letters::{Order, Said, Told};
+use crate::act::fire;
+use crate::act::journal::{Counts, Purpose};
+use crate::act::keys;
+use crate::act::letters::{Order, Said, SignAs, Told};
 use crate::act::oracle::Oracle;
 use crate::act::permit::{Asked, Confirmed, Gate, Permit};
 use crate::act::plan::{Plan, archive_of};
 use crate::act::replay::{self, Context, Progress, ReplayError, Report, Resume, Steering, Timing};
 use crate::act::select;
+use crate::base::secret::Redactor;
+use crate::base::text;
+use crate::sample::LetterForm;
+
+/// The table that failed calls lie in.
+const CALLS: &str = "rule_webhook_calls";
 
 /// What is done.
 enum Work {
@@ -21,25 +30,46 @@ enum Work {
     Resume(Arc<str>, Resume),
 }
 
+impl Work {
+    /// What the audit log calls it.
+    fn action(&self) -> &'static str {
+        match self {
+            Self::Replay(plan) => match plan.how.purpose {
+                Purpose::Replay => "replay",
+                Purpose::Archive => "archive",
+            },
+            Self::Resume(..) => "resume",
+        }
+    }
+}
+
 impl Desk {
     pub(super) async fn perform(&self, order: Order, steering: watch::Receiver<Steering>) -> Result<Report, Reason> {
-        let (work, said, action) = match order {
-            Order::Replay { plan, said } => {
-                let action = match plan.how.purpose {
-                    Purpose::Replay => "replay",
-                    Purpose::Archive => "archive",
-                };
-                (Work::Replay(plan), said, action)
-            }
+        let (work, said, sign) = match order {
+            Order::Replay { plan, sign, said } => (Work::Replay(plan), said, sign),
             Order::Resume { dlq, take_over, said } => {
                 let resume = Resume {
                     in_doubt: None,
                     take_over,
                 };
-                (Work::Resume(dlq, resume), said, "resume")
+                let sign = self.unfinished_signature(&dlq).await;
+                (Work::Resume(dlq, resume), said, sign)
             }
+            // Calls in Postgres are put back elsewhere.
+            Order::Retry { .. } => return Err("failed calls are no letters".to_owned()),
         };
-        let permit = self.permit(&work, &said, action)?;
+        let to_gateway = match &work {
+            Work::Replay(plan) => plan.to_url.is_some(),
+            Work::Resume(..) => true,
+        };
+        let read = |sign| keys::signer(sign, to_gateway, &self.setting.profile, &self.setting.environment);
+        let key = sign.as_ref().map(read).transpose()?;
+        let (signer, redactor) = key.map_or_else(
+            || (None, self.setting.profile.redactor.clone()),
+            |(signer, redactor)| (Some(signer), redactor),
+        );
+        let action = work.action();
+        let permit = self.permit(&work, &said)?;
         // Where nothing would be left to go on with, a letter that died again is the end.
         let attended = match &work {
             Work::Replay(plan) => plan.count > plan.canary,
@@ -49,21 +79,8 @@ impl Desk {
             Work::Replay(plan) => (plan.dlq.clone(), plan.filter.clone(), plan.count),
             Work::Resume(dlq, _) => (dlq.clone(), String::new(), 0),
         };
-        let deed = Deed {
-            at: self.setting.clock.now().at,
-            who: self.setting.who.clone(),
-            profile: self.setting.profile.name.clone(),
-            action: action.to_owned(),
-            dlq,
-            replay: None,
-            filter,
-            reason: None,
-            planned,
-            counts: None,
-            outcome: "begun".to_owned(),
-        };
-        let account =
-            Account::open(self.audit()?, deed, self.setting.clock.clone()).map_err(|error| error.to_string())?;
+        let reason = said.reason.clone();
+        let account = self.begin(action, dlq, filter, planned, reason.clone(), redactor.clone())?;
         let (progress, watched) = watch::channel(Progress::default());
         let context = Context {
             link: self.link()?.clone(),
@@ -75,7 +92,7 @@ impl Desk {
             progress,
             timing: Timing::default(),
             attended,
-            signer: None,
+            signer,
             oracle: Oracle::of(&self.setting.profile),
         };
         let end: Result<Result<Report, ReplayError>, Reason> = {
@@ -83,7 +100,7 @@ impl Desk {
                 match work {
                     Work::Replay(plan) => {
                         self.make_archive(&plan).await?;
-                        Ok(replay::start(&plan, None, permit, context).await)
+                        Ok(replay::start(&plan, reason, permit, context).await)
                     }
                     Work::Resume(dlq, resume) => Ok(replay::resume(&dlq, &resume, permit, context).await),
                 }
@@ -94,17 +111,81 @@ impl Desk {
         let end = end?;
         let closed = account.close(&last, &end);
         closed.map_err(|error| error.to_string())?;
-        end.map_err(|error| error.to_string())
+        let clean = |reason: &str| redactor.clean(reason).into_owned();
+        let mut report = end.map_err(|error| clean(&error.to_string()))?;
+        for remark in report.in_doubt.iter_mut().chain(&mut report.refused) {
+            remark.reason = clean(&remark.reason);
+        }
+        Ok(report)
+    }
+
+    /// Puts failed calls back.
+    pub(super) async fn retry(&self, plan: &CallPlan, said: &Said) -> Result<CallReport, Reason> {
+        let link = self.database()?;
+        let permit = self.leave("retry", &plan.hash, plan.count, said)?;
+        let redactor = self.setting.profile.redactor.clone();
+        let filter = text::counted(plan.count, "call", "calls");
+        let account = self.begin("retry", CALLS.into(), filter, plan.count, said.reason.clone(), redactor)?;
+        let outcome = calls::retry(link, plan, permit).await;
+        let told = outcome.as_ref().map(|report| {
+            let counts = Counts {
+                selected: plan.count,
+                landed: report.retried,
+                gone: report.left,
+                ..Counts::default()
+            };
+            (counts, report.left == 0)
+        });
+        account.settle(told).map_err(|error| error.to_string())?;
+        outcome.map_err(|error| error.to_string())
+    }
+
+    /// Writes down that something begins.
+    fn begin(
+        &self,
+        action: &str,
+        dlq: Arc<str>,
+        filter: String,
+        planned: u64,
+        reason: Option<String>,
+        redactor: Redactor,
+    ) -> Result<Account, Reason> {
+        let deed = Deed {
+            at: self.setting.clock.now().at,
+            who: self.setting.who.clone(),
+            profile: self.setting.profile.name.clone(),
+            action: action.to_owned(),
+            dlq,
+            replay: None,
+            filter,
+            reason,
+            planned,
+            counts: None,
+            outcome: "begun".to_owned(),
+        };
+        let account = Account::open(self.audit(redactor)?, deed, self.setting.clock.clone());
+        account.map_err(|error| error.to_string())
     }
 
     /// The one gate. The plan was drawn before anything was confirmed: its hash is what is permitted.
-    fn permit(&self, work: &Work, said: &Said, action: &'static str) -> Result<Permit, Reason> {
-        let gate = Gate::new(&self.setting.profile, said.write);
-        let (plan, count) = match work {
-            Work::Replay(plan) => (&*plan.hash, plan.count),
+    fn permit(&self, work: &Work, said: &Said) -> Result<Permit, Reason> {
+        match work {
+            Work::Replay(plan) => {
+                if let Some(url) = &plan.to_url {
+                    let host = fire::host_of(url).map_err(|error| error.to_string())?;
+                    let confirmed = said.host.as_ref() == Some(&host.name);
+                    let allowed = fire::guard(url, plan.count > 1, confirmed, &self.setting.profile);
+                    allowed.map_err(|error| error.to_string())?;
+                }
+                self.leave(work.action(), &plan.hash, plan.count, said)
+            }
             // The plan was confirmed when the replay began.
-            Work::Resume(dlq, _) => (&**dlq, 1),
-        };
+            Work::Resume(dlq, _) => self.leave(work.action(), dlq, 1, said),
+        }
+    }
+
+    fn leave(&self, action: &'static str, plan: &str, count: u64, said: &Said) -> Result<Permit, Reason> {
+        let gate = Gate::new(&self.setting.profile, said.write);
         let asked = Asked {
             action,
             plan,
@@ -118,6 +199,22 @@ impl Desk {
         let now = self.setting.clock.now().mono;
         gate.permit(asked, confirmed, now)
             .map_err(|refusal| refusal.to_string())
+    }
+
+    /// The key that an unfinished replay was signed with, if just one of the profile's is of its
+    /// scheme: a journal holds no keys.
+    async fn unfinished_signature(&self, dlq: &str) -> Option<SignAs> {
+        let mut forms = [LetterForm::Copy, LetterForm::Parked].into_iter();
+        let form = forms.find(|form| self.stream(*form).is_ok_and(|stream| **stream == *dlq))?;
+        let created = self.mailbox(form).await.ok()?.state().await.ok()?.created?;
+        let known = self.journals().ok()?.of(dlq, created).ok()?;
+        let open = known.iter().rfind(|standings| standings.outcome.is_none())?;
+        let scheme = open.begin.as_ref()?.how.sign.clone()?;
+        let mut fitting = keys::keys(&self.setting.profile.fire, &self.setting.library)
+            .into_iter()
+            .filter(|sign| keys::is_of(sign, &scheme));
+        let only = fitting.next()?;
+        fitting.next().is_none().then_some(only)
     }
 
     async fn make_archive(&self, plan: &Plan) -> Result<(), Reason> {

@@ -13,14 +13,14 @@ use secrecy::SecretString;
 
 use super::world::{Shape, World, finish};
 
-const NEW_KEY: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+pub(super) const NEW_KEY: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
-type Seen = Arc<Mutex<Vec<(HeaderMap, Bytes)>>>;
+pub(super) type Seen = Arc<Mutex<Vec<(HeaderMap, Bytes)>>>;
 
 /// A gateway that takes what carries a signature by the new key, remembers it, and holds some back.
-struct Gateway {
-    url: String,
-    seen: Seen,
+pub(super) struct Gateway {
+    pub(super) url: String,
+    pub(super) seen: Seen,
     handle: tokio::task::JoinHandle<()>,
 }
 
@@ -30,7 +30,7 @@ impl Drop for Gateway {
     }
 }
 
-fn is_signed(headers: &HeaderMap, body: &[u8]) -> bool {
+pub(super) fn is_signed(headers: &HeaderMap, body: &[u8]) -> bool {
     let verifier = Verifier::new(&Scheme::StandardWebhooks, &SecretString::from(NEW_KEY)).unwrap();
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let now = SystemClock::shared().now().at;
@@ -53,7 +53,7 @@ async fn take(State(seen): State<Seen>, headers: HeaderMap, body: Bytes) -> Stat
 }
 
 impl Gateway {
-    async fn open() -> Self {
+    pub(super) async fn open() -> Self {
         let seen = Seen::default();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hooks", listener.local_addr().unwrap());
@@ -109,7 +109,7 @@ async fn letters_go_to_a_gateway_signed_anew_and_only_what_it_took_is_deleted() 
 }
 
 /// All that the state folder holds.
-fn journals(world: &World) -> String {
+pub(super) fn journals(world: &World) -> String {
     let mut text = String::new();
     let mut folders = vec![world.state.path().to_owned()];
     while let Some(folder) = folders.pop() {

@@ -2,6 +2,7 @@
 
 mod brake;
 mod crash;
+mod form;
 mod gateway;
 mod happy;
 mod hostile;

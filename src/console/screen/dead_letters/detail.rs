@@ -5,19 +5,25 @@ use std::fmt::Write as _;
 use ratatui::layout::{Constraint, Layout, Rect};
 
 use super::super::{PanelId, Scene, Stage};
-use super::{WIDE, ago, groups, label, sentence, when};
+use super::{WIDE, ago, groups, label, list, sentence, when};
 use crate::act::letters::Opened;
 use crate::act::plan::is_kept;
 use crate::base::cause::cause;
 use crate::base::text;
-use crate::console::letters::{Answered, Open};
+use crate::base::time::Timestamp;
+use crate::console::command::Command;
+use crate::console::letters::{Answered, Kin, Open};
 use crate::console::theme::Role;
 use crate::console::widget::{Frame, Line, span, tidy, wrap};
 use crate::model::letters;
+use crate::sample::LetterForm;
 
 const FACTS: PanelId = PanelId("letter.facts");
 /// The payload.
 pub(super) const PAYLOAD: PanelId = PanelId("letter.payload");
+
+/// Lines of a webhook's history, the latest.
+const HISTORY: usize = 12;
 
 /// Rows of a long text.
 const ROWS: usize = 4;
@@ -35,8 +41,9 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, key: &s
         Some((_, Answered::Failed(reason))) => return sentence(scene, stage, PAYLOAD, area, &title, reason),
         Some((_, Answered::Waiting)) | None => return sentence(scene, stage, PAYLOAD, area, &title, "Reading."),
     };
+    let about = (&**opened.1, opened.0.kin.as_ref());
     match scene.ui.zoomed() {
-        Some(panel) if panel == FACTS => return facts(scene, stage, area, &title, opened.1),
+        Some(panel) if panel == FACTS => return facts(scene, stage, area, &title, about),
         Some(panel) if panel == PAYLOAD => return shown(scene, stage, area, opened.0, opened.1),
         _ => {}
     }
@@ -46,11 +53,11 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, key: &s
     } else {
         Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(area)
     };
-    facts(scene, stage, first, &title, opened.1);
+    facts(scene, stage, first, &title, about);
     shown(scene, stage, second, opened.0, opened.1);
 }
 
-fn facts(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, title: &str, opened: &Opened) {
+fn facts(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, title: &str, (opened, kin): (&Opened, Option<&Kin>)) {
     let subject = opened.origin.subject.as_deref().unwrap_or_default();
     let title = tidy(title, 40).into_owned();
     let note = super::fitting(
@@ -67,7 +74,7 @@ fn facts(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, title: &str, open
     let inner = stage.panel(scene, FACTS, area, frame);
     let room = inner.width.saturating_sub(10).max(10);
     let mut lines: Vec<Line<'_>> = Vec::new();
-    for (what, line) in known(scene, opened) {
+    for (what, line) in known(scene, opened, kin) {
         let text: String = line.iter().map(|piece| piece.text.as_ref()).collect();
         let role = line.first().map_or(Role::Text, |piece| piece.role);
         // One that fits keeps its roles.
@@ -87,12 +94,14 @@ fn facts(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, title: &str, open
 }
 
 /// What is known of a letter, by name.
-fn known(scene: &Scene<'_>, opened: &Opened) -> Vec<(&'static str, Line<'static>)> {
+fn known(scene: &Scene<'_>, opened: &Opened, kin: Option<&Kin>) -> Vec<(&'static str, Line<'static>)> {
     let (letter, origin) = (&opened.letter, &opened.origin);
     let unknown = || vec![span(text::UNKNOWN, Role::Unknown)];
     let text =
         |text: Option<&str>, role| text.map_or_else(unknown, |text| vec![span(tidy(text, 400).into_owned(), role)]);
-    let died = letters::died(origin, letter.at);
+    // When a message was stored in its own stream says nothing of its death.
+    let is_copy = opened.form == LetterForm::Copy;
+    let died = letters::died(origin, letter.at.filter(|_| is_copy));
     let mut facts = vec![
         ("why", text(origin.reason.as_deref(), Role::Critical)),
         ("subject", text(origin.subject.as_deref(), Role::Text)),
@@ -120,14 +129,70 @@ fn known(scene: &Scene<'_>, opened: &Opened) -> Vec<(&'static str, Line<'static>
     });
     facts.push(("from", from));
     facts.push(("siblings", siblings(scene, opened)));
-    if opened.replays.is_empty() {
-        facts.push(("replays", vec![span("none that we know", Role::Dim)]));
+    facts.push(("failed", failed(scene, kin)));
+    let history = history(scene, opened, kin);
+    if history.is_empty() {
+        facts.push(("history", vec![span("no replay that we know", Role::Dim)]));
     }
-    for (number, (at, became)) in opened.replays.iter().enumerate() {
-        let line = vec![span(format!("{} {}", when(scene, *at), tidy(became, 200)), Role::Text)];
-        facts.push((if number == 0 { "replays" } else { "" }, line));
+    let hidden = history.len().saturating_sub(HISTORY);
+    for (number, line) in history.into_iter().skip(hidden).enumerate() {
+        facts.push((if number == 0 { "history" } else { "" }, line));
     }
     facts
+}
+
+/// How often the webhook died, since when and until when.
+fn failed(scene: &Scene<'_>, kin: Option<&Kin>) -> Line<'static> {
+    let Some(kin) = kin else {
+        return vec![span(
+            "other letters of this webhook were not looked for: there are many",
+            Role::Unknown,
+        )];
+    };
+    if !kin.scan.done {
+        let looked = list::looked(kin.scan.looked_at, kin.scan.span);
+        return vec![span(
+            format!("looking for other letters of this webhook: {looked}"),
+            Role::Info,
+        )];
+    }
+    let times = kin.rows.iter().filter_map(|row| row.died);
+    let (first, last) = (times.clone().min(), times.max());
+    match (kin.rows.len(), first, last) {
+        (0 | 1, ..) | (_, None, _) | (_, _, None) => vec![span("once, as far as this stream knows", Role::Dim)],
+        (count, Some(first), Some(last)) => vec![
+            span(format!("{} times", text::count(count as u64)), Role::Warning),
+            span(
+                format!(" · first {} · last {}", when(scene, first), when(scene, last)),
+                Role::Dim,
+            ),
+        ],
+    }
+}
+
+/// What happened to the webhook, oldest first: its deaths that still lie here, its replays.
+fn history(scene: &Scene<'_>, opened: &Opened, kin: Option<&Kin>) -> Vec<Line<'static>> {
+    let own = opened.letter.sequence;
+    let rows = kin.map_or(&[][..], |kin| &kin.rows);
+    // Of one death the lines above say all.
+    let deaths = rows.iter().filter(|_| rows.len() > 1);
+    let mut happened: Vec<(Timestamp, String, Role)> = deaths
+        .filter_map(|row| {
+            let reason = row.reason.as_deref().unwrap_or("no reason given");
+            let which = if row.sequence == own {
+                "this letter".to_owned()
+            } else {
+                format!("letter {}", row.sequence)
+            };
+            let role = if row.sequence == own { Role::Text } else { Role::Dim };
+            Some((row.died?, format!("died, {which} · {reason}"), role))
+        })
+        .collect();
+    let replays = opened.replays.iter();
+    happened.extend(replays.map(|(at, became)| (*at, format!("replayed, {}", tidy(became, 200)), Role::Text)));
+    happened.sort_by_key(|(at, ..)| *at);
+    let line = |(at, what, role)| vec![span(format!("{} {what}", when(scene, at)), role)];
+    happened.into_iter().map(line).collect()
 }
 
 /// Letters of the same cause: how many, and whether there are still new ones.
@@ -137,7 +202,13 @@ fn siblings(scene: &Scene<'_>, opened: &Opened) -> Line<'static> {
     };
     let groups = &scene.ui.letters().groups;
     let Some(causes) = &groups.causes else {
-        return vec![span("not counted: b in the list groups by cause", Role::Unknown)];
+        return vec![span(
+            format!(
+                "not counted: {} in the list groups by cause",
+                scene.key(Command::GroupBy)
+            ),
+            Role::Unknown,
+        )];
     };
     let own = cause(reason);
     let Some(group) = causes.iter().find(|group| *group.key == own) else {
@@ -157,7 +228,7 @@ fn headers(opened: &Opened, width: u16) -> Vec<Line<'static>> {
     let headers = &opened.letter.headers;
     let name = headers
         .iter()
-        .map(|(name, _)| text::width(&text::safe(name)))
+        .map(|(name, _)| text::width(&tidy(name, usize::from(width))))
         .max()
         .unwrap_or(0);
     let name = name.clamp(8, usize::from(width / 2));
@@ -190,7 +261,7 @@ fn shown(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, open: &Open, open
         vec![
             span(format!("{kind}, {size} · "), Role::Note),
             span(look.name(), Role::Strong),
-            span(" · d turns", Role::Note),
+            span(format!(" · {} turns", scene.key(Command::Look)), Role::Note),
         ],
         vec![span(format!("{kind}, {size} · {}", look.name()), Role::Note)],
     ];
@@ -218,7 +289,7 @@ pub(super) fn summary(scene: &Scene<'_>) -> Option<String> {
         return None;
     };
     let mut out = format!("letter {}\n", tidy(&open.key, 40));
-    for (what, line) in known(scene, opened) {
+    for (what, line) in known(scene, opened, open.kin.as_ref()) {
         let text: String = line.iter().map(|piece| piece.text.as_ref()).collect();
         let _ = writeln!(out, "{what}: {text}");
     }

@@ -9,6 +9,7 @@ use super::super::{Scene, Stage};
 use super::{GROUPS, fitting, list};
 use crate::base::text;
 use crate::base::time::since;
+use crate::console::command::Command;
 use crate::console::glyph::Glyphs;
 use crate::console::letters::GroupList;
 use crate::console::theme::Role;
@@ -121,7 +122,7 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
         GroupBy::Subject => "Subjects",
         GroupBy::Hour => "Hours",
     };
-    let note = fitting(stage, area, title, notes(groups));
+    let note = fitting(stage, area, title, notes(scene, groups));
     let frame = Frame {
         title,
         note,
@@ -131,7 +132,7 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
     stage.grid(scene, GROUPS, area, frame, &Groups { scene: *scene }, &hint);
 }
 
-fn notes(groups: &GroupList) -> Vec<Line<'static>> {
+fn notes(scene: &Scene<'_>, groups: &GroupList) -> Vec<Line<'static>> {
     let Some(scan) = groups.scan else { return Vec::new() };
     if groups.is_loading() && scan.span == 0 {
         return Vec::new();
@@ -140,7 +141,11 @@ fn notes(groups: &GroupList) -> Vec<Line<'static>> {
         let far = scan.looked_at.saturating_mul(100) / scan.span.max(1);
         return vec![
             vec![span(
-                format!("{} · esc stops", list::looked(scan.looked_at, scan.span)),
+                format!(
+                    "{} · {} stops",
+                    list::looked(scan.looked_at, scan.span),
+                    scene.key(Command::Back)
+                ),
                 Role::Info,
             )],
             vec![span(list::looked(scan.looked_at, scan.span), Role::Info)],
@@ -175,7 +180,11 @@ fn hint(scene: &Scene<'_>) -> String {
         }
         Some(_) => "No letters, no groups.".to_owned(),
         None => match letters.list.total.or(letters.dead(scene.view.flow.dead.value)) {
-            Some(total) if total > 0 => format!("{} letters: b groups them.", text::count(total)),
+            Some(total) if total > 0 => format!(
+                "{} letters: {} groups them.",
+                text::count(total),
+                scene.key(Command::GroupBy)
+            ),
             _ => String::new(),
         },
     }

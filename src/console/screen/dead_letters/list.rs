@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use super::super::{Scene, Stage};
 use super::{LIST, fitting, key, when};
 use crate::base::text;
-use crate::console::command::Mode;
+use crate::console::command::{Command, Mode};
 use crate::console::glyph::Glyphs;
 use crate::console::letters::Letters;
 use crate::console::theme::Role;
@@ -150,16 +150,14 @@ fn hint(scene: &Scene<'_>) -> String {
     }
     match list.scan {
         Some(scan) if !scan.done => return format!("Looking: {}.", looked(scan.looked_at, scan.span)),
-        Some(_) => return "No letter is meant. esc shows all.".to_owned(),
+        Some(_) if list.wanted.typed.trim().is_empty() && list.wanted.group.is_none() => {
+            return none(list.wanted.form()).to_owned();
+        }
+        Some(_) => return format!("No letter is meant. {} shows all.", scene.key(Command::Back)),
         None => {}
     }
     if list.total.is_some() && !list.is_loading() {
-        return match list.wanted.other {
-            None => "No dead letters.",
-            Some(LetterForm::Row) => "No failed rows in rule_webhook_calls.",
-            Some(_) => "No message is parked in the source stream.",
-        }
-        .to_owned();
+        return none(LetterForm::Copy).to_owned();
     }
     super::super::absence(
         scene,
@@ -167,6 +165,15 @@ fn hint(scene: &Scene<'_>) -> String {
         "Not watched: --nats URL and --dlq STREAM show the letters.",
         "Reading.",
     )
+}
+
+/// That there is none of a form.
+fn none(form: LetterForm) -> &'static str {
+    match form {
+        LetterForm::Copy => "No dead letters.",
+        LetterForm::Row => "No failed rows in rule_webhook_calls.",
+        LetterForm::Parked | LetterForm::Orphaned => "No message is parked in the source stream.",
+    }
 }
 
 /// How far a scan is, in words.
@@ -183,24 +190,24 @@ fn notes<'a>(scene: &Scene<'a>) -> Vec<Line<'a>> {
     let list = &letters.list;
     let mut count = Line::new();
     match (list.scan, list.total) {
+        // What is not known yet is no 0.
+        (Some(scan), _) if scan.span == 0 && list.is_searching() => {}
         (Some(scan), _) => {
             let shown = list.rows.len() as u64;
             count.push(span(text::count(scan.found), Role::Strong));
-            count.push(span(" found", Role::Note));
+            let of_form = match list.wanted.other {
+                None => "",
+                Some(LetterForm::Row) => " failed rows",
+                _ if list.rows.iter().all(|row| row.form == LetterForm::Parked) => " parked",
+                _ => " parked or orphaned",
+            };
+            count.push(span(of_form, Role::Note));
+            if !list.filter.is_all() || list.wanted.other.is_none() {
+                count.push(span(" found", Role::Note));
+            }
             if scan.found > shown && shown > 0 {
                 count.push(span(format!(", {} shown", text::count(shown)), Role::Note));
             }
-        }
-        (None, Some(total)) if list.wanted.other.is_some() => {
-            let parked = list.rows.iter().all(|row| row.form == LetterForm::Parked);
-            let what = match list.wanted.other {
-                Some(LetterForm::Row) => " failed rows",
-                _ if parked => " parked",
-                _ => " parked or orphaned",
-            };
-            count.push(span(text::count(total), Role::Strong));
-            count.push(span(what, Role::Note));
-            count.push(span(" · shown only · f turns", Role::Note));
         }
         (None, Some(total)) => {
             count.push(span(text::count(total), Role::Strong));
@@ -227,12 +234,18 @@ fn notes<'a>(scene: &Scene<'a>) -> Vec<Line<'a>> {
     let mut far = Line::new();
     if let Some(scan) = list.scan.filter(|_| list.is_searching()) {
         far.push(span(format!(" · {}", looked(scan.looked_at, scan.span)), Role::Info));
-        far.push(span(" · esc stops", Role::Note));
+        far.push(span(format!(" · {} stops", scene.key(Command::Back)), Role::Note));
     } else if let Some(problem) = list.problem.as_ref().filter(|_| !list.rows.is_empty()) {
         far.push(span(format!(" · {}", tidy(problem, 60)), Role::Warning));
     }
-    if let Some(newer) = list.newer(scene.view.flow.dead.value) {
-        far.push(span(format!(" · {newer} since · r reads"), Role::Info));
+    if let Some(newer) = list
+        .newer(scene.view.flow.dead.value)
+        .filter(|_| list.wanted.other.is_none())
+    {
+        far.push(span(
+            format!(" · {newer} since · {} reads", scene.key(Command::Reload)),
+            Role::Info,
+        ));
     }
     let join = |parts: &[&Line<'a>]| parts.iter().flat_map(|part| part.iter().cloned()).collect::<Line<'a>>();
     vec![

@@ -1,10 +1,12 @@
 //! The fifth screen: dead letters by what killed them, one by one, and replayed.
 
 mod detail;
+pub mod form;
 mod groups;
 mod list;
 mod replay;
 
+pub use form::{Place, place};
 use ratatui::layout::{Constraint, Layout, Rect};
 
 use super::{Opening, Page, PanelId, Scene, Stage};
@@ -74,7 +76,7 @@ impl Page for DeadLetters {
 
     fn open(&self, _: &Scene<'_>, panel: PanelId, row: Option<&str>) -> Opening {
         match row {
-            // Of the other forms the list says all that is known.
+            // Of a failed row the list says all that is known.
             Some(key) if panel == LIST && sequence(key).is_some() => Opening::Detail,
             Some(key) if panel == GROUPS => Opening::Narrow(key.to_owned()),
             _ => Opening::Nothing,
@@ -106,7 +108,7 @@ fn beneath(scene: &Scene<'_>, area: Rect) -> (Rect, Option<Rect>) {
     }
     let height = match scene.ui.letters().deed {
         Deed::None if replay::is_pending(scene) => 3,
-        Deed::None | Deed::Planned(_) => return (area, None),
+        Deed::None => return (area, None),
         _ if area.height >= 24 => 9,
         _ => 7,
     };
@@ -114,20 +116,23 @@ fn beneath(scene: &Scene<'_>, area: Rect) -> (Rect, Option<Rect>) {
     (above, Some(below))
 }
 
+/// What the key of a message in the source stream begins with.
+const IN_SOURCE: &str = "source ";
+
 /// A row's key.
 #[must_use]
 pub fn key(row: &LetterRow) -> String {
     match row.form {
         LetterForm::Copy => row.sequence.to_string(),
-        LetterForm::Parked | LetterForm::Orphaned => format!("source {}", row.sequence),
+        LetterForm::Parked | LetterForm::Orphaned => format!("{IN_SOURCE}{}", row.sequence),
         LetterForm::Row => format!("row {}", row.id.as_deref().unwrap_or_default()),
     }
 }
 
-/// The sequence of a copy's key; `None`: it is of another form.
+/// The sequence of a message's key; `None`: it is a row.
 #[must_use]
 pub fn sequence(key: &str) -> Option<u64> {
-    key.parse().ok()
+    key.strip_prefix(IN_SOURCE).unwrap_or(key).parse().ok()
 }
 
 /// When something happened: the time of today, else with the date.

@@ -3,10 +3,12 @@
 use ratatui::layout::Rect;
 
 use super::super::{PanelId, Scene, Stage};
-use super::{fitting, label, list};
+use super::{fitting, label};
+use crate::act::calls::CallReport;
 use crate::act::journal::Counts;
 use crate::act::replay::{Ending, Fates, Phase, Progress, Report};
 use crate::base::text;
+use crate::console::command::Command;
 use crate::console::letters::{Deed, share};
 use crate::console::theme::Role;
 use crate::console::widget::{Frame, Line, span, tidy, wrap};
@@ -26,27 +28,10 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
     let room = usize::from(area.width.saturating_sub(6)).max(20);
     let bar = |share: f64| bar(share, room.min(60), glyphs.heavy, glyphs.lines.0);
     let (title, note, tone, lines): (String, Line<'_>, Role, Vec<Line<'_>>) = match &scene.ui.letters().deed {
-        Deed::Planned(_) => return,
         Deed::None => match pending(scene) {
             Some(pending) => pending,
             None => return,
         },
-        Deed::Planning { scan, .. } => {
-            let far = if scan.span == 0 {
-                0.0
-            } else {
-                scan.looked_at as f64 / scan.span as f64
-            };
-            let lines = vec![
-                vec![span(
-                    format!("Drawing the plan: {}.", list::looked(scan.looked_at, scan.span)),
-                    Role::Text,
-                )],
-                bar(far),
-                vec![span("Nothing is sent yet. esc ends it.", Role::Dim)],
-            ];
-            ("Plan".to_owned(), vec![span("plan", Role::Note)], Role::Border, lines)
-        }
         Deed::Running {
             title,
             progress,
@@ -57,7 +42,7 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
             let mut lines = vec![bar(share(progress))];
             lines.extend(figures(&progress.counts, &progress.fates));
             lines.push(Line::new());
-            lines.extend(going(progress, *paused, *cancelled));
+            lines.extend(going(scene, progress, *paused, *cancelled));
             (title.clone(), vec![span(word, Role::Note)], Role::BorderFocused, lines)
         }
         Deed::Ended { title, end: Ok(report) } => {
@@ -65,7 +50,10 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
             let lines = reported(report, role, word, room);
             (
                 title.clone(),
-                vec![span("report · esc closes", Role::Note)],
+                vec![span(
+                    format!("report · {} closes", scene.key(Command::Back)),
+                    Role::Note,
+                )],
                 Role::Border,
                 lines,
             )
@@ -75,12 +63,41 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
             end: Err(reason),
         } => (
             title.clone(),
-            vec![span("failed · esc closes", Role::Note)],
+            vec![span(
+                format!("failed · {} closes", scene.key(Command::Back)),
+                Role::Note,
+            )],
             Role::Border,
             refused(reason, room),
         ),
+        Deed::Retrying(title) => {
+            let lines = vec![vec![span("Being put back.", Role::Text)]];
+            (
+                title.clone(),
+                vec![span("going on", Role::Note)],
+                Role::BorderFocused,
+                lines,
+            )
+        }
+        Deed::Retried(title, Ok(report)) => {
+            let note = vec![span(
+                format!("report · {} closes", scene.key(Command::Back)),
+                Role::Note,
+            )];
+            (title.clone(), note, Role::Border, retried(report))
+        }
+        Deed::Retried(title, Err(reason)) => {
+            let note = vec![span(
+                format!("failed · {} closes", scene.key(Command::Back)),
+                Role::Note,
+            )];
+            (title.clone(), note, Role::Border, refused(reason, room))
+        }
         Deed::Refused(reason) => {
-            let note = vec![span("refused · esc closes", Role::Note)];
+            let note = vec![span(
+                format!("refused · {} closes", scene.key(Command::Back)),
+                Role::Note,
+            )];
             ("No plan".to_owned(), note, Role::Border, refused(reason, room))
         }
     };
@@ -106,7 +123,12 @@ pub(super) fn is_pending(scene: &Scene<'_>) -> bool {
 fn pending<'a>(scene: &Scene<'a>) -> Option<(String, Line<'a>, Role, Vec<Line<'a>>)> {
     let standing = &scene.ui.letters().standing;
     let far = |landed, selected| format!("{} of {} published", text::count(landed), text::count(selected));
-    let go_on = |does: &'static str| vec![span("u", Role::Key), span(does, Role::Note)];
+    let go_on = |does: &'static str| {
+        vec![
+            span(scene.key(Command::ResumeReplay), Role::Key),
+            span(does, Role::Note),
+        ]
+    };
     match (&standing.claim, standing.unfinished) {
         (Some(claim), _) if !standing.ours => {
             let line = vec![
@@ -197,7 +219,7 @@ fn word(progress: &Progress, paused: bool, cancelled: bool) -> &'static str {
     }
 }
 
-fn going(progress: &Progress, paused: bool, cancelled: bool) -> Vec<Line<'static>> {
+fn going(scene: &Scene<'_>, progress: &Progress, paused: bool, cancelled: bool) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     if let Some(why) = &progress.why {
         lines.push(vec![span(text::safe(why).into_owned(), Role::Warning)]);
@@ -211,9 +233,9 @@ fn going(progress: &Progress, paused: bool, cancelled: bool) -> Vec<Line<'static
     let mut line = vec![span(text::duration(progress.elapsed), Role::Text)];
     if !cancelled {
         let stands = paused || progress.phase == Phase::Paused;
-        line.push(span("   P", Role::Key));
+        line.push(span(format!("   {}", scene.key(Command::PauseReplay)), Role::Key));
         line.push(span(if stands { " goes on" } else { " pauses" }, Role::Dim));
-        line.push(span("   X", Role::Key));
+        line.push(span(format!("   {}", scene.key(Command::CancelReplay)), Role::Key));
         line.push(span(" ends it", Role::Dim));
     }
     if !what.is_empty() {
@@ -274,6 +296,32 @@ fn reported(report: &Report, role: Role, word: &'static str, room: usize) -> Vec
     if !report.in_doubt.is_empty() {
         let next = "hookwatch dlq replay --resume --in-doubt resend|keep|drop settles them";
         lines.push(vec![span(next, Role::NextStep)]);
+    }
+    lines
+}
+
+fn retried(report: &CallReport) -> Vec<Line<'static>> {
+    let (word, role) = if report.left == 0 {
+        ("done", Role::Ok)
+    } else {
+        ("done in part", Role::Warning)
+    };
+    let mut lines = vec![vec![
+        span(word, role).strong(),
+        span(
+            format!(
+                " · {} put back: the workers take them from here",
+                text::count(report.retried)
+            ),
+            Role::Text,
+        ),
+    ]];
+    if report.left > 0 {
+        let left = format!(
+            "{} left alone: no longer failed, or in other hands",
+            text::count(report.left)
+        );
+        lines.push(vec![span(left, Role::Warning)]);
     }
     lines
 }

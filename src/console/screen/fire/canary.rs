@@ -10,6 +10,7 @@ use super::{CANARY, timeline};
 use crate::act::trace::{Percentiles, Stage as Station};
 use crate::base::text;
 use crate::console::bench::Canary;
+use crate::console::command::Command;
 use crate::console::glyph::Glyphs;
 use crate::console::theme::Role;
 use crate::console::widget::{Frame, Line, figure, span, tidy, wrap};
@@ -28,19 +29,20 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
     };
     let inner = stage.panel(scene, CANARY, area, frame);
     let Some(canary) = canary else {
+        let key = scene.key(Command::Canary);
         if inner.height < 2 {
             stage.canvas.put(
                 inner.left(),
                 inner.top(),
                 inner.width,
-                "off: C fires this template every 30 s",
+                &format!("off: {key} fires this template every 30 s"),
                 Role::Dim,
             );
         } else {
-            stage.hint(
-                inner,
-                "C fires this template every 30 s and follows it. When one does not get through, that is a verdict.",
+            let hint = format!(
+                "{key} fires this template every 30 s and follows it. When one does not get through, that is a verdict."
             );
+            stage.hint(inner, &hint);
         }
         return;
     };
@@ -83,7 +85,7 @@ fn lines(scene: &Scene<'_>, canary: &Canary, glyphs: &Glyphs, width: u16) -> Vec
     let name = tidy(&canary.request.order.template, usize::from(width / 2)).into_owned();
     let next = canary.next.saturating_sub(scene.now.mono);
     let when = match (&canary.step, canary.is_flying) {
-        (_, false) => "C starts it".to_owned(),
+        (_, false) => format!("{} starts it", scene.key(Command::Canary)),
         (Some(_), true) => "on its way".to_owned(),
         (None, true) => format!("next in {}", text::duration(Duration::from_secs(next.as_secs()))),
     };

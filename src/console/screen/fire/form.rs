@@ -8,6 +8,7 @@ use super::super::{Scene, Spot, Stage};
 use super::{FORM, chosen};
 use crate::base::text;
 use crate::console::bench::{Field, FormRow, Origin};
+use crate::console::command::Command;
 use crate::console::glyph::Glyphs;
 use crate::console::layer::Layer;
 use crate::console::theme::Role;
@@ -124,7 +125,7 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
         (Err(_), _) => vec![span("does not fit its template", Role::Critical)],
         (_, Some(_)) => vec![span("body refused", Role::Critical)],
         _ if scene.bench.is_edited(&name) => vec![span("edited", Role::Accent)],
-        _ => vec![span("enter edits", Role::Note)],
+        _ => vec![span(format!("{} edits", scene.key(Command::Open)), Role::Note)],
     };
     let title = tidy(&name, usize::from(area.width.saturating_sub(22))).into_owned();
     let frame = Frame {

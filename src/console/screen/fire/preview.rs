@@ -6,6 +6,7 @@ use super::super::{Scene, Stage};
 use super::{PREVIEW, chosen};
 use crate::base::text;
 use crate::console::bench::Form;
+use crate::console::command::Command;
 use crate::console::theme::Role;
 use crate::console::widget::{Frame, Line, span, tidy, wrap};
 
@@ -44,11 +45,11 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
         stage.canvas.line(inner.left(), inner.top(), inner.width, &line);
         return;
     }
-    let lines = lines(form, inner.width);
+    let lines = lines(scene, form, inner.width);
     stage.lines(scene, PREVIEW, area, inner, &lines);
 }
 
-fn lines(form: &Form, width: u16) -> Vec<Line<'_>> {
+fn lines<'a>(scene: &Scene<'_>, form: &'a Form, width: u16) -> Vec<Line<'a>> {
     let mut lines: Vec<Line<'_>> = Vec::new();
     let wrong = form.refused.as_ref().or(form.template.as_ref().err());
     if let Some(reason) = wrong {
@@ -61,7 +62,11 @@ fn lines(form: &Form, width: u16) -> Vec<Line<'_>> {
     if form.refused.is_some() {
         lines.extend(
             wrap(
-                "Your text is kept: e edits it again, u on a field of the body drops it.",
+                &format!(
+                    "Your text is kept: {} edits it again, {} on a field of the body drops it.",
+                    scene.key(Command::EditBody),
+                    scene.key(Command::ResetField)
+                ),
                 width,
                 3,
             )

@@ -9,6 +9,7 @@ use super::timeline::Way;
 use super::{HISTORY, RESULT, chosen, history, run};
 use crate::act::firing::Ended;
 use crate::console::bench::{Field, Run};
+use crate::console::command::Command;
 use crate::console::glyph::Charset;
 use crate::console::theme::Role;
 use crate::console::widget::{Frame, Line, span, tidy, wrap};
@@ -114,8 +115,16 @@ fn idle(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
     };
     let target = form.rows.iter().find(|row| row.field == Field::Target);
     let text = match target.filter(|row| !row.is_vacant) {
-        Some(row) => format!("f fires {} at {}", tidy(&name, 60), tidy(&row.value, 200)),
-        None => "There is no target yet: enter on target names one, or fire.url in the profile.".to_owned(),
+        Some(row) => format!(
+            "{} fires {} at {}",
+            scene.key(Command::Fire),
+            tidy(&name, 60),
+            tidy(&row.value, 200)
+        ),
+        None => format!(
+            "There is no target yet: {} on target names one, or fire.url in the profile.",
+            scene.key(Command::Open)
+        ),
     };
     stage.hint(inner, &text);
 }

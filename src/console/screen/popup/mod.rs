@@ -15,6 +15,7 @@ pub use what_if::MINUTES;
 
 use ratatui::layout::Rect;
 
+use super::dead_letters::form;
 use super::{PanelHit, PanelId, Scene, Spot, Stage, help};
 use crate::console::layer::Layer;
 use crate::console::theme::Role;
@@ -40,6 +41,7 @@ pub fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, body: Rect, key_line: Rect
             Layer::Marks { at } => marks::draw(scene, stage, body, *at),
             Layer::Compare(first) => compare::draw(scene, stage, body, *first),
             Layer::Dialog(dialog) => dialog::draw(scene, stage, body, dialog),
+            Layer::Replay(form) => form::draw(stage, body, form),
         }
     }
 }
@@ -90,7 +92,7 @@ impl Sheet<'_> {
         inner
     }
 
-    fn frame(&self, stage: &mut Stage<'_>, body: Rect, height: u16) -> Rect {
+    pub(super) fn frame(&self, stage: &mut Stage<'_>, body: Rect, height: u16) -> Rect {
         let (width, height) = (self.outer(body), height.min(body.height));
         let area = Rect::new(
             body.left() + (body.width - width) / 2,
