@@ -4,8 +4,8 @@ use std::str::FromStr as _;
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection};
+use sqlx::postgres::{PgArguments, PgConnectOptions};
+use sqlx::{Arguments as _, AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection};
 
 use crate::base::text;
 use crate::config::PostgresLink;
@@ -62,12 +62,30 @@ fn reason(error: &sqlx::Error) -> String {
     }
 }
 
+/// What stands for `$1` and `$2` in a query.
+struct Arguments(PgArguments);
+
+impl Arguments {
+    fn of(key: &str) -> Result<Self, String> {
+        let mut arguments = Self(PgArguments::default());
+        arguments.add(key)?;
+        Ok(arguments)
+    }
+
+    fn add<'q, T: sqlx::Encode<'q, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>>(
+        &mut self,
+        value: T,
+    ) -> Result<(), String> {
+        self.0.add(value).map_err(|error| error.to_string())
+    }
+}
+
 /// A session that asks a configured query whether there is a row, read-only.
 #[derive(Debug)]
 pub(super) struct Rows {
     connection: PgConnection,
     query: String,
-    wants_sequence: bool,
+    wants_second: bool,
     limit: Duration,
 }
 
@@ -80,7 +98,7 @@ impl Rows {
         let statement = link.statement_timeout.min(limit);
         Ok(Self {
             connection: connect(link, Access::Read, statement, limit).await?,
-            wants_sequence: query.contains("$2"),
+            wants_second: query.contains("$2"),
             query: query.to_owned(),
             limit,
         })
@@ -92,13 +110,30 @@ impl Rows {
     /// Why nobody knows.
     pub(super) async fn is_there(&mut self, key: &str, sequence: Option<u64>) -> Result<bool, String> {
         // Typed in the query as it likes: text is cast by whoever wrote it, so are numbers.
-        let mut query = sqlx::query(AssertSqlSafe(self.query.as_str())).bind(key);
-        if self.wants_sequence {
+        let mut arguments = Arguments::of(key)?;
+        if self.wants_second {
             let Some(sequence) = sequence.and_then(|sequence| i64::try_from(sequence).ok()) else {
                 return Ok(false);
             };
-            query = query.bind(sequence);
+            arguments.add(sequence)?;
         }
+        self.ask(arguments).await
+    }
+
+    /// Whether the row is there. `key` is `$1`, `id` is `$2`.
+    ///
+    /// # Errors
+    /// Why nobody knows.
+    pub(super) async fn is_known(&mut self, key: &str, id: &str) -> Result<bool, String> {
+        let mut arguments = Arguments::of(key)?;
+        if self.wants_second {
+            arguments.add(id)?;
+        }
+        self.ask(arguments).await
+    }
+
+    async fn ask(&mut self, arguments: Arguments) -> Result<bool, String> {
+        let query = sqlx::query_with(AssertSqlSafe(self.query.as_str()), arguments.0);
         let answer = async {
             let mut transaction = self.connection.begin().await?;
             let row = query.fetch_optional(&mut *transaction).await?;

@@ -13,6 +13,7 @@ pub mod import;
 pub mod journal;
 pub mod lease;
 pub mod letters;
+pub mod oracle;
 pub mod pace;
 pub mod parked;
 pub mod permit;

@@ -13,16 +13,25 @@
 //! replays one looks again just before it is sent.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::exchange::{Exchange, ExchangeError};
 use super::journal::{Folder, GivenUpBy, JournalError};
 use super::search::Place;
 use super::select::replayed_before;
 use crate::base::text;
+use crate::base::time::Timestamp;
 use crate::config::LetterHeaders;
 use crate::model::letters::Origins;
 use crate::observe::letters::{LetterError, Mailbox, Reading};
 use crate::sample::{ConsumerReading, LetterForm, Retention};
+
+/// How long a server may take to write a new consumer down.
+const WRITTEN_DOWN: Duration = Duration::from_secs(1);
+
+/// How often it is looked for a moment in which nothing is in anybody's hands, and how soon again.
+const LOOKS: usize = 100;
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Idle messages of a stream.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,6 +110,14 @@ pub fn idle_up_to(consumer: &ConsumerReading) -> u64 {
     }
 }
 
+/// Whether a consumer is the one that gave the messages up, and not another of its name. After its
+/// first restart a server names the moment at which it wrote the consumer down, some time later.
+#[must_use]
+pub fn is_same(by: &GivenUpBy, consumer: &ConsumerReading) -> bool {
+    let apart = |created: Timestamp| created.duration_since(by.created).unsigned_abs();
+    consumer.created.is_some_and(|created| apart(created) < WRITTEN_DOWN)
+}
+
 /// What `count` idle messages are. The server counts those that it redelivered and that nobody
 /// acked, and goes on counting the ones that were deleted: `deleted` of them were by us.
 #[must_use]
@@ -128,7 +145,15 @@ pub async fn find(
     journals: Option<&Folder>,
 ) -> Result<Idle, ParkedError> {
     let stream = mailbox.state().await?;
-    let consumer = consumer(exchange, &stream.name, named, stream.config.retention).await?;
+    let mut consumer = consumer(exchange, &stream.name, named, stream.config.retention).await?;
+    // Workers that flush in batches have nothing in hand now and then.
+    for _ in 0..LOOKS {
+        if consumer.num_ack_pending == 0 {
+            break;
+        }
+        tokio::time::sleep(LOOK).await;
+        consumer = exchange.consumer(&stream.name, &consumer.name).await?;
+    }
     let deleted = match journals {
         Some(journals) => replayed_before(journals, &stream)?.len() as u64,
         None => 0,
@@ -255,6 +280,20 @@ mod tests {
         assert_eq!(idle_up_to(&reading(9, 0, 0, 0)), 9, "nothing is open");
         assert_eq!(idle_up_to(&reading(9, 0, 1, 0)), 0, "any of them may be it");
         assert_eq!(idle_up_to(&reading(9, 5, 1, 0)), 5, "nothing is open up to the floor");
+    }
+
+    #[test]
+    fn a_consumer_is_the_same_after_a_restart_and_not_when_it_was_made_anew() {
+        let at = |millis| Timestamp::from_millisecond(millis).unwrap();
+        let by = GivenUpBy {
+            consumer: "c".into(),
+            created: at(10_000),
+        };
+        for (created, same) in [(10_000, true), (10_003, true), (12_000, false), (8_000, false)] {
+            let mut consumer = reading(0, 0, 0, 0);
+            consumer.created = Some(at(created));
+            assert_eq!(is_same(&by, &consumer), same, "{created}");
+        }
     }
 
     #[test]

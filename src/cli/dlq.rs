@@ -79,7 +79,7 @@ pub struct FormArgs {
 pub enum Form {
     /// Copies in the dead letter stream
     Copy,
-    /// Past max_deliver and still in the source stream
+    /// Past `max_deliver` and still in the source stream
     Parked,
     /// Acked before a server crash, and back since: shown, never replayed
     Orphaned,

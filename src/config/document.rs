@@ -304,14 +304,13 @@ impl Reader {
             format!("in [{}]", text::safe(path))
         };
         let what = format!("unknown key `{}` {place}", text::safe(key.get_ref()));
-        let elsewhere = self
-            .keys
-            .iter()
-            .filter(|path| path.rsplit('.').next() == Some(key.get_ref()) && !path.contains('*'));
-        let next = match (
-            nearest(key.get_ref(), known.clone()),
-            elsewhere.collect::<Vec<_>>().as_slice(),
-        ) {
+        let is_it = |path: &&String| path.rsplit('.').next() == Some(key.get_ref()) && !path.contains('*');
+        let mut elsewhere: Vec<&String> = self.keys.iter().filter(is_it).collect();
+        // Of several places, the one that lies least deep is meant.
+        let depth = |path: &str| path.matches('.').count();
+        let least = elsewhere.iter().map(|path| depth(path)).min();
+        elsewhere.retain(|path| Some(depth(path)) == least);
+        let next = match (nearest(key.get_ref(), known.clone()), elsewhere.as_slice()) {
             (None, [place]) if place.contains('.') => format!("did you mean `{place}`?"),
             (None, [_]) => "it belongs at the top, before the first [section]".to_owned(),
             _ => suggest(key.get_ref(), known),

@@ -48,7 +48,7 @@ pub struct Profile {
     /// Test webhooks: where they go, how they are signed and followed.
     pub fire: Fire,
     /// What is peculiar to its dead letters.
-    pub dead_letters: DeadLetters,
+    pub dead_letters: Box<DeadLetters>,
     /// Knows every secret of this profile.
     pub redactor: Redactor,
 }
@@ -73,7 +73,7 @@ impl Profile {
             runbooks: BTreeMap::new(),
             alerts: Alerts::default(),
             fire: Fire::default(),
-            dead_letters: DeadLetters::default(),
+            dead_letters: Box::default(),
             redactor: Redactor::default(),
         }
     }
@@ -102,12 +102,14 @@ pub const VERDICTS: &[&str] = &[
     "parked_messages",
     "unmatched_messages",
     "redelivery_storm",
+    "metadata_threshold",
     "worker_inactive",
     "signature_failures",
     "error_rate",
     "slow_webhook",
     "provider_silent",
     "canary_failed",
+    "probe_failing",
     "scrape_failing",
     "sources_disagree",
     "counter_reset",

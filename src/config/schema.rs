@@ -15,10 +15,10 @@ use super::profile::Family;
 use crate::base::text;
 
 /// The whole file.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct FileSection {
-    /// The profile that is used when none is named.
-    pub(super) default_profile: Key<String>,
+    /// The profiles that are used when none is named.
+    pub(super) default_profile: Key<Vec<String>>,
     /// How the console looks.
     pub(super) console: Nested<ConsoleSection>,
     /// The profiles.
@@ -38,7 +38,7 @@ impl Section for FileSection {
     }
 
     fn section_keys(path: &str, out: &mut Vec<String>) {
-        Key::<String>::keys(&join(path, "default_profile"), out);
+        Key::<Vec<String>>::keys(&join(path, "default_profile"), out);
         Nested::<ConsoleSection>::keys(&join(path, "console"), out);
         // A profile has the keys of the top level.
         ProfileSection::section_keys(path, out);

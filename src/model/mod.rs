@@ -426,6 +426,7 @@ impl Model {
             figures: &figures,
             workers: &known,
             outbound: &self.outbound,
+            probes: &self.probes,
         });
         if known.len() + self.queues.consumers.len() > FLEET {
             self.histories.allow(series::FLEET_BUDGET);
@@ -538,6 +539,7 @@ impl Model {
             rows: &rows,
         });
         self.view.queues = rows;
+        self.view.lag_critical_s = facts.lag();
         self.view.api_calls_per_s = self.queues.calls(&self.sources);
         self.view.providers = failures::rows(figures, &self.sources);
         self.view.now = now;

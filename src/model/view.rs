@@ -74,6 +74,10 @@ pub struct View {
     pub panels_off: Vec<(Panel, String)>,
     /// Providers, workers and other labels left out because there are too many.
     pub left_out: u64,
+    /// The critical age of a waiting message by the followed stream's own metadata, seconds; `None`:
+    /// it says none, or the configuration does.
+    #[serde(default)]
+    pub lag_critical_s: Option<f64>,
     /// Dead letters by cause, largest first; `None`: nobody has read them yet. No recording
     /// keeps them: they are strangers' words.
     #[serde(skip)]
@@ -109,6 +113,7 @@ impl View {
             database: None,
             panels_off: Vec::new(),
             left_out: 0,
+            lag_critical_s: None,
             letter_groups: None,
         }
     }
@@ -128,6 +133,20 @@ pub enum Health {
     Connecting,
     /// Not configured.
     Off,
+}
+
+impl Health {
+    /// How bad it is, to find the worst of several: nothing that was asked for first.
+    #[must_use]
+    pub fn badness(self) -> u8 {
+        match self {
+            Self::Off => 0,
+            Self::Ok => 1,
+            Self::Connecting => 2,
+            Self::Stale => 3,
+            Self::Failing => 4,
+        }
+    }
 }
 
 /// A source.

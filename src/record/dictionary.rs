@@ -83,7 +83,9 @@ impl Likeness {
         });
         let mut series = Vec::with_capacity(base.len());
         for (place, new) in self.with {
-            let before = usize::try_from(place).unwrap_or(usize::MAX).saturating_sub(series.len());
+            let before = usize::try_from(place)
+                .unwrap_or(usize::MAX)
+                .saturating_sub(series.len());
             series.extend(kept.by_ref().take(before));
             series.push(new);
         }
@@ -246,7 +248,9 @@ mod tests {
     fn layout(numbers: &BTreeSet<u16>) -> Arc<Layout> {
         let series = |number: &u16| SeriesId {
             name: format!("webhook_{}_total", number % 3).into(),
-            labels: vec![("provider".into(), number.to_string().into())].into_iter().collect(),
+            labels: vec![("provider".into(), number.to_string().into())]
+                .into_iter()
+                .collect(),
             kind: SeriesKind::Counter,
         };
         Arc::new(Layout::new(numbers.iter().map(series).collect()))

@@ -118,7 +118,9 @@ fn folding(clock: &SharedClock) -> Result<(), Error> {
     let start = clock.now();
     let mut model = Model::new(settings(&Profile::empty("fleet")), start);
     let wanted = Arc::new(Wanted::new(&Families::default()));
-    let mut readers: Vec<Reader> = (0..TARGETS).map(|_| Reader::new(wanted.clone(), SERIES_LIMIT)).collect();
+    let mut readers: Vec<Reader> = (0..TARGETS)
+        .map(|_| Reader::new(wanted.clone(), SERIES_LIMIT))
+        .collect();
     let mut folds = Duration::ZERO;
     let mut ticks = Histogram::<u64>::new(3)?;
     let period = TARGETS as f64 / PACE;

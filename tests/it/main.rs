@@ -12,6 +12,7 @@ mod dlq;
 mod export;
 mod faults;
 mod fire;
+mod fleet;
 mod history;
 mod jetstream;
 mod lab;

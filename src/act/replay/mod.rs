@@ -39,6 +39,7 @@ pub use follow::{Fates, Follow};
 use super::exchange::ExchangeError;
 use super::journal::{Counts, Folder, JournalError, Settlement};
 use super::lease::{self, LeaseError};
+use super::oracle::Oracle;
 use super::permit::Refusal;
 use crate::base::time::SharedClock;
 use crate::config::NatsLink;
@@ -68,6 +69,8 @@ pub struct Context {
     pub attended: bool,
     /// Signs letters anew, where that is asked for.
     pub signer: Option<Signer>,
+    /// Who knows whether a webhook was processed, when nobody else does.
+    pub oracle: Option<Oracle>,
 }
 
 /// What the operator wants.

@@ -8,7 +8,7 @@ use super::choose::Next;
 use super::halt::Halt;
 use super::run::{AT_ONCE, LOOK, Run};
 use crate::act::exchange::Stored;
-use crate::act::parked::idle_up_to;
+use crate::act::parked::{idle_up_to, is_same};
 use crate::act::plan::REPLAY_ID;
 use crate::base::text;
 use crate::sample::ConsumerReading;
@@ -37,9 +37,9 @@ impl Run {
             let limit = self.context.timing.follow;
             if self.context.clock.now().mono.saturating_sub(begun) >= limit {
                 return Err(Halt::Stopped(format!(
-                    "{} in the workers' hands for {}, and whether a parked one is among them cannot be known",
-                    text::counted(consumer.num_ack_pending, "message was", "messages were"),
-                    text::duration(limit)
+                    "for {} it could not be seen that nobody has the next messages in hand: {} not acked",
+                    text::duration(limit),
+                    text::counted(consumer.num_ack_pending, "message is", "messages are"),
                 )));
             }
             tokio::time::sleep(LOOK).await;
@@ -62,7 +62,7 @@ impl Run {
             return Ok(None);
         };
         let consumer = self.exchange.consumer(&self.begin.dlq, &by.consumer).await?;
-        if consumer.created == Some(by.created) {
+        if is_same(by, &consumer) {
             return Ok(Some(consumer));
         }
         let name = text::safe(&by.consumer).into_owned();

@@ -45,6 +45,7 @@ impl Run {
             if self.begin.how.parked.is_some() {
                 self.land(settle(flight.take()).await, &mut settled).await?;
                 self.flush(&mut settled).await?;
+                self.collect_deletes(true).await?;
                 self.leave_out_held(&mut next).await?;
             }
             self.write_down(&mut next, &mut settled, flight.as_ref()).await?;
@@ -56,9 +57,16 @@ impl Run {
             };
             self.published += sent.ready.len() as u64;
             let due = if overlaps { flight.replace(sent) } else { Some(sent) };
-            let (landed, fetched) = tokio::join!(settle(due), self.fetch(queue, ramp, ahead.as_mut()));
-            self.land(landed, &mut settled).await?;
-            next = fetched?;
+            if self.begin.how.ordered {
+                // What waits behind these letters goes when it is known that they landed.
+                self.land(settle(due).await, &mut settled).await?;
+                self.flush(&mut settled).await?;
+                next = self.fetch(queue, ramp, None).await?;
+            } else {
+                let (landed, fetched) = tokio::join!(settle(due), self.fetch(queue, ramp, ahead.as_mut()));
+                self.land(landed, &mut settled).await?;
+                next = fetched?;
+            }
             let now = self.context.clock.now().mono;
             let is_due = now.saturating_sub(looked) >= Duration::from_millis(200);
             let is_held = *self.context.steering.borrow() != super::Steering::Run;

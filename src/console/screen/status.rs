@@ -148,7 +148,7 @@ fn name<'a>(scene: &Scene<'a>, glyphs: &Glyphs, detail: Detail) -> Line<'a> {
 }
 
 /// What a kind of source is called on screen.
-fn kind_name(kind: SourceKind) -> &'static str {
+pub(super) fn kind_name(kind: SourceKind) -> &'static str {
     match kind {
         SourceKind::Jetstream => "nats",
         SourceKind::Metrics => "metrics",
@@ -172,7 +172,7 @@ fn sources<'a>(scene: &Scene<'a>, glyphs: &Glyphs, detail: Detail) -> Line<'a> {
             .iter()
             .filter(|source| source.id.kind == kind)
             .collect();
-        let Some(worst) = of_kind.iter().max_by_key(|source| badness(source.state)) else {
+        let Some(worst) = of_kind.iter().max_by_key(|source| source.state.badness()) else {
             continue;
         };
         if !line.is_empty() {
@@ -239,16 +239,6 @@ fn sickest(scene: &Scene<'_>, glyphs: &Glyphs) -> Option<(char, Role, &'static s
         ProbeState::Healthy => None,
         ProbeState::Degraded => Some((glyphs.warning, Role::Warning, "degraded")),
         ProbeState::Unhealthy => Some((glyphs.critical, Role::Critical, "unhealthy")),
-    }
-}
-
-fn badness(state: Health) -> u8 {
-    match state {
-        Health::Off => 0,
-        Health::Ok => 1,
-        Health::Connecting => 2,
-        Health::Stale => 3,
-        Health::Failing => 4,
     }
 }
 

@@ -114,11 +114,16 @@ impl Browser {
     }
 
     /// What is known of when a letter died: of a message in its own stream only when it was stored.
-    fn moment(&self) -> (&'static str, fn(&LetterOrigin, Option<Timestamp>) -> Option<Timestamp>) {
+    fn moment(&self, letter: &Stored, origin: &LetterOrigin) -> Option<Timestamp> {
         match self.source {
-            None => ("died", died),
-            Some(_) => ("stored", |_, stored| stored),
+            None => died(origin, letter.at),
+            Some(_) => letter.at,
         }
+    }
+
+    /// What that moment is called.
+    fn moment_name(&self) -> &'static str {
+        if self.source.is_some() { "stored" } else { "died" }
     }
 
     /// A letter as JSON: of a message in its own stream with its form, and without a time of death.
@@ -209,7 +214,7 @@ impl Browser {
                 out,
                 "{:>10}  {:<20}  {:<10}  {:<24}  {:>5}  reason",
                 "sequence",
-                self.moment().0,
+                self.moment_name(),
                 "provider",
                 "event",
                 "tries"
@@ -227,7 +232,7 @@ impl Browser {
                     out,
                     "{:>10}  {:<20}  {:<10}  {:<24}  {:>5}  {}",
                     letter.sequence,
-                    self.moment().1(origin, letter.at).map_or_else(|| "–".to_owned(), shown),
+                    self.moment(letter, origin).map_or_else(|| "–".to_owned(), shown),
                     cell(provider, 10),
                     cell(event, 24),
                     origin
@@ -274,8 +279,7 @@ impl Browser {
             Some(format!("{} in {}", letter.sequence, self.mailbox.stream())),
         )?;
         row("subject", origin.subject.as_deref().map(str::to_owned))?;
-        let (word, moment) = self.moment();
-        row(word, moment(&origin, letter.at).map(shown))?;
+        row(self.moment_name(), self.moment(&letter, &origin).map(shown))?;
         row("why", origin.reason.as_deref().map(str::to_owned))?;
         row("tries", origin.deliveries.map(|tries| tries.to_string()))?;
         let from = (origin.stream.as_deref(), origin.sequence, origin.consumer.as_deref());

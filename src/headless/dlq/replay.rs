@@ -17,6 +17,7 @@ use crate::act::audit::{Account, AuditError};
 use crate::act::draft::{Draft, DraftError};
 use crate::act::fire::{self, GuardError};
 use crate::act::journal::{Folder, How, MOST_IN_A_WINDOW, Purpose};
+use crate::act::oracle::Oracle;
 use crate::act::permit::{Gate, Refusal};
 use crate::act::plan::Plan;
 use crate::act::replay::{self, Context, Ending, Progress, ReplayError, Report, Resume, Steering, Timing};
@@ -311,6 +312,7 @@ impl<'a> Task<'a> {
             timing: self.options.timing,
             attended: false,
             signer: self.options.signer.clone(),
+            oracle: Oracle::of(&self.context.profile),
         };
         let outcome = self.watch(work(setting), watched.clone(), steer, stop, err).await;
         let last = watched.borrow().clone();

@@ -71,7 +71,7 @@ pub(super) fn plan(plan: &Plan, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "  headers stripped: {}", names(&plan.stripped))?;
     let out_of = plan.left_out;
     for (count, why) in [
-        (out_of.orphaned, "acked before a server crash"),
+        (out_of.orphaned, "perhaps acked before a server crash"),
         (out_of.replayed_before, "replayed before and back after a crash"),
         (out_of.beyond_max, "beyond --max"),
         (out_of.later, "arrived later"),

@@ -9,6 +9,7 @@ use crate::act::audit::{Account, Deed};
 use crate::act::exchange::Exchange;
 use crate::act::journal::Purpose;
 use crate::act::letters::{Order, Said, Told};
+use crate::act::oracle::Oracle;
 use crate::act::permit::{Asked, Confirmed, Gate, Permit};
 use crate::act::plan::{Plan, archive_of};
 use crate::act::replay::{self, Context, Progress, ReplayError, Report, Resume, Steering, Timing};
@@ -75,6 +76,7 @@ impl Desk {
             timing: Timing::default(),
             attended,
             signer: None,
+            oracle: Oracle::of(&self.setting.profile),
         };
         let end: Result<Result<Report, ReplayError>, Reason> = {
             let work = async {
