@@ -142,9 +142,9 @@ impl Tier {
         !self.slots.is_empty() && t >= (self.first * step) as f64 && t < (self.end() * step) as f64
     }
 
-    /// Of the tier of seconds: what [`Tier::read`] gives for the second from `from` on; outer
-    /// `None`: that is not simply one of its slots.
-    fn second(&self, from: f64) -> Option<Option<f32>> {
+    /// Of the tier of seconds: the slot that [`Tier::read`] gives for the second from `from` on;
+    /// `None`: it is not simply one.
+    fn second(&self, from: f64) -> Option<Slot> {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -152,7 +152,7 @@ impl Tier {
         )]
         let number = (from >= self.first as f64).then(|| from.ceil() as u64)?;
         let at = usize::try_from(number.checked_sub(self.first)?).ok()?;
-        self.slots.get(at).map(|slot| slot.get())
+        self.slots.get(at).copied()
     }
 
     /// The mean of the slots that begin within `from..to`, or the slot that covers their
@@ -538,9 +538,9 @@ impl Histories {
             }
             // A fleet's rows ask for the last minute second by second, all of them.
             if let Some(tier) = series.tiers[0].as_ref().filter(|_| (width - 1.0).abs() < f64::EPSILON)
-                && let Some(value) = tier.second(from)
+                && let Some(second) = tier.second(from)
             {
-                *slot = value;
+                *slot = second.get();
                 continue;
             }
             *slot = series
