@@ -29,6 +29,7 @@ use hookwatch::cli::{self, CheckArgs, Cli, Command, ConfigArgs, LogError, Snapsh
 use hookwatch::config::{self, Environment, Problem, Problems, Profile, Resolved, Surroundings};
 use hookwatch::headless::{Judgement, Snapshot, judge, judge_all};
 use hookwatch::session;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Threads for sources and screen. More would only cost memory: reading waits, it does not compute.
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
     // Two TLS clients with different defaults panic at the first connection, so the provider is
     // chosen before any is built. It fails only when there is one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    allow_files();
     let environment: Environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
@@ -52,6 +54,25 @@ fn main() -> ExitCode {
     match program.run() {
         Ok(code) => ExitCode::from(code),
         Err(failure) => failure.report(),
+    }
+}
+
+/// Files that may be open at once: a connection for each of a few thousand targets.
+const FILES: u64 = 8_192;
+
+/// Many systems begin with a limit of 1,024 or 256 open files and allow more to who asks.
+fn allow_files() {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < FILES) {
+        let current = limit.maximum.map_or(FILES, |most| most.min(FILES));
+        // Where it is refused, the sources that find no room say so.
+        let _ = setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current: Some(current),
+                ..limit
+            },
+        );
     }
 }
 

@@ -142,11 +142,9 @@ impl Tier {
         !self.slots.is_empty() && t >= (self.first * step) as f64 && t < (self.end() * step) as f64
     }
 
-    /// The mean of the slots that begin within `from..to`, or the slot that covers their
-    /// middle when that is finer than a slot. `None`: a gap.
-    /// Of the tier of seconds: what [`Tier::read`] gives for the second from `from` on; outer
-    /// `None`: that is not simply one of its slots.
-    fn second(&self, from: f64) -> Option<Option<f32>> {
+    /// Of the tier of seconds: the slot that [`Tier::read`] gives for the second from `from` on;
+    /// `None`: it is not simply one.
+    fn second(&self, from: f64) -> Option<Slot> {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -154,9 +152,11 @@ impl Tier {
         )]
         let number = (from >= self.first as f64).then(|| from.ceil() as u64)?;
         let at = usize::try_from(number.checked_sub(self.first)?).ok()?;
-        self.slots.get(at).map(|slot| slot.get())
+        self.slots.get(at).copied()
     }
 
+    /// The mean of the slots that begin within `from..to`, or the slot that covers their
+    /// middle when that is finer than a slot. `None`: a gap.
     fn read(&self, step: u64, from: f64, to: f64) -> Option<f32> {
         let start = (self.first * step) as f64;
         let middle = f64::midpoint(from, to);
@@ -537,10 +537,10 @@ impl Histories {
                 continue;
             }
             // A fleet's rows ask for the last minute second by second, all of them.
-            if let Some(tier) = series.tiers[0].as_ref().filter(|_| width == 1.0)
-                && let Some(value) = tier.second(from)
+            if let Some(tier) = series.tiers[0].as_ref().filter(|_| (width - 1.0).abs() < f64::EPSILON)
+                && let Some(second) = tier.second(from)
             {
-                *slot = value;
+                *slot = second.get();
                 continue;
             }
             *slot = series
@@ -667,6 +667,44 @@ mod tests {
         for key in &keys {
             let window = histories.window(key, moment(899.5), Duration::from_secs(800), 40);
             assert!(window.iter().all(|value| *value == Some(2.0)), "{key:?} {window:?}");
+        }
+    }
+
+    #[test]
+    fn the_least_recently_viewed_gives_its_fine_tier_first_and_it_is_told() {
+        let mut histories = Histories::with_budget(usize::MAX);
+        let keys: Vec<SeriesKey> = (0..4)
+            .map(|n| SeriesKey::about(Field::WorkerRate, format!("w-{n}")))
+            .collect();
+        for second in 0..600_u32 {
+            for key in &keys {
+                histories.record(key, moment(f64::from(second)), Some(2.0));
+            }
+        }
+        for viewed in [2, 0, 3, 1] {
+            histories.touch(&keys[viewed]);
+        }
+        for (thinned, expected) in [2, 0, 3, 1].into_iter().enumerate() {
+            assert_eq!(histories.thinned(), thinned);
+            histories.budget = histories.bytes - 1;
+            assert!(histories.fold_one());
+            assert_eq!(histories.series[&keys[expected]].finest, 1, "{thinned}");
+        }
+        assert_eq!(histories.thinned(), 4);
+    }
+
+    #[test]
+    fn a_minute_second_by_second_is_the_same_as_slot_by_slot() {
+        let histories = filled(100);
+        for end in [30.0, 59.4, 99.0, 99.4, 99.999, 130.7] {
+            let quick = histories.window(&key(), moment(end), Duration::from_secs(60), 60);
+            let tier = histories.series[&key()].tiers[0].as_ref().unwrap();
+            for (at, value) in (0_u8..).zip(&quick) {
+                let from = end - 60.0 + f64::from(at);
+                let reached = from > -1.0 && tier.reaches(1, from + 0.5);
+                let expected = reached.then(|| tier.read(1, from, from + 1.0)).flatten();
+                assert_eq!(*value, expected, "{end} {at}");
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -20,6 +21,10 @@ const SHARE: u32 = 10;
 
 /// Streams and consumers listed at most.
 const MOST: usize = 10_000;
+
+/// Streams whose consumers are listed at the same time: few, so that what is on screen does not
+/// wait behind them.
+const SIDE_BY_SIDE: usize = 4;
 
 /// Pages of streams read at most: a server that ignores the offset must not keep us for ever.
 const PAGES: usize = 64;
@@ -98,8 +103,12 @@ async fn sweep(api: &Api, clock: &SharedClock) -> Result<Swept, ApiError> {
         .filter(|stream| stream.state.consumer_count > 0)
         .map(|stream| stream.name.clone())
         .collect();
-    for stream in populated {
-        match list_consumers(api, &stream, &mut inventory.consumers).await {
+    let mut lists = futures_util::stream::iter(populated)
+        .map(|stream| list_consumers(api, stream))
+        .buffered(SIDE_BY_SIDE);
+    while let Some((found, outcome)) = lists.next().await {
+        inventory.consumers.extend(found);
+        match outcome {
             Ok(()) => {}
             Err(error @ (ApiError::Lost(_) | ApiError::Unheard(_))) => return Err(error),
             // The stream was deleted since it was listed.
@@ -110,6 +119,7 @@ async fn sweep(api: &Api, clock: &SharedClock) -> Result<Swept, ApiError> {
             break;
         }
     }
+    drop(lists);
     inventory
         .consumers
         .sort_unstable_by(|a, b| (&a.stream, &a.name).cmp(&(&b.stream, &b.name)));
@@ -144,17 +154,22 @@ async fn list_streams(api: &Api, inventory: &mut InventoryReading) -> Result<(),
     Ok(())
 }
 
-async fn list_consumers(api: &Api, stream: &str, found: &mut Vec<ConsumerReading>) -> Result<(), ApiError> {
+/// The consumers of a stream, as far as they could be listed.
+async fn list_consumers(api: &Api, stream: Arc<str>) -> (Vec<ConsumerReading>, Result<(), ApiError>) {
+    let mut found = Vec::new();
     let mut from = 0;
     loop {
-        let (page, mono, took) = api.consumer_page(stream, from).await?;
+        let (page, mono, took) = match api.consumer_page(&stream, from).await {
+            Ok(page) => page,
+            Err(error) => return (found, Err(error)),
+        };
         let read = page.consumers.0.len();
         from += read;
         for info in page.consumers.0.into_iter().filter_map(|consumer| consumer.0) {
             found.extend(info.reading(mono, took));
         }
         if read == 0 || found.len() >= MOST || page.total.0.is_none_or(|total| from as u64 >= total) {
-            return Ok(());
+            return (found, Ok(()));
         }
     }
 }
