@@ -204,6 +204,7 @@ fn after_history() -> App {
     let mut histories = Histories::reaching_back();
     for (ago, value) in (90..600)
         .step_by(10)
+        .rev()
         .zip([80.0, 84.0, 90.0, 86.0, 82.0].into_iter().cycle())
     {
         histories.recall(&SeriesKey::of(Field::ReceivedPerS), zero - ago, value);
@@ -224,7 +225,7 @@ fn after_history() -> App {
             at: start.at + seconds(second.into()),
             mono: start.mono + seconds(second.into()),
         };
-        let series = ["webhook_received_total", "webhook_processed_total"].map(|name| SeriesId {
+        let series = ["webhook_processed_total", "webhook_received_total"].map(|name| SeriesId {
             name: name.into(),
             labels: vec![("provider".into(), "telnyx".into())],
             kind: SeriesKind::Counter,
@@ -232,7 +233,7 @@ fn after_history() -> App {
         let scrape = Scrape {
             target: "gateway".into(),
             layout: Arc::new(Layout::new(series.to_vec())),
-            values: vec![f64::from(second) * 70.0, f64::from(second) * 68.0],
+            values: vec![f64::from(second) * 68.0, f64::from(second) * 70.0],
             took: Duration::from_millis(1),
             bytes: 100,
             skipped: 0,
