@@ -53,6 +53,7 @@ use self::letters::Group;
 use self::metrics::{Metrics, Tally};
 use self::outbound::Outbound;
 use self::probes::Probes;
+pub(crate) use self::queues::covers;
 use self::queues::{Queues, seconds};
 use self::sources::{Sources, Stamp};
 use self::verdicts::{Facts, Memory, Sight, Verdicts};
@@ -117,6 +118,9 @@ pub struct Model {
 /// Queues, workers and providers whose figures have a history whether or not somebody looks.
 const CHARTED: usize = 12;
 
+/// Workers and queues beyond which this is a fleet, whose histories may take more memory.
+const FLEET: usize = 100;
+
 /// What of the figures is worked out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scope {
@@ -177,13 +181,6 @@ impl Model {
         let begun = Happening::new("console", EventKind::Console, Severity::Info, "console started");
         model.tell(start, &begun.detail(format!("profile {profile}")));
         model
-    }
-
-    /// The same with a byte budget for the histories other than 4 MiB.
-    #[must_use]
-    pub fn with_history_budget(mut self, bytes: usize) -> Self {
-        self.histories = Histories::with_budget(bytes);
-        self
     }
 
     /// What it was told of the profile.
@@ -261,7 +258,7 @@ impl Model {
             }
             Sample::Server(server) => {
                 self.hear_server(server, moment);
-                self.queues.server = Some((**server).clone());
+                self.queues.serve(stamp, server);
                 self.view.server = Some((**server).clone());
             }
             Sample::Queue(reading) => self.take_cycle(&stamp, moment, reading),
@@ -429,7 +426,11 @@ impl Model {
             figures: &figures,
             workers: &known,
             outbound: &self.outbound,
+            probes: &self.probes,
         });
+        if known.len() + self.queues.consumers.len() > FLEET {
+            self.histories.allow(series::FLEET_BUDGET);
+        }
         for (name, worker) in &known {
             let rate = workers::rate(worker, &self.sources);
             let value = rate.value.filter(|_| !rate.is_stale());
@@ -539,6 +540,8 @@ impl Model {
             rows: &rows,
         });
         self.view.queues = rows;
+        self.view.lag_critical_s = facts.lag();
+        self.view.api_calls_per_s = self.queues.calls(&self.sources);
         self.view.providers = failures::rows(figures, &self.sources);
         self.view.now = now;
         self.view.window_s = self

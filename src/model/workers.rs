@@ -198,7 +198,8 @@ pub(super) fn rows(
 
 fn row(name: &Arc<str>, worker: &Known<'_>, sources: &Sources, now: Moment) -> Worker {
     let stamp = worker.target.map(|target| &target.stamp);
-    let reading = |value: Option<f64>| sources.reading(value, stamp);
+    let state = sources.state(stamp);
+    let reading = |value: Option<f64>| Sources::reading_as(state, value, stamp);
     let total = |tally| worker.target.and_then(|target| target.total(tally));
     let gauge = |gauge| reading(worker.target.and_then(|target| target.gauge(gauge)));
     let window = |of| worker.target.and_then(|target| target.histogram(of)?.window());

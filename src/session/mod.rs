@@ -76,6 +76,7 @@ impl Session {
             ));
         }
         let mut fleet = Fleet::new(&profile.families);
+        fleet.expect(profile.targets.len());
         for target in &profile.targets {
             let refused = match &target.discovery {
                 Discovery::One => fleet.source(target).map(|source| crew.start(source)),

@@ -116,6 +116,7 @@ async fn main() {
         },
         attended: false,
         signer: None,
+        oracle: None,
     };
     let report = Box::pin(replay::start(&plan, None, permit, setting)).await.unwrap();
     assert_eq!(report.counts.deleted, LETTERS as u64);

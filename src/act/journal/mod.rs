@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 
 pub use record::{
-    Begin, Entry, Hash, How, Intent, MOST_IN_A_WINDOW, Outcome, Purpose, Record, Settlement, TargetMark, Window,
+    Begin, Entry, GivenUpBy, Hash, How, Intent, MOST_IN_A_WINDOW, Outcome, Purpose, Record, Settlement, TargetMark,
+    Window,
 };
 pub use standing::{Counts, Stand, Standing, Standings, WindowAt};
 

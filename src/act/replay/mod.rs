@@ -9,13 +9,22 @@
 //! ```
 
 mod ahead;
+mod answer;
 mod begin;
+mod choose;
 mod follow;
 mod gateway;
+mod halt;
 mod limbo;
+mod look;
 mod message;
 mod mirror;
+mod parked;
+mod ramp;
+mod report;
 mod run;
+mod steer;
+mod sweep;
 mod window;
 
 use std::sync::Arc;
@@ -30,6 +39,7 @@ pub use follow::{Fates, Follow};
 use super::exchange::ExchangeError;
 use super::journal::{Counts, Folder, JournalError, Settlement};
 use super::lease::{self, LeaseError};
+use super::oracle::Oracle;
 use super::permit::Refusal;
 use crate::base::time::SharedClock;
 use crate::config::NatsLink;
@@ -59,6 +69,8 @@ pub struct Context {
     pub attended: bool,
     /// Signs letters anew, where that is asked for.
     pub signer: Option<Signer>,
+    /// Who knows whether a webhook was processed, when nobody else does.
+    pub oracle: Option<Oracle>,
 }
 
 /// What the operator wants.

@@ -48,21 +48,36 @@ pub enum Subject {
     Recording(Box<Recorded>),
 }
 
-/// What the console needs.
+/// A profile with everything that is its own.
 #[derive(Debug)]
-pub struct RunOptions {
+pub struct Seat {
     /// The profile, as the model sees it.
     pub settings: Settings,
-    /// What it shows.
+    /// What is shown of it.
     pub subject: Subject,
     /// Where recordings without a name go.
     pub shelf: Shelf,
-    /// The one clock.
-    pub clock: SharedClock,
     /// On what one works.
     pub badges: Vec<Badge>,
     /// The profile's own label.
     pub label: Option<Arc<str>>,
+    /// Who may change something; `None`: nobody, and no letters are read.
+    pub office: Option<Office>,
+    /// Who reads and replays letters; `None`: nobody.
+    pub clerk: Option<Clerk>,
+    /// What fires test webhooks, and of what they are made; `None`: none can be fired.
+    pub firing: Option<(Firing, Supply)>,
+}
+
+/// What the console needs.
+#[derive(Debug)]
+pub struct RunOptions {
+    /// The profile that fills the screens to begin with.
+    pub seat: Seat,
+    /// The profiles beside it, a line each; often none.
+    pub beside: Vec<Seat>,
+    /// The one clock.
+    pub clock: SharedClock,
     /// Every theme.
     pub themes: Library,
     /// The theme to begin with.
@@ -79,16 +94,10 @@ pub struct RunOptions {
     pub mouse: bool,
     /// Which keys do what.
     pub keymap: Keymap,
-    /// Who may change something; `None`: nobody, and no letters are read.
-    pub office: Option<Office>,
-    /// Who reads and replays letters; `None`: nobody.
-    pub clerk: Option<Clerk>,
     /// What was kept of the run before.
     pub kept: Kept,
     /// Where that is kept; `None`: nowhere.
     pub kept_file: Option<PathBuf>,
-    /// What fires test webhooks, and of what they are made; `None`: none can be fired.
-    pub firing: Option<(Firing, Supply)>,
     /// What is run to edit a body; may have arguments.
     pub editor: String,
     /// What went wrong before there was a screen (a theme that was refused), to be shown on it.

@@ -9,6 +9,7 @@ pub mod failures;
 pub mod fire;
 pub mod help;
 pub mod history;
+pub mod lanes;
 pub mod overview;
 pub mod popup;
 pub mod queues;
@@ -24,6 +25,7 @@ use ratatui::layout::{Position, Rect};
 
 use super::bench::Bench;
 use super::command::{Command, Mode};
+use super::fleet::Fleet;
 use super::keymap::Keymap;
 use super::palette::Choices;
 use super::player::{Player, Tape};
@@ -244,6 +246,8 @@ pub struct Scene<'a> {
     pub themes: &'a [Arc<str>],
     /// Test webhooks.
     pub bench: &'a Bench,
+    /// The profiles beside this one.
+    pub fleet: Option<&'a Fleet>,
 }
 
 impl<'a> Scene<'a> {
@@ -281,6 +285,12 @@ impl<'a> Scene<'a> {
         Choices {
             themes: self.themes.iter().map(ToString::to_string).collect(),
             columns: columns.unwrap_or_default(),
+            profiles: self
+                .fleet
+                .iter()
+                .flat_map(|fleet| &fleet.lanes)
+                .map(|lane| lane.name.to_string())
+                .collect(),
             screen: self.ui.screen(),
             mode: self.mode(),
         }
@@ -322,6 +332,8 @@ pub enum Spot {
     Chart(PanelId),
     /// Goes to a moment of what is played.
     Strip,
+    /// Goes to one of several profiles.
+    Lane(usize),
     /// The focused layer: what lies under it is out of reach.
     Layer,
     /// A choice of the topmost layer: a completion, a column, a button.

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use self::scan::{Batch, Direction, Reading, Scan};
-pub(crate) use self::wire::raw_headers;
+pub(crate) use self::wire::RawMessage;
 
 use self::fetch::{Fetch, Way};
 use super::SourceError;
