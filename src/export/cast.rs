@@ -8,6 +8,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 use serde_json::{Value, json};
 
+use super::ink::Ink;
 use super::svg::{Palette, append, hex};
 use crate::base::text;
 use crate::base::time::Timestamp;
@@ -249,29 +250,11 @@ fn change_look(from: Look, to: Look, out: &mut String) {
 
 /// The code of a colour; `base` is 30 for the foreground, 40 for the background.
 fn colour(colour: Color, base: u8) -> String {
-    let named = |number: u8| {
-        let code = if number < 8 { base + number } else { base + 52 + number };
-        code.to_string()
-    };
-    match colour {
-        Color::Reset => (base + 9).to_string(),
-        Color::Rgb(r, g, b) => format!("{};2;{r};{g};{b}", base + 8),
-        Color::Indexed(number) => format!("{};5;{number}", base + 8),
-        Color::Black => named(0),
-        Color::Red => named(1),
-        Color::Green => named(2),
-        Color::Yellow => named(3),
-        Color::Blue => named(4),
-        Color::Magenta => named(5),
-        Color::Cyan => named(6),
-        Color::Gray => named(7),
-        Color::DarkGray => named(8),
-        Color::LightRed => named(9),
-        Color::LightGreen => named(10),
-        Color::LightYellow => named(11),
-        Color::LightBlue => named(12),
-        Color::LightMagenta => named(13),
-        Color::LightCyan => named(14),
-        Color::White => named(15),
+    match Ink::from(colour) {
+        Ink::Default => (base + 9).to_string(),
+        Ink::Rgb(r, g, b) => format!("{};2;{r};{g};{b}", base + 8),
+        Ink::Indexed(number) => format!("{};5;{number}", base + 8),
+        Ink::Named(number @ 0..8) => (base + number).to_string(),
+        Ink::Named(number) => (base + 52 + number).to_string(),
     }
 }

@@ -3,6 +3,7 @@
 pub mod anonymous;
 pub mod cast;
 pub mod film;
+mod ink;
 pub mod plot;
 pub mod png;
 pub mod report;

@@ -8,6 +8,7 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
 use unicode_width::UnicodeWidthStr as _;
 
+use super::ink::Ink;
 use super::shape::{CELL, Paint, parts};
 use crate::console::theme::colour::{XTERM, indexed};
 use crate::console::theme::{Appearance, Role, Theme};
@@ -48,28 +49,11 @@ impl Palette {
     }
 
     pub(super) fn rgb(&self, color: Color, default: Rgb) -> Rgb {
-        let named = |index: usize| self.ansi[index];
-        match color {
-            Color::Reset => default,
-            Color::Rgb(r, g, b) => (r, g, b),
-            Color::Indexed(index @ 0..16) => named(usize::from(index)),
-            Color::Indexed(index) => indexed(index),
-            Color::Black => named(0),
-            Color::Red => named(1),
-            Color::Green => named(2),
-            Color::Yellow => named(3),
-            Color::Blue => named(4),
-            Color::Magenta => named(5),
-            Color::Cyan => named(6),
-            Color::Gray => named(7),
-            Color::DarkGray => named(8),
-            Color::LightRed => named(9),
-            Color::LightGreen => named(10),
-            Color::LightYellow => named(11),
-            Color::LightBlue => named(12),
-            Color::LightMagenta => named(13),
-            Color::LightCyan => named(14),
-            Color::White => named(15),
+        match Ink::from(color) {
+            Ink::Default => default,
+            Ink::Rgb(r, g, b) => (r, g, b),
+            Ink::Named(index) | Ink::Indexed(index @ 0..16) => self.ansi[usize::from(index)],
+            Ink::Indexed(index) => indexed(index),
         }
     }
 

@@ -438,8 +438,9 @@ impl Model {
             self.histories.record(&key, now, value);
         }
         let charted = |number: usize, name: &Arc<str>| self.is_charted(number, || name.clone(), Field::BatchP95);
-        self.view.workers = workers::rows(&known, &self.sources, &self.histories, now, |number, name| {
-            scope == Scope::Shown || charted(number, name)
+        let whole = scope == Scope::Shown;
+        self.view.workers = workers::rows(&known, &self.sources, &self.histories, now, whole, |number, name| {
+            whole || charted(number, name)
         });
         self.view.ledger = ledger;
         self.fill(now, scope, &facts, &figures);

@@ -1,6 +1,6 @@
 //! How the sources are: what their supervisors report, and `stale` when nothing arrives.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::reading::{Reading, ReadingState};
@@ -79,7 +79,7 @@ pub(super) struct Sources {
     tracks: BTreeMap<SourceId, Track>,
     /// Of those that answered at the last judgement: their periods. A fleet's figures ask for them
     /// tens of thousands of times a second; never iterated.
-    answering: HashMap<SourceId, Duration>,
+    answering: BTreeMap<SourceId, Duration>,
     turned: bool,
     now: Duration,
 }

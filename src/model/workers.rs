@@ -8,7 +8,7 @@ use super::connections::{self, Connections, Link};
 use super::counter::Counter;
 use super::database::{Database, Pulse};
 use super::field::Field;
-use super::metrics::{Distribution, Gauge, Metrics, Tally, Target, safe_name};
+use super::metrics::{Distribution, Gauge, Metrics, Tally, Target, safe_name, safe_shared};
 use super::reading::Reading;
 use super::series::{Histories, SeriesKey};
 use super::sources::{SourceStatus, Sources, Stamp};
@@ -78,10 +78,10 @@ pub(super) fn known<'a>(witnesses: &Witnesses<'a>) -> BTreeMap<Arc<str>, Known<'
         );
     }
     for (worker, pulse) in &database.pulses {
-        out.entry(safe_name(worker)).or_default().pulse = Some(pulse);
+        out.entry(safe_shared(worker)).or_default().pulse = Some(pulse);
     }
     for (worker, stats) in &database.stats {
-        out.entry(safe_name(worker)).or_default().stats = Some(stats);
+        out.entry(safe_shared(worker)).or_default().stats = Some(stats);
     }
     // Who calls itself a worker and is known to nobody else is one all the same.
     for name in connections.workers() {
@@ -170,23 +170,33 @@ pub(super) fn some_unread(known: &BTreeMap<Arc<str>, Known<'_>>, now: Moment) ->
     })
 }
 
-/// The workers as they are shown: those that are wanted, by number and name.
+/// The workers as they are shown: those that are wanted, by number and name. Without what is read
+/// by people only, where nobody looks (`whole` is false).
 pub(super) fn rows(
     known: &BTreeMap<Arc<str>, Known<'_>>,
     sources: &Sources,
     histories: &Histories,
     now: Moment,
+    whole: bool,
     wanted: impl Fn(usize, &Arc<str>) -> bool,
 ) -> Vec<Worker> {
     known
         .iter()
         .enumerate()
         .filter(|(number, (name, _))| wanted(*number, name))
-        .map(|(_, (name, worker))| row(name, worker, sources, histories, now))
+        .map(|(_, (name, worker))| {
+            let mut row = row(name, worker, sources, now);
+            if whole {
+                let key = SeriesKey::about(Field::WorkerRate, name.clone());
+                row.recent = histories.window(&key, now, Duration::from_secs(RECENT as u64), RECENT);
+                row.accounts = accounts(worker, now);
+            }
+            row
+        })
         .collect()
 }
 
-fn row(name: &Arc<str>, worker: &Known<'_>, sources: &Sources, histories: &Histories, now: Moment) -> Worker {
+fn row(name: &Arc<str>, worker: &Known<'_>, sources: &Sources, now: Moment) -> Worker {
     let stamp = worker.target.map(|target| &target.stamp);
     let state = sources.state(stamp);
     let reading = |value: Option<f64>| Sources::reading_as(state, value, stamp);
@@ -203,14 +213,13 @@ fn row(name: &Arc<str>, worker: &Known<'_>, sources: &Sources, histories: &Histo
     if worker.link.as_ref().is_some_and(|link| link.up == Some(true)) {
         seen_by.push("nats".into());
     }
-    let key = SeriesKey::about(Field::WorkerRate, name.clone());
     Worker {
         name: name.clone(),
         state: worker.state(now),
         condition: worker.condition(now),
         seen_by,
         rate_per_s: rate(worker, sources),
-        recent: histories.window(&key, now, Duration::from_secs(RECENT as u64), RECENT),
+        recent: Vec::new(),
         batch_size: reading(window(Distribution::Batch).and_then(|batch| batch.mean())),
         batch_p95_s: reading(window(Distribution::Processing).and_then(|batch| batch.quantile(0.95))),
         errors_per_s: reading(total(Tally::Failed).and_then(Counter::rate)),
@@ -218,7 +227,7 @@ fn row(name: &Arc<str>, worker: &Known<'_>, sources: &Sources, histories: &Histo
         cpu: reading(total(Tally::Cpu).and_then(Counter::rate)),
         memory: gauge(Gauge::Memory),
         last_seen_s: last_seen(worker, sources, now),
-        accounts: accounts(worker, now),
+        accounts: Vec::new(),
     }
 }
 

@@ -12,6 +12,8 @@
 )]
 mod terminal;
 
+mod process;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,6 +21,7 @@ use hdrhistogram::Histogram;
 use hookwatch::act::fire::Limit;
 use hookwatch::base::time::{SharedClock, SystemClock};
 use hookwatch::lab::{Lab, Options, Traffic};
+use process::{cpu, resident};
 use terminal::Terminal;
 
 type Error = Box<dyn std::error::Error>;
@@ -169,24 +172,7 @@ fn usage(program: &Terminal, time: Duration, clock: &SharedClock) -> Result<(f64
     let (before, begun) = (cpu(pid)?, clock.now().mono);
     std::thread::sleep(time);
     let share = (cpu(pid)? - before) / clock.now().mono.saturating_sub(begun).as_secs_f64();
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).ok_or("VmRSS")?;
-    let kilobytes: f64 = line.split_whitespace().nth(1).ok_or("VmRSS")?.parse()?;
-    Ok((share, kilobytes * 1024.0))
-}
-
-/// CPU seconds of a process so far.
-fn cpu(pid: u32) -> Result<f64, Error> {
-    // Fields 1 and 2 are the number and the name; the 14th and 15th count hundredths of seconds.
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let (_, fields) = stat.rsplit_once(") ").ok_or("a name in parentheses")?;
-    let ticks: Vec<f64> = fields
-        .split(' ')
-        .skip(11)
-        .take(2)
-        .map(str::parse)
-        .collect::<Result<_, _>>()?;
-    Ok(ticks.iter().sum::<f64>() / 100.0)
+    Ok((share, resident(pid)?))
 }
 
 /// The same of `btm`, at one reading a second and the same size.

@@ -374,7 +374,9 @@ fn charts_alone_cannot_be_stepped_into_and_the_console_says_so() {
     let mut terminal = Terminal::start(&arguments, &[("HOME", home)], 120, 40);
     terminal.see("what was before is known");
     terminal.see("history ┊");
-    terminal.press("R0");
+    terminal.press("R");
+    terminal.see("REWIND −0:0");
+    terminal.press("\u{1b}0");
     terminal.see("What Prometheus knows of the time before this is charts: it cannot be stepped into");
     terminal.press("Rq");
     assert_eq!(terminal.end(Duration::from_secs(10)), 0);
@@ -400,12 +402,14 @@ fn the_console_tells_where_what_was_before_is_from() {
     terminal.see("what was before is known");
     terminal.see("last 15 min");
     terminal.see("history ┊");
-    // Nine tenths of what is there are recordings: it stands in them, and at their beginning.
-    terminal.press("R5");
+    // Nearly all of what is there are recordings: it stands in the middle, and at their beginning.
+    terminal.press("R");
+    terminal.see("REWIND −0:0");
+    terminal.press("\u{1b}5");
     terminal.wait("a moment in the recordings", Duration::from_secs(10), |screen| {
         screen.contains("REWIND −2:") && screen.contains("50/s")
     });
-    terminal.press("0");
+    terminal.press("\u{1b}0");
     terminal.see("Nothing before this is in the recordings");
     terminal.see("REWIND −5:");
     terminal.press("R");

@@ -6,121 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::job::{Done, Jobs, Rewound};
+use super::playing::{Playing, tell};
+use super::reel::{Recorded, fetch_past, reel_of};
 use crate::base::text::{self, safe};
 use crate::base::time::{Moment, Timestamp};
-use crate::console::app::{App, Msg, Played, update};
+use crate::console::app::{App, Msg};
 use crate::console::command::Command;
-use crate::console::player::{Back, Control, Mark, Player, Reel, length};
-use crate::console::screen::Hits;
-use crate::model::{Model, Severity};
-use crate::record::{BUCKET, Damage, Note, RecordError, Recording, read_notes, write_notes};
-use crate::session::{Before, FURTHER, Loaded, Past, Playback, PlaybackError, Ring, Speed, Step, Tap};
+use crate::console::player::{Back, Control, Mark, length};
+use crate::model::Severity;
+use crate::record::{Note, RecordError, write_notes};
+use crate::session::{Loaded, Past, PlaybackError, Tap};
 
 /// What is played moves this often on screen.
 const STEP: Duration = Duration::from_millis(100);
-
-/// A recording to be played.
-#[derive(Debug)]
-pub struct Recorded {
-    playback: Playback,
-    reel: Reel,
-    /// The file or folder beside which notes are kept; `None`: nowhere.
-    path: Option<PathBuf>,
-    notes: Vec<Note>,
-    at: Duration,
-}
-
-impl Recorded {
-    /// A recording with the notes beside it, played from its beginning at once.
-    ///
-    /// # Errors
-    /// When its settings cannot be read.
-    pub fn new(recording: Recording, path: Option<&Path>) -> Result<Self, PlaybackError> {
-        let mut missing: Vec<String> = recording.damage().iter().map(Damage::to_string).collect();
-        missing.extend(recording.unreadable().iter().map(|reason| safe(reason).into_owned()));
-        let busy = recording.files().iter().filter(|file| file.is_busy());
-        missing.extend(busy.map(|_| "it is still being written: read up to its last sealed chunk".to_owned()));
-        let lost: Vec<(u64, Option<u64>)> = recording.damage().iter().filter_map(|damage| damage.lost).collect();
-        let mut playback = Playback::new(recording)?;
-        playback.set_playing(true);
-        let name = path
-            .and_then(Path::file_name)
-            .map_or_else(String::new, |name| safe(&name.to_string_lossy()).into_owned());
-        let mut reel = reel_of(&playback, name, false);
-        let (begin, length) = (playback.timeline().start, reel.length);
-        let offset = |at: u64| Duration::from_nanos(at.saturating_sub(begin)).min(length);
-        reel.gaps.extend(
-            lost.into_iter()
-                .map(|(from, to)| (offset(from), to.map_or(length, offset))),
-        );
-        // Notes that cannot be read are not written over either.
-        let (path, notes) = match path.map_or(Ok(Vec::new()), read_notes) {
-            Ok(notes) => (path, notes),
-            Err(error) => {
-                missing.push(error.to_string());
-                (None, Vec::new())
-            }
-        };
-        reel.missing = missing;
-        for note in &notes {
-            reel.add_marker(Mark::new(reel.position(note.at), &note.text));
-        }
-        Ok(Self {
-            playback,
-            reel,
-            path: path.map(Path::to_owned),
-            notes,
-            at: Duration::ZERO,
-        })
-    }
-
-    /// What it holds.
-    #[must_use]
-    pub fn reel(&self) -> &Reel {
-        &self.reel
-    }
-
-    /// The same, begun at a position, at a speed, over and over.
-    #[must_use]
-    pub fn from(mut self, at: Duration, speed: Speed, looping: bool) -> Self {
-        self.at = at;
-        self.playback.set_speed(speed);
-        self.playback.set_looping(looping);
-        self
-    }
-}
-
-/// What a playback holds.
-fn reel_of(playback: &Playback, name: String, live: bool) -> Reel {
-    let timeline = playback.timeline();
-    let length = timeline.duration();
-    let offset = |at: u64| Duration::from_nanos(at.saturating_sub(timeline.start)).min(length);
-    let marks = |points: &[crate::record::Point]| -> Vec<Mark> {
-        points
-            .iter()
-            .map(|point| Mark::new(offset(point.at), &point.text))
-            .collect()
-    };
-    let outline = &timeline.outline;
-    let holes = timeline.holes.iter().map(|(from, to)| (offset(*from), offset(*to)));
-    let gaps = outline.gaps.iter().map(|gap| (offset(gap.at), offset(gap.at)));
-    let load = outline.load.iter();
-    Reel {
-        live,
-        name,
-        start: Timestamp::from_nanosecond(i128::from(timeline.start)).unwrap_or_default(),
-        length,
-        load: load
-            .map(|(bucket, load)| (offset(bucket * BUCKET), offset((bucket + 1) * BUCKET), *load))
-            .collect(),
-        seam: timeline.seam.map(offset),
-        alerts: marks(&outline.alerts),
-        markers: marks(&outline.markers),
-        actions: marks(&outline.actions),
-        gaps: holes.chain(gaps).collect(),
-        missing: Vec::new(),
-    }
-}
 
 /// What is played now.
 #[derive(Debug)]
@@ -132,147 +30,6 @@ pub(super) struct Deck {
     fetching: bool,
     /// Notes on the past of the live session, until it is saved.
     pub(super) retro: Vec<Note>,
-}
-
-#[derive(Debug)]
-struct Playing {
-    number: u64,
-    playback: Playback,
-    reel: Arc<Reel>,
-    path: Option<PathBuf>,
-    notes: Vec<Note>,
-    /// Where the figures that are being worked out will be, and where to go after that.
-    target: Option<Duration>,
-    queued: Option<Duration>,
-    since: Option<Timestamp>,
-    /// Why the past of a live session begins where it does: told there.
-    begins: String,
-    /// When it was moved last, time since session start.
-    moved: Duration,
-    /// Whether its figures have been on screen.
-    shown: bool,
-    /// Whether to step one reading forward as soon as it is read.
-    stepping: bool,
-}
-
-impl Playing {
-    fn new(number: u64, playback: Playback, reel: Reel) -> Self {
-        Self {
-            number,
-            playback,
-            reel: Arc::new(reel),
-            path: None,
-            notes: Vec::new(),
-            target: None,
-            queued: None,
-            since: None,
-            begins: String::new(),
-            moved: Duration::ZERO,
-            shown: false,
-            stepping: false,
-        }
-    }
-
-    /// One reading forward, once it is read.
-    fn step(&mut self, app: &mut App, jobs: &mut Jobs) {
-        let steps = self.playback.step();
-        self.stepping = steps.is_none();
-        match steps {
-            Some(steps) if steps.is_empty() => app.flash(Severity::Info, "Nothing comes after this"),
-            Some(steps) => self.feed(steps, app),
-            None => {}
-        }
-        self.read_on(jobs);
-    }
-
-    /// Has read what comes next, away from the screen.
-    fn read_on(&mut self, jobs: &mut Jobs) {
-        if let Some(load) = self.playback.wanted() {
-            let number = self.number;
-            jobs.start(move || Done::Read(number, load.run()));
-        }
-    }
-
-    fn player(&self) -> Player {
-        let speed = self.playback.speed();
-        Player {
-            reel: self.reel.clone(),
-            position: self.queued.or(self.target).unwrap_or_else(|| self.playback.position()),
-            playing: self.playback.is_playing(),
-            speed: speed.name(),
-            factor: speed.factor(),
-            ramp: self.playback.idle_ramp(),
-            looping: self.playback.is_looping(),
-            seeking: self.target.is_some(),
-            since: self.since,
-        }
-    }
-
-    fn tell(&self, app: &mut App) {
-        // The past of a live session is on screen once its figures are.
-        if self.shown || !self.reel.live {
-            tell(app, Msg::Player(Some(Box::new(self.player()))));
-        }
-    }
-
-    /// Goes to a position. Of several that are asked for while one is worked out, the last counts.
-    fn seek(&mut self, to: Duration, app: &App, jobs: &mut Jobs) {
-        let to = to.min(self.reel.length);
-        if self.target.is_some() {
-            self.queued = Some(to);
-            return;
-        }
-        self.target = Some(to);
-        let seek = self.playback.seek(to).charting(app.charted());
-        let number = self.number;
-        jobs.start(move || Done::Sought(number, seek.run().map(Box::new)));
-    }
-
-    fn feed(&mut self, steps: Vec<Step>, app: &mut App) {
-        for step in steps {
-            match step {
-                Step::Begin(settings, start) => {
-                    self.since = None;
-                    tell(app, Msg::Past(Box::new(Model::new(*settings, start))));
-                }
-                Step::Resume(model) => {
-                    self.since = None;
-                    tell(app, Msg::Past(Box::new((*model).clone())));
-                }
-                Step::Data(envelope) => tell(app, Msg::Played(Played::Data(envelope))),
-                Step::Tick(moment) => tell(app, Msg::Played(Played::Tick(moment))),
-                Step::Damage(damage) => self.miss(&damage, app),
-                Step::Gap(gap) => app.flash(
-                    Severity::Warning,
-                    format!("Missing here: {} items ({})", gap.lost, safe(&gap.reason)),
-                ),
-                Step::Action(action) => app.flash(Severity::Info, safe(&action.text).into_owned()),
-                Step::Marker(_) | Step::Event(_) => {}
-            }
-        }
-    }
-
-    /// A place that turned out to be damaged is told once.
-    fn miss(&mut self, damage: &Damage, app: &mut App) {
-        let text = damage.to_string();
-        if self.reel.missing.contains(&text) {
-            return;
-        }
-        app.flash(Severity::Warning, text.clone());
-        let reel = Arc::make_mut(&mut self.reel);
-        reel.missing.push(text);
-        if let Some((from, to)) = damage.lost {
-            let begin = self.playback.timeline().start;
-            let offset = |at: u64| Duration::from_nanos(at.saturating_sub(begin)).min(reel.length);
-            let span = (offset(from), to.map_or(reel.length, offset));
-            reel.gaps.push(span);
-        }
-    }
-}
-
-fn tell(app: &mut App, msg: Msg) {
-    // What is played asks for nothing outside of the console.
-    update(app, msg, &Hits::default());
 }
 
 impl Deck {
@@ -543,36 +300,6 @@ impl Deck {
         }
         playing.tell(app);
     }
-}
-
-/// What a ring holds.
-pub(super) fn last_minutes(ring: &Ring) -> Result<(Recording, Model), String> {
-    ring.recording().map_err(|error| match error {
-        RecordError::NoRecording(_) => "nothing has been seen yet".to_owned(),
-        error => error.to_string(),
-    })
-}
-
-/// The last minutes, and what recordings know of the time before them.
-fn fetch_past(ring: &Ring, before: Option<&Before>) -> Result<Rewound, String> {
-    let (recording, base) = last_minutes(ring)?;
-    let (earlier, begins) = match before.map(|before| before.recording(base.settings())) {
-        None => (
-            None,
-            "The last 15 minutes are kept; --history reaches further back".to_owned(),
-        ),
-        Some(Ok(None)) => (
-            None,
-            "What Prometheus knows of the time before this is charts: it cannot be stepped into".to_owned(),
-        ),
-        Some(Ok(Some(earlier))) => (
-            Some((earlier, FURTHER)),
-            "Nothing before this is in the recordings of --history, 6 h at most".to_owned(),
-        ),
-        Some(Err(error)) => (None, error.to_string()),
-    };
-    let playback = Playback::rewind_beyond(recording, base, earlier).map_err(|error| error.to_string())?;
-    Ok(Rewound { playback, begins })
 }
 
 fn keep_notes(path: &Path, notes: &[Note], clock: &str) -> Result<String, String> {

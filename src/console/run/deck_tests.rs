@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::deck::{Deck, Recorded};
+use super::deck::Deck;
 use super::job::{Done, Jobs};
+use super::reel::Recorded;
 use crate::base::time::{Moment, Timestamp};
 use crate::console::app::{App, Options};
 use crate::console::player::Control;

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::deck::Deck;
 use super::job::{Done, Jobs};
 use super::keep::{self, Shelf};
-use super::{BATCH, Live, Seat, Subject, replace};
+use super::{Live, Seat, Subject};
 use crate::base::time::{Moment, SharedClock};
 use crate::console::app::{App, Drawn, Effect, Msg, Options, update};
 use crate::console::command::Mode;
@@ -19,6 +19,9 @@ use crate::console::screen::Badge;
 use crate::model::{History, Severity};
 use crate::sample::{Envelope, Interest};
 use crate::session::Ticker;
+
+/// Envelopes that are taken in before anything else has its turn.
+const BATCH: usize = 256;
 
 /// A profile in the console.
 pub(super) struct Desk {
@@ -278,4 +281,10 @@ async fn receive(live: &mut Option<Box<Live>>, batch: &mut Vec<Envelope>) {
         }
         _ => std::future::pending().await,
     }
+}
+
+fn replace(known: &mut Interest, wanted: Interest) -> bool {
+    let changed = *known != wanted;
+    *known = wanted;
+    changed
 }

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::deck::last_minutes;
 use super::job::{Done, Jobs};
+use super::reel::last_minutes;
 use crate::base::text::safe;
 use crate::base::time::{Moment, Timestamp};
 use crate::console::app::{App, Msg, update};

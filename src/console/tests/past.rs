@@ -6,6 +6,7 @@ use std::time::Duration;
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Color;
 
 use super::super::app::{App, Drawn, Effect, Msg, Options, draw, update};
 use super::super::fixture;
@@ -17,7 +18,9 @@ use super::super::theme::colour::Depth;
 use super::{rows, snapshot_sizes, theme_of_roles};
 use crate::base::time::Moment;
 use crate::config::{Families, Pipeline, Thresholds};
-use crate::model::{Model, Settings};
+use crate::model::field::Field;
+use crate::model::{Histories, History, Model, SeriesKey, Settings};
+use crate::sample::{Envelope, Layout, Sample, Scrape, SeriesId, SeriesKind, SourceId, SourceKind};
 
 fn settings() -> Settings {
     Settings {
@@ -186,6 +189,96 @@ fn picture(live: bool, position: u64) -> App {
 #[test]
 fn a_recording_on_screen() {
     snapshot_sizes("played", &picture(false, 600), &[(80, 24), (120, 40), (200, 60)]);
+}
+
+#[test]
+fn the_past_of_a_live_session_shows_where_recordings_end_and_its_own_memory_begins() {
+    snapshot_sizes("rewound", &picture(true, 600), &[(80, 24), (120, 40)]);
+}
+
+/// A live session of four minutes with ten minutes of history before it, and a gap between them.
+fn after_history() -> App {
+    let start = fixture::now();
+    let zero = i64::try_from(start.mono.as_secs()).unwrap();
+    let mut app = App::live(settings(), options(), start);
+    let mut histories = Histories::reaching_back();
+    for (ago, value) in (9..60)
+        .rev()
+        .map(|tens: i64| 10 * tens)
+        .zip([80.0, 84.0, 90.0, 86.0, 82.0].into_iter().cycle())
+    {
+        histories.recall(&SeriesKey::of(Field::ReceivedPerS), zero - ago, value);
+        histories.recall(&SeriesKey::of(Field::ProcessedPerS), zero - ago, value - 10.0);
+    }
+    let told = "until 13:00:00 UTC from recordings".to_owned();
+    let events = Vec::new();
+    app.remember(
+        Ok(History {
+            histories,
+            events,
+            told,
+        }),
+        start,
+    );
+    for second in 1..=240_u32 {
+        let now = Moment {
+            at: start.at + seconds(second.into()),
+            mono: start.mono + seconds(second.into()),
+        };
+        let series = ["webhook_processed_total", "webhook_received_total"].map(|name| SeriesId {
+            name: name.into(),
+            labels: vec![("provider".into(), "telnyx".into())],
+            kind: SeriesKind::Counter,
+        });
+        let scrape = Scrape {
+            target: "gateway".into(),
+            layout: Arc::new(Layout::new(series.to_vec())),
+            values: vec![f64::from(second) * 68.0, f64::from(second) * 70.0],
+            took: Duration::from_millis(1),
+            bytes: 100,
+            skipped: 0,
+            first_skipped: None,
+            left_out: 0,
+        };
+        let envelope = Envelope {
+            profile: "demo".into(),
+            source: SourceId::new(SourceKind::Metrics, "gateway"),
+            seq: second.into(),
+            at: now.at,
+            mono: now.mono,
+            sample: Sample::Scrape(scrape),
+        };
+        update(&mut app, Msg::Data(envelope), &Hits::default());
+        update(&mut app, Msg::Tick(now), &Hits::default());
+    }
+    app
+}
+
+#[test]
+fn a_chart_shows_where_history_ends_and_the_live_session_begins() {
+    let app = after_history();
+    snapshot_sizes("seam", &app, &[(80, 24), (120, 40)]);
+    let library = Library::embedded().unwrap();
+    let area = Rect::new(0, 0, 120, 40);
+    for name in library.names() {
+        for (charset, seam) in [(Charset::Unicode, "┊"), (Charset::Ascii, "|")] {
+            let theme = library.theme(name, Depth::True, charset).unwrap();
+            let mut buffer = Buffer::empty(area);
+            let drawn = draw(&app, &theme, area, &mut buffer);
+            let plot = drawn.hits.charts[0].plot;
+            // Four minutes of fifteen from the right.
+            let ago = plot.width * 4 / 15;
+            let column = (plot.right() - ago - 3..=plot.right() - ago)
+                .find(|x| (plot.top()..plot.bottom()).all(|y| buffer[(*x, y)].symbol() == seam))
+                .unwrap_or_else(|| panic!("{name}: no line"));
+            let cell = &buffer[(column, plot.top())];
+            assert!(cell.fg != cell.bg || cell.fg == Color::Reset, "{name}: it can be seen");
+            let top: String = (plot.left()..plot.right())
+                .map(|x| buffer[(x, plot.top())].symbol())
+                .collect();
+            assert!(top.contains(&format!("history {seam} live")), "{name}: {top}");
+        }
+    }
 }
 
 #[test]

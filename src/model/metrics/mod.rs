@@ -8,7 +8,7 @@ mod target;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub(super) use names::{ProviderId, Providers, safe_name};
+pub(super) use names::{ProviderId, Providers, safe_name, safe_shared};
 pub(super) use plan::{Distribution, Gauge, Plan, Tally};
 pub(super) use target::{Flowing, Sign, Target, Unseen};
 

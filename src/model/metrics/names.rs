@@ -67,6 +67,14 @@ pub(in crate::model) fn safe_name(raw: &str) -> Arc<str> {
     text::cut(&text::safe(&raw[..end]), COLUMNS).into()
 }
 
+/// The same of a name that is shared: most are harmless, and this is asked for every second.
+pub(in crate::model) fn safe_shared(raw: &Arc<str>) -> Arc<str> {
+    if raw.len() <= COLUMNS && raw.bytes().all(|b| (0x20..0x7f).contains(&b)) {
+        return raw.clone();
+    }
+    safe_name(raw)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,6 +93,9 @@ mod tests {
 
     #[test]
     fn a_hostile_name_is_harmless_and_cut() {
+        for raw in ["w-1", "", "\u{1b}[31m", &"x".repeat(10_000), "größe"] {
+            assert_eq!(safe_shared(&raw.into()), safe_name(raw), "{raw}");
+        }
         let name = safe_name(&format!("\u{1b}[31m{}", "x".repeat(10_000)));
         assert!(name.starts_with("\\x1b[31m"));
         assert!(text::width(&name) <= COLUMNS);

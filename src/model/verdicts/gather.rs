@@ -254,15 +254,16 @@ impl Sight<'_> {
 
     fn consumers(&self) -> Vec<ConsumerFacts> {
         let followed = self.queues.followed(self.pipeline).map(|(key, _)| key);
-        self.queues
-            .consumers
-            .iter()
-            .filter(|((stream, _), _)| self.is_ours(stream))
-            .filter_map(|(key, consumer)| {
-                let stream = self.queues.streams.get(&key.0)?;
-                Some(self.consumer(&key.0, &key.1, consumer, stream, followed == Some(key)))
-            })
-            .collect()
+        let ours = self.queues.consumers.iter();
+        let ours = ours.filter(|((stream, _), _)| self.is_ours(stream));
+        let known = ours.filter_map(|(key, consumer)| {
+            let stream = self.queues.streams.get(&key.0)?;
+            Some(self.consumer(&key.0, &key.1, consumer, stream, followed == Some(key)))
+        });
+        // Facts are large: growing by doubling would copy them again and again.
+        let mut facts = Vec::with_capacity(self.queues.consumers.len());
+        facts.extend(known);
+        facts
     }
 
     fn consumer(
