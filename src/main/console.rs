@@ -77,7 +77,7 @@ impl Program<'_> {
             }
         }
         let options = self.screen(seats, watch.looks, notices)?;
-        let ended = run::run(options, CancellationToken::new()).await;
+        let ended = Box::pin(run::run(options, CancellationToken::new())).await;
         drop(stops);
         exit_code(ended)
     }
@@ -188,7 +188,7 @@ impl Program<'_> {
             ..self.bare_seat(settings, subject)
         };
         let options = self.screen(vec![seat], looks, notices)?;
-        exit_code(run::run(options, CancellationToken::new()).await)
+        exit_code(Box::pin(run::run(options, CancellationToken::new())).await)
     }
 
     /// How the console looks and which keys it has.

@@ -20,7 +20,7 @@ use self::layers::{VARIABLES, variable};
 use self::resolver::{Resolver, pick};
 pub use self::secrets::redactor_of;
 use super::context;
-use super::document::{Key, Reader, Setting};
+use super::document::{Reader, Setting};
 use super::endpoint::Postgres;
 use super::paths::Surroundings;
 use super::problem::{Origin, Problem, Problems, nearest, suggest};
@@ -155,7 +155,7 @@ pub fn resolve(overrides: &Overrides, surroundings: &Surroundings<'_>) -> Result
         let next = format!("give one with --profile: {}", text::safe(&names.join(", ")));
         return Err(Problem::new(&first.origin, what).next(next).into());
     }
-    resolve_one(overrides, surroundings, file, chosen.into_iter().next())
+    resolve_one(overrides, surroundings, file, chosen.first())
 }
 
 /// Resolves every profile that is named, in the order in which they are: one, or several to be
@@ -168,12 +168,7 @@ pub fn resolve_all(overrides: &Overrides, surroundings: &Surroundings<'_>) -> Re
     let file = read_file(overrides, surroundings)?;
     let chosen = choose_profiles(overrides, surroundings, file.as_ref())?;
     if chosen.len() < 2 {
-        return Ok(vec![resolve_one(
-            overrides,
-            surroundings,
-            file,
-            chosen.into_iter().next(),
-        )?]);
+        return Ok(vec![resolve_one(overrides, surroundings, file, chosen.first())?]);
     }
     if let Some(flag) = layers::link_flags(overrides).first() {
         let what = format!("it would hold for each of {} profiles", chosen.len());
@@ -188,7 +183,7 @@ pub fn resolve_all(overrides: &Overrides, surroundings: &Surroundings<'_>) -> Re
     let mut all = Vec::new();
     for name in chosen {
         let label = text::safe(&name.value).into_owned();
-        let mut resolved = resolve_one(overrides, &surroundings, file.clone(), Some(name))?;
+        let mut resolved = resolve_one(overrides, &surroundings, file.clone(), Some(&name))?;
         for warning in &mut resolved.warnings {
             *warning = format!("{label}: {warning}");
         }
@@ -208,7 +203,7 @@ fn resolve_one(
     overrides: &Overrides,
     surroundings: &Surroundings<'_>,
     file: Option<(PathBuf, FileSection)>,
-    chosen: Key<String>,
+    chosen: Option<&Setting<String>>,
 ) -> Result<Resolved, Problems> {
     let mut work = Resolver::new(surroundings, file.as_ref().map(|(path, _)| path.as_path()));
     work.misspelt_variables();
@@ -229,7 +224,6 @@ fn resolve_one(
         } = section;
         layers.extend(
             chosen
-                .as_ref()
                 .and_then(|name| profile.remove(&name.value))
                 .map(|nested| nested.0),
         );
@@ -238,7 +232,7 @@ fn resolve_one(
         path
     });
 
-    let name = work.name(chosen.as_ref(), &layers);
+    let name = work.name(chosen, &layers);
     let mut profile = Profile::empty(&name);
     work.switches(&layers, &mut profile);
     let links = work.nats_layers(&layers);

@@ -69,7 +69,7 @@ pub fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, screen: u16) {
     let chosen = fleet.chosen(told);
     for (index, y) in chosen.iter().zip(area.top()..) {
         let row = Rect::new(area.left(), y, area.width, 1);
-        lane(fleet, *index, stage, row, &places);
+        row_of(fleet, *index, stage, row, &places);
         stage.hits.spots.push((row, Spot::Lane(*index)));
     }
     if chosen.len() < fleet.lanes.len() && room > 1 {
@@ -98,15 +98,15 @@ fn align(stage: &mut Stage<'_>, align: Align, x: u16, y: u16, width: u16, line: 
     };
 }
 
-fn lane(fleet: &Fleet, index: usize, stage: &mut Stage<'_>, row: Rect, places: &[(usize, u16, u16)]) {
+fn row_of(fleet: &Fleet, index: usize, stage: &mut Stage<'_>, row: Rect, places: &[(usize, u16, u16)]) {
     let here = index == fleet.here;
     if here {
         stage.canvas.fill(row, Role::Selection);
     }
     let glyphs = stage.canvas.glyphs();
-    let lane = &fleet.lanes[index];
+    let profile = &fleet.lanes[index];
     for (column, x, width) in places {
-        let line = match cell(lane, *column, glyphs) {
+        let line = match cell(profile, *column, glyphs) {
             Cell::Text(line) => line,
             Cell::Figure(reading, unit, role) => figure::fitting(reading, unit, role, *width),
         };
@@ -118,26 +118,29 @@ fn lane(fleet: &Fleet, index: usize, stage: &mut Stage<'_>, row: Rect, places: &
     }
 }
 
-fn cell<'a>(lane: &'a Lane, column: usize, glyphs: &Glyphs) -> Cell<'a> {
+fn cell<'a>(profile: &'a Lane, column: usize, glyphs: &Glyphs) -> Cell<'a> {
     let text = Role::Text;
     match column {
         0 => {
-            let (glyph, role) = standing(lane.standing, glyphs);
-            Cell::Text(vec![span(format!("{glyph} "), role), span(lane.standing.word(), role)])
+            let (glyph, role) = standing(profile.standing, glyphs);
+            Cell::Text(vec![
+                span(format!("{glyph} "), role),
+                span(profile.standing.word(), role),
+            ])
         }
         1 => {
-            let role = if lane.protected { Role::Strong } else { text };
-            Cell::Text(vec![span(&*lane.name, role)])
+            let role = if profile.protected { Role::Strong } else { text };
+            Cell::Text(vec![span(&*profile.name, role)])
         }
-        2 => Cell::Figure(&lane.received, Unit::PerSecond, text),
-        3 => Cell::Figure(&lane.processed, Unit::PerSecond, text),
-        4 => Cell::Figure(&lane.backlog, Unit::Count, text),
-        5 => Cell::Figure(&lane.dead, Unit::Count, text),
-        6 => Cell::Text(sources(lane, glyphs)),
+        2 => Cell::Figure(&profile.received, Unit::PerSecond, text),
+        3 => Cell::Figure(&profile.processed, Unit::PerSecond, text),
+        4 => Cell::Figure(&profile.backlog, Unit::Count, text),
+        5 => Cell::Figure(&profile.dead, Unit::Count, text),
+        6 => Cell::Text(sources(profile, glyphs)),
         _ => {
-            let mut line = vec![span(tidy(&lane.told, 120), text)];
-            if lane.more > 0 {
-                line.insert(0, span(format!("+{}  ", lane.more), Role::Dim));
+            let mut line = vec![span(tidy(&profile.told, 120), text)];
+            if profile.more > 0 {
+                line.insert(0, span(format!("+{}  ", profile.more), Role::Dim));
             }
             Cell::Text(line)
         }
@@ -156,8 +159,8 @@ fn standing(standing: Standing, glyphs: &Glyphs) -> (char, Role) {
 }
 
 /// `● 5/5`, and which do not answer: `✖ 3/5 nats`.
-fn sources(lane: &Lane, glyphs: &Glyphs) -> Line<'static> {
-    let sources = &lane.sources;
+fn sources(profile: &Lane, glyphs: &Glyphs) -> Line<'static> {
+    let sources = &profile.sources;
     let Some(worst) = sources.worst else {
         return vec![span(text::UNKNOWN, Role::Unknown)];
     };
