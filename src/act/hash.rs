@@ -6,11 +6,24 @@ use sha2::{Digest as _, Sha256};
 
 use crate::base::time::Timestamp;
 
+/// Bytes of a hash.
+const LENGTH: usize = 16;
+
 /// The first 16 bytes of the SHA-256 of `bytes`, in hex.
 #[must_use]
 pub fn short(bytes: &[u8]) -> Arc<str> {
+    digits(bytes, |digits| digits.into())
+}
+
+/// Gives those digits to `take`, without keeping them.
+pub fn digits<T>(bytes: &[u8], take: impl FnOnce(&str) -> T) -> T {
+    let mut digits = [0; 2 * LENGTH];
     let digest = Sha256::digest(bytes);
-    hex::encode(&digest[..16]).into()
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(digest) {
+        let digit = |value: u8| b"0123456789abcdef"[usize::from(value)];
+        pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+    }
+    take(std::str::from_utf8(&digits).unwrap_or_default())
 }
 
 /// The id of a replayed letter, for `Nats-Msg-Id` and `Hookwatch-Replay-Id`: the same whoever
