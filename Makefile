@@ -5,7 +5,7 @@
 # make soak   the long runs
 # make recordings  the recordings in recordings/, anew
 # make pictures    the picture in the README and the demo cast, from them
-# make interop  foreign tools read what we write
+# make interop  foreign tools read what we write; the tests on newer nats-servers
 
 CARGO ?= cargo
 
@@ -33,6 +33,7 @@ soak: servers
 interop: servers
 	$(CARGO) build --locked
 	@.ci/interop
+	@.ci/nats-versions
 
 servers:
 	@.ci/install-servers

@@ -15,6 +15,7 @@ mod play;
 #[path = "main/record.rs"]
 mod record;
 
+use self::console::Watch;
 use std::future::Future;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -25,8 +26,8 @@ use hookwatch::base::secret::{self, Redactor};
 use hookwatch::base::text;
 use hookwatch::base::time::{SharedClock, SystemClock};
 use hookwatch::cli::{self, CheckArgs, Cli, Command, ConfigArgs, LogError, SnapshotArgs};
-use hookwatch::config::{self, Environment, Problem, Problems, Resolved, Surroundings};
-use hookwatch::headless::{Judgement, Snapshot, judge};
+use hookwatch::config::{self, Environment, Problem, Problems, Profile, Resolved, Surroundings};
+use hookwatch::headless::{Judgement, Snapshot, judge, judge_all};
 use hookwatch::session;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -168,19 +169,38 @@ impl Program<'_> {
     /// The configuration; its warnings are told, and the log is begun.
     fn resolve(&self, cli: &Cli) -> Result<Resolved, Failure> {
         let resolved = config::resolve(&cli.overrides(), &self.surroundings)?;
-        for warning in &resolved.warnings {
+        self.begin(cli, std::slice::from_ref(&resolved))?;
+        Ok(resolved)
+    }
+
+    /// The configuration of every profile that is named, to be watched; the same is done.
+    fn resolve_all(&self, cli: &Cli) -> Result<Vec<Resolved>, Failure> {
+        let all = config::resolve_all(&cli.overrides(), &self.surroundings)?;
+        self.begin(cli, &all)?;
+        for resolved in &all {
+            resolved.require_something_to_watch()?;
+        }
+        Ok(all)
+    }
+
+    fn begin(&self, cli: &Cli, all: &[Resolved]) -> Result<(), Failure> {
+        let warnings = || all.iter().flat_map(|resolved| &resolved.warnings);
+        for warning in warnings() {
             complain(&format!("warning: {warning}"));
         }
-        self.start_log(cli.log.as_deref(), &resolved.profile.redactor)?;
-        tracing::info!(
-            version = env!("CARGO_PKG_VERSION"),
-            profile = &*resolved.profile.name,
-            "started"
-        );
-        for warning in &resolved.warnings {
+        let redactors = all.iter().map(|resolved| &resolved.profile.redactor);
+        self.start_log(cli.log.as_deref(), &Redactor::of_all(redactors))?;
+        for resolved in all {
+            tracing::info!(
+                version = env!("CARGO_PKG_VERSION"),
+                profile = &*resolved.profile.name,
+                "started"
+            );
+        }
+        for warning in warnings() {
             tracing::warn!("{warning}");
         }
-        Ok(resolved)
+        Ok(())
     }
 
     fn start_log(&self, path: Option<&Path>, redactor: &Redactor) -> Result<(), Failure> {
@@ -190,39 +210,53 @@ impl Program<'_> {
     }
 
     fn watch(&self, cli: &Cli) -> Result<u8, Failure> {
-        let resolved = self.resolve(cli)?;
-        resolved.require_something_to_watch()?;
+        let all = self.resolve_all(cli)?;
         console::require_terminal()?;
-        let (profile, looks) = (&resolved.profile, &resolved.console);
+        let profiles: Vec<&Profile> = all.iter().map(|resolved| &resolved.profile).collect();
+        let notices = all.iter().flat_map(|resolved| resolved.warnings.clone()).collect();
         let (record, history) = (cli.record(), cli.history());
-        block_on(self.console(profile, looks, resolved.warnings.clone(), None, record, history))?
+        let watch = Watch {
+            profiles: &profiles,
+            looks: &all[0].console,
+            notices,
+            demo: None,
+            record,
+            history,
+        };
+        block_on(self.console(watch))?
     }
 
     fn snapshot(&self, cli: &Cli, args: &SnapshotArgs) -> Result<u8, Failure> {
-        let resolved = self.resolve(cli)?;
-        resolved.require_something_to_watch()?;
-        let profile = &resolved.profile;
-        let taking = Box::pin(async {
-            let mut snapshot = Snapshot::take(profile, &self.clock, args.wait).await;
-            let grouped = if args.groups {
-                snapshot.group_letters(profile, &self.clock).await
-            } else {
-                Ok(())
-            };
-            (snapshot, grouped)
+        let all = self.resolve_all(cli)?;
+        let taking = all.iter().map(|resolved| {
+            Box::pin(async {
+                let profile = &resolved.profile;
+                let mut snapshot = Snapshot::take(profile, &self.clock, args.wait).await;
+                let grouped = if args.groups {
+                    snapshot.group_letters(profile, &self.clock).await
+                } else {
+                    Ok(())
+                };
+                (profile, snapshot, grouped)
+            })
         });
-        let (snapshot, grouped) = block_on(until_interrupted(taking))??;
-        // What could not be read stays unknown, and is said.
-        if let Err(error) = &grouped {
-            complain(&profile.redactor.clean(&error.to_string()));
+        let taken = block_on(until_interrupted(futures_util::future::join_all(taking)))??;
+        let (mut texts, mut code) = (Vec::new(), 0);
+        for (profile, snapshot, grouped) in taken {
+            // What could not be read stays unknown, and is said.
+            if let Err(error) = &grouped {
+                complain(&profile.redactor.clean(&error.to_string()));
+            }
+            texts.push(if args.json {
+                snapshot.json()? + "\n"
+            } else {
+                snapshot.text()
+            });
+            code = code.max(snapshot.exit_code()).max(u8::from(grouped.is_err()));
         }
-        let text = if args.json {
-            snapshot.json()? + "\n"
-        } else {
-            snapshot.text()
-        };
-        print(text.as_bytes())?;
-        Ok(snapshot.exit_code().max(u8::from(grouped.is_err())))
+        // Of several profiles, an object a line; pages with a blank line between them.
+        print(texts.join(if args.json { "" } else { "\n" }).as_bytes())?;
+        Ok(code)
     }
 
     /// Whatever is wrong, a monitoring system reads it off one line and an exit code of its own.
@@ -238,15 +272,16 @@ impl Program<'_> {
     }
 
     fn judge(&self, cli: &Cli, args: &CheckArgs) -> Result<Judgement, Failure> {
-        let resolved = self.resolve(cli)?;
-        resolved.require_something_to_watch()?;
-        let profile = &resolved.profile;
-        let snapshot = block_on(until_interrupted(Snapshot::take(profile, &self.clock, args.wait)))??;
-        Ok(judge(
-            &snapshot.view,
-            &profile.thresholds,
-            &session::source_ids(profile),
-        ))
+        let all = self.resolve_all(cli)?;
+        let judging = all.iter().map(|resolved| {
+            Box::pin(async {
+                let profile = &resolved.profile;
+                let snapshot = Snapshot::take(profile, &self.clock, args.wait).await;
+                judge(&snapshot.view, &profile.thresholds, &session::source_ids(profile))
+            })
+        });
+        let judged = block_on(until_interrupted(futures_util::future::join_all(judging)))??;
+        Ok(judge_all(judged))
     }
 
     fn config(&self, cli: &Cli, args: &ConfigArgs) -> Result<u8, Failure> {

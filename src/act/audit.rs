@@ -13,7 +13,7 @@ use super::journal::{Counts, line};
 use super::replay::{Ending, Progress, ReplayError, Report};
 use crate::base::secret::Redactor;
 use crate::base::text;
-use crate::base::time::Timestamp;
+use crate::base::time::{SharedClock, Timestamp};
 
 /// One action, or one step of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,11 +135,14 @@ impl AuditLog {
     }
 }
 
-/// An action that is written down: that it begins, and how it ended.
+/// An action that is written down: that it begins, and how it ended. Whatever ends it before that
+/// is known, an interrupt or an error on the way, is written down as `cancelled`.
 #[derive(Debug)]
 pub struct Account {
     log: AuditLog,
     deed: Deed,
+    clock: SharedClock,
+    is_open: bool,
 }
 
 impl Account {
@@ -147,32 +150,66 @@ impl Account {
     ///
     /// # Errors
     /// When it was not written.
-    pub fn open(log: AuditLog, deed: Deed) -> Result<Self, AuditError> {
+    pub fn open(log: AuditLog, deed: Deed, clock: SharedClock) -> Result<Self, AuditError> {
         log.append(&deed)?;
-        Ok(Self { log, deed })
+        Ok(Self {
+            log,
+            deed,
+            clock,
+            is_open: true,
+        })
     }
 
-    /// Writes down how it ended. `last` is how it went until then.
+    /// Writes down how a replay ended. `last` is how it went until then.
     ///
     /// # Errors
     /// When it was not written.
-    pub fn close(
-        mut self,
-        at: Timestamp,
-        last: &Progress,
-        end: &Result<Report, ReplayError>,
-    ) -> Result<(), AuditError> {
-        self.deed.at = at;
+    pub fn close(mut self, last: &Progress, end: &Result<Report, ReplayError>) -> Result<(), AuditError> {
         self.deed.replay = (!last.replay.is_empty()).then(|| last.replay.clone());
-        let (counts, outcome) = match end {
-            Ok(report) => (report.counts, ending(report)),
-            Err(error) => (last.counts, format!("failed: {error}")),
-        };
-        if self.deed.planned == 0 {
+        match end {
+            Ok(report) => self.end(Some(report.counts), ending(report)),
+            Err(error) => self.end(Some(last.counts), format!("failed: {error}")),
+        }
+    }
+
+    /// Writes down how anything else ended: its counts and whether all of it was done, or why it
+    /// failed.
+    ///
+    /// # Errors
+    /// When it was not written.
+    pub fn settle<E: std::fmt::Display>(self, end: Result<(Counts, bool), &E>) -> Result<(), AuditError> {
+        match end {
+            Ok((counts, true)) => self.end(Some(counts), "done".to_owned()),
+            Ok((counts, false)) => self.end(Some(counts), "partial".to_owned()),
+            Err(error) => self.end(None, format!("failed: {error}")),
+        }
+    }
+
+    fn end(mut self, counts: Option<Counts>, outcome: String) -> Result<(), AuditError> {
+        self.write_end(counts, outcome)
+    }
+
+    fn write_end(&mut self, counts: Option<Counts>, outcome: String) -> Result<(), AuditError> {
+        self.is_open = false;
+        self.deed.at = self.clock.now().at;
+        if let Some(counts) = &counts
+            && self.deed.planned == 0
+        {
             self.deed.planned = counts.selected;
         }
-        (self.deed.counts, self.deed.outcome) = (Some(counts), outcome);
+        (self.deed.counts, self.deed.outcome) = (counts, outcome);
         self.log.append(&self.deed)
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        if self.is_open {
+            let outcome = "cancelled: it was broken off, nobody saw how far it came".to_owned();
+            if let Err(error) = self.write_end(None, outcome) {
+                tracing::error!(%error, "how the action ended is not in the audit log");
+            }
+        }
     }
 }
 
@@ -192,6 +229,7 @@ fn ending(report: &Report) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::time::SystemClock;
 
     fn deed(reason: &str) -> Deed {
         Deed {
@@ -207,6 +245,48 @@ mod tests {
             counts: None,
             outcome: "begun".into(),
         }
+    }
+
+    fn account(place: &Path) -> (AuditLog, Account) {
+        let log = AuditLog::new(place, Redactor::default());
+        let account = Account::open(log.clone(), deed("one"), SystemClock::shared()).unwrap();
+        (log, account)
+    }
+
+    fn ends(log: &AuditLog) -> Vec<(Option<u64>, String)> {
+        let (deeds, damaged) = log.read().unwrap();
+        assert_eq!((damaged, deeds[0].outcome.as_str()), (0, "begun"));
+        let ends = deeds.into_iter().skip(1);
+        ends.map(|deed| (deed.counts.map(|counts| counts.landed), deed.outcome))
+            .collect()
+    }
+
+    #[test]
+    fn an_action_has_one_end_whatever_ends_it() {
+        let counts = Counts {
+            landed: 2,
+            ..Counts::default()
+        };
+        for (end, outcome) in [
+            (Ok((counts, true)), "done"),
+            (Ok((counts, false)), "partial"),
+            (Err(&"no answer"), "failed: no answer"),
+        ] {
+            let place = tempfile::tempdir().unwrap();
+            let (log, account) = account(place.path());
+            account.settle(end).unwrap();
+            assert_eq!(ends(&log), [(end.ok().map(|_| 2), outcome.to_owned())]);
+        }
+    }
+
+    #[test]
+    fn an_action_that_is_dropped_ends_as_cancelled() {
+        let place = tempfile::tempdir().unwrap();
+        let (log, account) = account(place.path());
+        drop(account);
+        let ends = ends(&log);
+        assert_eq!(ends.len(), 1);
+        assert!(ends[0].0.is_none() && ends[0].1.starts_with("cancelled"), "{ends:?}");
     }
 
     #[test]

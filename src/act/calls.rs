@@ -1,19 +1,16 @@
 //! Failed calls of a queue in Postgres, put back: through `rule_webhook_retry` where the database
 //! has it, else by setting their status to pending.
 
-use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::ExposeSecret as _;
 use serde::Serialize;
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions as _, PgConnection};
+use sqlx::PgConnection;
 
+use super::database::{self, Access, within};
 use super::hash;
 use super::journal::Hash;
 use super::permit::{Permit, Refusal};
-use crate::base::text;
 use crate::config::PostgresLink;
 use crate::sample::FailedCall;
 
@@ -99,13 +96,15 @@ pub enum CallError {
 /// # Errors
 /// When the database cannot be asked how it puts calls back.
 pub async fn plan(link: &PostgresLink, failed: &[FailedCall]) -> Result<CallPlan, CallError> {
-    let mut connection = connect(link, true).await?;
+    let mut connection = session(link, Access::Read).await?;
     let has_function = sqlx::query_scalar::<_, bool>(HAS_FUNCTION).fetch_one(&mut connection);
-    let has_function = within(has_function).await.map_err(|reason| CallError::Database {
-        operation: "ask for rule_webhook_retry",
-        reason,
-        next: "check the rights",
-    })?;
+    let has_function = within(ANSWER, has_function)
+        .await
+        .map_err(|reason| CallError::Database {
+            operation: "ask for rule_webhook_retry",
+            reason,
+            next: "check the rights",
+        })?;
     let way = if has_function { Way::Function } else { Way::Status };
     let calls: Vec<Arc<str>> = failed.iter().map(|failed| failed.call.clone()).collect();
     let mut text = format!("{way:?}\n");
@@ -127,7 +126,7 @@ pub async fn plan(link: &PostgresLink, failed: &[FailedCall]) -> Result<CallPlan
 /// When none was, or it broke off: each is either put back or as it was.
 pub async fn retry(link: &PostgresLink, plan: &CallPlan, permit: Permit) -> Result<CallReport, CallError> {
     permit.redeem(&plan.hash)?;
-    let mut connection = connect(link, false).await?;
+    let mut connection = session(link, Access::Write).await?;
     let statement = match plan.way {
         Way::Function => CALL_FUNCTION,
         Way::Status => SET_PENDING,
@@ -139,7 +138,7 @@ pub async fn retry(link: &PostgresLink, plan: &CallPlan, permit: Permit) -> Resu
         let put_back = sqlx::query_scalar::<_, String>(statement)
             .bind(ids)
             .fetch_all(&mut connection);
-        let put_back = within(put_back).await.map_err(|reason| CallError::Broken {
+        let put_back = within(ANSWER, put_back).await.map_err(|reason| CallError::Broken {
             reason,
             done: report.retried,
         })?;
@@ -149,31 +148,11 @@ pub async fn retry(link: &PostgresLink, plan: &CallPlan, permit: Permit) -> Resu
     Ok(report)
 }
 
-async fn connect(link: &PostgresLink, read_only: bool) -> Result<PgConnection, CallError> {
-    let failed = |reason: String| CallError::Database {
+async fn session(link: &PostgresLink, access: Access) -> Result<PgConnection, CallError> {
+    let connected = database::connect(link, access, ANSWER, ANSWER).await;
+    connected.map_err(|reason| CallError::Database {
         operation: "connect to Postgres",
         reason,
         next: "check --postgres and that the server is up",
-    };
-    let options = PgConnectOptions::from_str(link.url.expose_secret()).map_err(|error| failed(error.to_string()))?;
-    let options = options
-        .application_name("hookwatch")
-        .disable_statement_logging()
-        .options([
-            (
-                "default_transaction_read_only",
-                if read_only { "on" } else { "off" }.to_owned(),
-            ),
-            ("statement_timeout", ANSWER.as_millis().to_string()),
-        ]);
-    within(options.connect()).await.map_err(failed)
-}
-
-async fn within<T>(answer: impl Future<Output = sqlx::Result<T>>) -> Result<T, String> {
-    match tokio::time::timeout(ANSWER, answer).await {
-        Ok(Ok(answered)) => Ok(answered),
-        Ok(Err(sqlx::Error::Database(error))) => Err(text::safe(error.message()).into_owned()),
-        Ok(Err(error)) => Err(text::safe(&error.to_string()).into_owned()),
-        Err(_) => Err(format!("no answer within {}", text::duration(ANSWER))),
-    }
+    })
 }

@@ -7,8 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::{HeaderMap, Message, StatusCode};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::{self};
@@ -18,15 +16,15 @@ use tokio::sync::{oneshot, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::base::text;
-use crate::base::time::{SharedClock, Timestamp};
+use crate::base::time::SharedClock;
 use crate::config::NatsLink;
 /// Why there is no connection.
 pub use crate::observe::SourceError as ConnectError;
 use crate::observe::jetstream::api::{Api, ApiError, is_name};
 use crate::observe::jetstream::link;
-use crate::observe::letters::raw_headers;
+use crate::observe::letters::RawMessage;
 pub use crate::sample::Stored;
-use crate::sample::StreamReading;
+use crate::sample::{ConsumerReading, StreamReading};
 
 /// How long an answer may take. After that a message may still arrive, but hardly.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -301,15 +299,7 @@ impl Exchange {
     async fn get(&self, stream: &str, what: &serde_json::Value) -> Result<Option<Stored>, ExchangeError> {
         #[derive(Deserialize)]
         struct Got {
-            message: Raw,
-        }
-        #[derive(Deserialize)]
-        struct Raw {
-            seq: u64,
-            subject: String,
-            hdrs: Option<String>,
-            data: Option<String>,
-            time: Option<Timestamp>,
+            message: RawMessage,
         }
         let path = format!("STREAM.MSG.GET.{}", checked(stream)?);
         let raw = match self.ask::<Got>(&path, what).await {
@@ -317,17 +307,10 @@ impl Exchange {
             Err(error) if error.code() == Some(NO_MESSAGE) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let decode = |text: Option<String>| {
-            let bytes = STANDARD.decode(text.unwrap_or_default());
-            bytes.map_err(|error| ExchangeError::Unreadable(error.to_string()))
-        };
-        Ok(Some(Stored {
-            sequence: raw.seq,
-            subject: raw.subject.into(),
-            headers: raw_headers(&decode(raw.hdrs)?),
-            payload: decode(raw.data)?.into(),
-            at: raw.time,
-        }))
+        let stored = raw.decode();
+        stored
+            .map(Some)
+            .map_err(|error| ExchangeError::Unreadable(error.to_string()))
     }
 
     /// Deletes a message without overwriting it. Returns false when it was not there.
@@ -361,6 +344,22 @@ impl Exchange {
             outcome?;
         }
         Ok(())
+    }
+
+    /// The names of a stream's consumers.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn consumers(&self, stream: &str) -> Result<Vec<Arc<str>>, ExchangeError> {
+        Ok(self.api.consumer_names(stream).await?)
+    }
+
+    /// A consumer as it stands.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn consumer(&self, stream: &str, consumer: &str) -> Result<ConsumerReading, ExchangeError> {
+        Ok(self.api.consumer(stream, consumer).await?)
     }
 
     /// The sequence up to which every consumer of a stream has acked; `None`: it has none.

@@ -117,6 +117,14 @@ pub struct ImportReport {
     pub reasons: Vec<String>,
 }
 
+impl ImportReport {
+    /// Whether every letter is there now.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.refused + self.unknown == 0
+    }
+}
+
 /// Reads letters, a JSON object a line.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod bucket;
 pub mod calls;
+mod database;
 pub mod draft;
 pub mod exchange;
 pub mod fire;
@@ -12,7 +13,9 @@ pub mod import;
 pub mod journal;
 pub mod lease;
 pub mod letters;
+pub mod oracle;
 pub mod pace;
+pub mod parked;
 pub mod permit;
 pub mod plan;
 pub mod replay;

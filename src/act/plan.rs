@@ -40,9 +40,12 @@ pub const REPLAY_ID: &str = "Hookwatch-Replay-Id";
 /// Whether a header is the webhook's own, and not the DLQ's, NATS's or ours.
 #[must_use]
 pub fn is_kept(name: &str) -> bool {
-    !starts_with(name, "nats-")
-        && !name.eq_ignore_ascii_case("hookwatch-replay-id")
-        && !ADDED.iter().any(|added| starts_with(name, added))
+    !is_acted_upon(name) && !ADDED.iter().any(|added| starts_with(name, added))
+}
+
+/// Whether a header is NATS's, which the server acts upon, or an earlier replay's.
+fn is_acted_upon(name: &str) -> bool {
+    starts_with(name, "nats-") || name.eq_ignore_ascii_case(REPLAY_ID)
 }
 
 /// Whether a header's name begins so, in any case.
@@ -184,7 +187,8 @@ pub struct Planned {
 pub enum PlanError {
     /// Letters that nobody says the subject of.
     #[error(
-        "plan: {count} letters do not say which subject they came from (first: {first}) → give --to-subject, or leave them out"
+        "plan: nobody says which subject {} came from (first: {first}) → give --to-subject, or leave them out",
+        text::counted(*count, "letter", "letters")
     )]
     NoSubject {
         /// How many.
@@ -212,7 +216,7 @@ pub enum PlanError {
     NoDelete(String),
     /// The target would evict waiting webhooks.
     #[error(
-        "plan: {stream} has room for {headroom} more messages and discards the oldest beyond that, and the plan holds {count} → wait until it drains, narrow the filter, or use --max {headroom}"
+        "plan: {stream} has room for {headroom} more and discards the oldest beyond that, and the plan holds {count} → wait until it drains, narrow the filter, or use --max {headroom}"
     )]
     NoRoom {
         /// The stream.
@@ -239,7 +243,7 @@ impl Plan {
     /// Why nothing can be sent.
     pub fn draw(
         selection: &Selection,
-        how: How,
+        mut how: How,
         max: Option<u64>,
         takers: &Takers,
         streams: &BTreeMap<Arc<str>, StreamReading>,
@@ -260,7 +264,14 @@ impl Plan {
             .iter()
             .flat_map(|letter| &letter.headers)
             .cloned()
-            .partition(|name| is_kept_by(how.purpose, name));
+            .partition(|name| is_kept_by(&how, name));
+        // A copy needs its room before the message that it replaces leaves.
+        let own_room = targets
+            .iter()
+            .find(|target| how.parked.is_some() && target.stream == dlq.name);
+        if let Some(room) = own_room.and_then(|target| target.headroom) {
+            how.window = how.window.min(usize::try_from(room).unwrap_or(usize::MAX)).max(1);
+        }
         let count = letters.len() as u64;
         let rate = how.rate;
         let mut plan = Self {
@@ -309,9 +320,11 @@ impl Plan {
 
 /// Whether a header goes along.
 #[must_use]
-pub fn is_kept_by(purpose: Purpose, name: &str) -> bool {
-    match purpose {
-        Purpose::Replay => is_kept(name),
+pub fn is_kept_by(how: &How, name: &str) -> bool {
+    match how.purpose {
+        // A message that is no copy has no headers of a DLQ's: what it bears is its own.
+        Purpose::Replay if how.parked.is_some() => !is_acted_upon(name),
+        Purpose::Replay => is_kept(name) && !how.headers.holds(name),
         // In the archive a letter stays a letter; only what the server acts upon is left out.
         Purpose::Archive => !starts_with(name, "nats-"),
     }
@@ -476,6 +489,13 @@ fn risks(selection: &Selection, chosen: &[&Candidate], targets: &[PlannedTarget]
                 .to_owned(),
         );
     }
+    if how.parked.is_some() {
+        risks.push(
+            "a parked message that somebody deleted stays in the server's count of redelivered ones: then one that was \
+             acked before a server crash may pass for a parked one"
+                .to_owned(),
+        );
+    }
     let window = selection.dlq.config.duplicate_window;
     let recent = chosen
         .iter()
@@ -485,23 +505,23 @@ fn risks(selection: &Selection, chosen: &[&Candidate], targets: &[PlannedTarget]
                 .headers
                 .iter()
                 .any(|name| name.eq_ignore_ascii_case("Nats-Msg-Id"));
-            has_id && age.is_some_and(|age| age < window)
+            how.parked.is_none() && has_id && age.is_some_and(|age| age < window)
         })
         .count();
     if recent > 0 {
         risks.push(format!(
-            "{} letters are younger than the dead letter stream's deduplication window of {}: a worker that gives one \
-             up again under the same id loses it",
-            text::count(recent as u64),
+            "younger than the dead letter stream's deduplication window of {1}: {0}; a worker that gives one up again \
+             under the same id loses it",
+            text::counted(recent as u64, "letter", "letters"),
             text::duration(window)
         ));
     }
     for target in targets {
         if target.headroom.is_some_and(|room| room < target.letters) {
             risks.push(format!(
-                "{} has room for {} messages and refuses the rest: those stay dead letters",
+                "{} has room for {} and refuses the rest: those stay dead letters",
                 text::safe(&target.stream),
-                text::count(target.headroom.unwrap_or_default())
+                text::counted(target.headroom.unwrap_or_default(), "message", "messages")
             ));
         }
         if Duration::from_secs_f64(target.window_s) < Duration::from_secs(10) {

@@ -1,8 +1,11 @@
 //! The letters of a stream that a filter means, read and never consumed.
 
+use std::sync::Arc;
+
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
-use crate::model::letters::LetterFilter;
+use crate::model::covers;
+use crate::model::letters::{LetterFilter, Origins};
 use crate::observe::letters::{Direction, LetterError, Mailbox, Reading, Scan};
 use crate::sample::{LetterOrigin, Stored};
 
@@ -23,10 +26,41 @@ pub struct Found {
     pub span: u64,
 }
 
+/// Where letters lie, and how it is read where they came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// How it is read.
+    pub origins: Origins,
+    /// The last sequence that is looked at.
+    pub up_to: u64,
+    /// The subjects that are looked at; `None`: all.
+    pub subject: Option<Arc<str>>,
+}
+
+impl Place {
+    /// A whole dead letter stream.
+    #[must_use]
+    pub fn new(origins: Origins) -> Self {
+        Self {
+            origins,
+            up_to: u64::MAX,
+            subject: None,
+        }
+    }
+
+    /// Whether a letter lies here.
+    #[must_use]
+    pub fn holds(&self, letter: &Stored) -> bool {
+        let meant = |subject: &Arc<str>| covers(subject, &letter.subject);
+        letter.sequence <= self.up_to && self.subject.as_ref().is_none_or(meant)
+    }
+}
+
 /// A search that goes on window by window.
 #[derive(Debug)]
 pub struct Search {
     filter: LetterFilter,
+    place: Place,
     way: Way,
 }
 
@@ -48,6 +82,20 @@ impl Search {
         direction: Direction,
         exact: bool,
     ) -> Result<Self, LetterError> {
+        Self::begin_at(mailbox, filter, Place::new(Origins::default()), direction, exact).await
+    }
+
+    /// The same at a place.
+    ///
+    /// # Errors
+    /// See [`Search::begin`].
+    pub async fn begin_at(
+        mailbox: &Mailbox,
+        filter: LetterFilter,
+        place: Place,
+        direction: Direction,
+        exact: bool,
+    ) -> Result<Self, LetterError> {
         let named = filter.ids.as_ref().filter(|ids| ids.len() <= FEW);
         let way = match named {
             Some(ids) => {
@@ -63,14 +111,15 @@ impl Search {
                 let reading = Reading {
                     direction,
                     from,
-                    to,
+                    to: to.min(place.up_to),
+                    subject: place.subject.clone(),
                     exact,
                     ..Reading::default()
                 };
                 Way::Scan(Box::new(mailbox.scan(&reading).await?))
             }
         };
-        Ok(Self { filter, way })
+        Ok(Self { filter, place, way })
     }
 
     /// The next letters, perhaps none of a window; `None`: that was all.
@@ -97,8 +146,12 @@ impl Search {
                 got.into_iter().flatten().collect()
             }
         };
-        let meant = |letter: Stored| Some((self.filter.admit(&letter)?, letter));
-        let meant = read.into_iter().filter_map(meant);
+        let origins = &self.place.origins;
+        let meant = |letter: Stored| Some((self.filter.admit_by(&letter, origins)?, letter));
+        let meant = read
+            .into_iter()
+            .filter(|letter| self.place.holds(letter))
+            .filter_map(meant);
         found.letters = meant.map(|(origin, letter)| (letter, origin)).collect();
         Ok(Some(found))
     }

@@ -7,11 +7,11 @@ use super::exchange::{Exchange, ExchangeError};
 use super::hash;
 use super::journal::{Folder, How, JournalError, Stand};
 use super::plan::{Candidate, Selection, Takers, destination};
-use super::search::Search;
+use super::search::{Place, Search};
 use crate::base::time::SharedClock;
-use crate::model::letters::LetterFilter;
+use crate::model::letters::{LetterFilter, Origins};
 use crate::observe::letters::{Direction, LetterError, Mailbox};
-use crate::sample::{LetterOrigin, Stored, StreamReading};
+use crate::sample::{LetterForm, LetterOrigin, Stored, StreamReading};
 
 /// Letters of `dlq` that came back although a journal says that they landed.
 ///
@@ -42,18 +42,37 @@ pub async fn select(
     filter: &LetterFilter,
     journals: &Folder,
     clock: &SharedClock,
+    progress: impl FnMut(u64, u64),
+) -> Result<Selection, SelectError> {
+    let place = Place::new(Origins::default());
+    select_at(mailbox, filter, (place, LetterForm::Copy), journals, clock, progress).await
+}
+
+/// The same at a place, where letters have this form.
+///
+/// # Errors
+/// See [`select`].
+pub async fn select_at(
+    mailbox: &Mailbox,
+    filter: &LetterFilter,
+    (place, form): (Place, LetterForm),
+    journals: &Folder,
+    clock: &SharedClock,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Selection, SelectError> {
     let dlq = mailbox.state().await?;
     let before = replayed_before(journals, &dlq)?;
     let mut letters = Vec::new();
     let mut replayed = BTreeSet::new();
-    let mut search = Search::begin(mailbox, filter.clone(), Direction::Oldest, false).await?;
+    let mut search = Search::begin_at(mailbox, filter.clone(), place, Direction::Oldest, false).await?;
     while let Some(found) = search.next().await? {
         // What arrived after its state was read is none of it.
         let frozen = |letter: &&(Stored, LetterOrigin)| letter.0.sequence <= dlq.state.last_seq;
         for (letter, origin) in found.letters.iter().filter(frozen) {
-            let candidate = candidate(letter, origin.subject.clone());
+            let candidate = Candidate {
+                form,
+                ..candidate(letter, origin.subject.clone())
+            };
             if before.get(&candidate.sequence) == Some(&candidate.hash) {
                 replayed.insert(candidate.sequence);
             }
@@ -118,7 +137,7 @@ pub async fn targets(
 pub fn candidate(letter: &Stored, subject: Option<Arc<str>>) -> Candidate {
     Candidate {
         sequence: letter.sequence,
-        form: crate::sample::LetterForm::Copy,
+        form: LetterForm::Copy,
         subject,
         hash: hash::short(&letter.payload),
         size: letter.size(),

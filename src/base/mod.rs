@@ -3,6 +3,7 @@
 pub mod cause;
 pub mod json_match;
 pub mod secret;
+pub mod sql;
 pub mod text;
 pub mod time;
 pub mod words;

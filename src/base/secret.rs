@@ -33,6 +33,16 @@ impl Redactor {
         }
     }
 
+    /// One that looks for the secrets of all of them.
+    #[must_use]
+    pub fn of_all<'a>(all: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut out = Self::default();
+        for secret in all.into_iter().flat_map(|one| &one.literals) {
+            out.learn(secret);
+        }
+        out
+    }
+
     /// `text` without any known secret and without URL credentials.
     #[must_use]
     pub fn clean<'a>(&self, text: &'a str) -> Cow<'a, str> {

@@ -24,6 +24,12 @@ pub fn count(value: u64) -> String {
     out
 }
 
+/// So many of something, in words that agree with it: `1 letter`, `1,204 letters`.
+#[must_use]
+pub fn counted(value: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(value), if value == 1 { one } else { many })
+}
+
 /// A signed whole number with thousands separated: `-7`, `+12`.
 #[must_use]
 pub fn signed(value: i64) -> String {

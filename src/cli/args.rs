@@ -170,9 +170,9 @@ impl Command {
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Connection")]
 pub struct ConnectionArgs {
-    /// A profile of the configuration file
-    #[arg(long, short, value_name = "NAME")]
-    pub profile: Option<String>,
+    /// A profile of the configuration file; several, with commas, are watched side by side
+    #[arg(long = "profile", short, value_name = "NAME", value_delimiter = ',')]
+    pub profiles: Vec<String>,
     /// The configuration file
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -466,7 +466,11 @@ impl Cli {
         let utc = console.utc || console_first.utc;
         let local = console.local || console_first.local;
         Overrides {
-            profile: connection.profile.or(first.profile),
+            profiles: if connection.profiles.is_empty() {
+                first.profiles
+            } else {
+                connection.profiles
+            },
             config: connection.config.or(first.config),
             context: connection.context.or(first.context),
             nats: connection.nats.or(first.nats),
@@ -522,9 +526,10 @@ mod tests {
         let before = read("--profile p --metrics a:1 snapshot --json").unwrap();
         let after = read("snapshot --json --profile p --metrics a:1").unwrap();
         assert_eq!(before.overrides(), after.overrides());
+        assert_eq!(read("-p a check -p b").unwrap().overrides().profiles, ["b"]);
         assert_eq!(
-            read("-p a check -p b").unwrap().overrides().profile.as_deref(),
-            Some("b")
+            read("-p a,b check").unwrap().overrides(),
+            read("check -p a --profile b").unwrap().overrides()
         );
         assert!(read("snapshot --log /x").unwrap().log.is_some() && read("--log /x snapshot").unwrap().log.is_some());
     }

@@ -45,7 +45,7 @@ pub struct FilterArgs {
     /// Text that the reason holds, in any case
     #[arg(long, value_name = "TEXT")]
     pub reason_like: Option<String>,
-    /// Sequences in the DLQ: 17,20-25
+    /// Sequences in their stream: 17,20-25
     #[arg(long, value_name = "LIST")]
     pub ids: Option<String>,
     /// Died then or later: 2026-07-31T14:03:22Z, or 2h (ago)
@@ -63,6 +63,26 @@ pub struct FilterArgs {
     /// The cause, as `dlq groups` names it
     #[arg(long, value_name = "SIGNATURE")]
     pub cause: Option<String>,
+}
+
+/// In which form letters lie.
+#[derive(Args, Clone, Copy, Debug, PartialEq, Eq)]
+#[command(next_help_heading = "Which letters")]
+pub struct FormArgs {
+    /// Where they lie: copies in the DLQ, or messages of --stream that --consumer gave up
+    #[arg(long, value_name = "FORM", default_value = "copy")]
+    pub form: Form,
+}
+
+/// The forms of dead letters that NATS holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// Copies in the dead letter stream
+    Copy,
+    /// Past `max_deliver` and still in the source stream
+    Parked,
+    /// Acked before a server crash, and back since: shown, never replayed
+    Orphaned,
 }
 
 /// A time, or how long ago it was.
@@ -103,6 +123,9 @@ pub struct ListArgs {
     /// Which letters.
     #[command(flatten)]
     pub filter: FilterArgs,
+    /// In which form.
+    #[command(flatten)]
+    pub form: FormArgs,
     /// Letters at most
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub max: u64,
@@ -117,9 +140,12 @@ pub struct ListArgs {
 /// `hookwatch dlq show`
 #[derive(Args, Clone, Debug)]
 pub struct ShowArgs {
-    /// The letter's sequence in the DLQ
+    /// The letter's sequence in its stream
     #[arg(value_name = "SEQ")]
     pub sequence: u64,
+    /// In which form.
+    #[command(flatten)]
+    pub form: FormArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -134,6 +160,9 @@ pub struct GroupsArgs {
     /// Which letters.
     #[command(flatten)]
     pub filter: FilterArgs,
+    /// In which form.
+    #[command(flatten)]
+    pub form: FormArgs,
     /// By what
     #[arg(long, value_name = "WHAT", default_value = "cause")]
     pub by: GroupKey,
@@ -167,6 +196,9 @@ pub struct ExportLettersArgs {
     /// Which letters.
     #[command(flatten)]
     pub filter: FilterArgs,
+    /// In which form.
+    #[command(flatten)]
+    pub form: FormArgs,
     /// Letters at most
     #[arg(long, value_name = "N")]
     pub max: Option<u64>,
@@ -178,15 +210,14 @@ pub struct ExportLettersArgs {
     pub connection: ConnectionArgs,
 }
 
-/// `hookwatch dlq import`
-#[derive(Args, Clone, Debug)]
-pub struct ImportArgs {
-    /// What `dlq export` wrote, or - for standard input
-    pub file: PathBuf,
-    /// Change something: without it, nothing is sent
+/// What is confirmed before anything is changed.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = "To change something")]
+pub struct ConsentArgs {
+    /// Do it: without this, there is only a plan
     #[arg(long)]
     pub write: bool,
-    /// How many letters the plan holds; it must be exactly that
+    /// How many the plan holds; it must be exactly that
     #[arg(long, value_name = "N")]
     pub yes: Option<u64>,
     /// The profile's name, where it is protected
@@ -195,6 +226,16 @@ pub struct ImportArgs {
     /// Why; goes to the audit log
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+}
+
+/// `hookwatch dlq import`
+#[derive(Args, Clone, Debug)]
+pub struct ImportArgs {
+    /// What `dlq export` wrote, or - for standard input
+    pub file: PathBuf,
+    /// What is confirmed.
+    #[command(flatten)]
+    pub consent: ConsentArgs,
     /// Print JSON: the plan on one line, the report on the last
     #[arg(long)]
     pub json: bool,
@@ -210,18 +251,15 @@ pub struct ReplayArgs {
     /// Which letters.
     #[command(flatten)]
     pub filter: FilterArgs,
+    /// In which form.
+    #[command(flatten)]
+    pub form: FormArgs,
     /// Plan only (the default without --write)
     #[arg(long, conflicts_with = "write")]
     pub dry_run: bool,
-    /// Change something: without it, nothing is sent
-    #[arg(long)]
-    pub write: bool,
-    /// How many letters the plan holds; it must be exactly that
-    #[arg(long, value_name = "N")]
-    pub yes: Option<u64>,
-    /// The profile's name, where it is protected
-    #[arg(long, value_name = "NAME")]
-    pub confirm_profile: Option<String>,
+    /// What is confirmed.
+    #[command(flatten)]
+    pub consent: ConsentArgs,
     /// Letters a second, reached within 10s; without it as fast as it goes
     #[arg(long, value_name = "N")]
     pub rate: Option<f64>,
@@ -252,9 +290,6 @@ pub struct ReplayArgs {
     /// Keep the order of letters under one subject
     #[arg(long)]
     pub ordered: bool,
-    /// Why; goes to the audit log
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Option<String>,
     /// Go on with the replay that was left unfinished
     #[arg(long, conflicts_with_all = ["yes", "dry_run", "FilterArgs"])]
     pub resume: bool,
@@ -304,18 +339,9 @@ pub struct RetryArgs {
     /// Calls that are looked at, the latest first
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub max: u32,
-    /// Change something: without it, calls are listed
-    #[arg(long)]
-    pub write: bool,
-    /// How many calls the plan holds; it must be exactly that
-    #[arg(long, value_name = "N")]
-    pub yes: Option<u64>,
-    /// The profile's name, where it is protected
-    #[arg(long, value_name = "NAME")]
-    pub confirm_profile: Option<String>,
-    /// Why; goes to the audit log
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Option<String>,
+    /// What is confirmed.
+    #[command(flatten)]
+    pub consent: ConsentArgs,
     /// Print JSON: a call a line, then the plan, on the last line the report
     #[arg(long)]
     pub json: bool,

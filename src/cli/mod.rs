@@ -12,8 +12,8 @@ pub use args::{
     SnapshotArgs, WatchArgs,
 };
 pub use dlq::{
-    AuditArgs, DlqCommand, ExportLettersArgs, FilterArgs, GroupKey, GroupsArgs, ImportArgs, InDoubt, ListArgs,
-    ReplayArgs, RetryArgs, ShowArgs, When,
+    AuditArgs, ConsentArgs, DlqCommand, ExportLettersArgs, FilterArgs, Form, FormArgs, GroupKey, GroupsArgs,
+    ImportArgs, InDoubt, ListArgs, ReplayArgs, RetryArgs, ShowArgs, When,
 };
 pub use fire::{BatchArg, FireArgs};
 pub use lab::{DemoArgs, FaultArgs, LabCommand, LoadArgs, ScenarioArgs, UpArgs};

@@ -18,10 +18,10 @@ pub use duration::{format_duration, parse_duration};
 pub use paths::Surroundings;
 pub use problem::{Origin, Problem, Problems};
 pub use profile::{
-    AlertLevel, Alerts, Discovery, Environment, Families, Family, Fire, HttpAuth, NatsAuth, NatsLink, Pipeline,
-    PostgresLink, Profile, SecretPlace, Target, Thresholds, Tls, TraceSettings, VERDICTS,
+    AlertLevel, Alerts, DeadLetters, Discovery, Environment, Families, Family, Fire, HttpAuth, LetterHeaders, NatsAuth,
+    NatsLink, Pipeline, PostgresLink, Profile, SecretPlace, Target, Thresholds, Tls, TraceSettings, VERDICTS,
 };
-pub use resolve::{ConsoleOptions, Overrides, Resolved, Shown, console_options, redactor_of, resolve};
+pub use resolve::{ConsoleOptions, Overrides, Resolved, Shown, console_options, redactor_of, resolve, resolve_all};
 
 /// A configuration file with every key explained.
 pub const EXAMPLE: &str = include_str!("example.toml");

@@ -47,6 +47,8 @@ pub struct Profile {
     pub alerts: Alerts,
     /// Test webhooks: where they go, how they are signed and followed.
     pub fire: Fire,
+    /// What is peculiar to its dead letters.
+    pub dead_letters: Box<DeadLetters>,
     /// Knows every secret of this profile.
     pub redactor: Redactor,
 }
@@ -71,6 +73,7 @@ impl Profile {
             runbooks: BTreeMap::new(),
             alerts: Alerts::default(),
             fire: Fire::default(),
+            dead_letters: Box::default(),
             redactor: Redactor::default(),
         }
     }
@@ -99,12 +102,14 @@ pub const VERDICTS: &[&str] = &[
     "parked_messages",
     "unmatched_messages",
     "redelivery_storm",
+    "metadata_threshold",
     "worker_inactive",
     "signature_failures",
     "error_rate",
     "slow_webhook",
     "provider_silent",
     "canary_failed",
+    "probe_failing",
     "scrape_failing",
     "sources_disagree",
     "counter_reset",
@@ -190,6 +195,76 @@ pub struct TraceSettings {
     pub query: Option<String>,
     /// How long the whole way may take.
     pub within: Option<Duration>,
+}
+
+/// What is peculiar to a pipeline's dead letters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeadLetters {
+    /// Further headers that say where a letter came from.
+    pub headers: LetterHeaders,
+    /// A query that returns a row when a webhook was processed: `$1` is its id, `$2` the id of the
+    /// replay's message.
+    pub processed: Option<String>,
+    /// The header that holds the webhook's id; `None`: the usual ones.
+    pub id_header: Option<String>,
+    /// Or a `JSONPath` to the id in the payload.
+    pub id_path: Option<String>,
+}
+
+/// Names of headers that say where a letter came from, besides those that everybody knows; in any
+/// case, the most telling first. None of them belongs to the webhook: a replay strips them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LetterHeaders {
+    /// The subject that the webhook was published to.
+    pub subject: Vec<Arc<str>>,
+    /// The stream that it was taken from.
+    pub stream: Vec<Arc<str>>,
+    /// Its sequence there.
+    pub sequence: Vec<Arc<str>>,
+    /// The consumer that gave it up.
+    pub consumer: Vec<Arc<str>>,
+    /// How often it was delivered.
+    pub deliveries: Vec<Arc<str>>,
+    /// The last error.
+    pub reason: Vec<Arc<str>>,
+    /// When it died.
+    pub failed_at: Vec<Arc<str>>,
+    /// Beginnings of names of further headers that are stripped.
+    pub strip: Vec<Arc<str>>,
+}
+
+impl LetterHeaders {
+    /// Whether nothing is configured.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether a header is one of these, so that it does not belong to the webhook.
+    #[must_use]
+    pub fn holds(&self, name: &str) -> bool {
+        let Self {
+            subject,
+            stream,
+            sequence,
+            consumer,
+            deliveries,
+            reason,
+            failed_at,
+            strip,
+        } = self;
+        let named = [subject, stream, sequence, consumer, deliveries, reason, failed_at];
+        let begins = |prefix: &Arc<str>| {
+            let beginning = name.as_bytes().get(..prefix.len());
+            beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(prefix.as_bytes()))
+        };
+        named
+            .into_iter()
+            .flatten()
+            .any(|known| known.eq_ignore_ascii_case(name))
+            || strip.iter().any(begins)
+    }
 }
 
 /// The names of a pipeline's parts.

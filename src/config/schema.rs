@@ -15,10 +15,10 @@ use super::profile::Family;
 use crate::base::text;
 
 /// The whole file.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct FileSection {
-    /// The profile that is used when none is named.
-    pub(super) default_profile: Key<String>,
+    /// The profiles that are used when none is named.
+    pub(super) default_profile: Key<Vec<String>>,
     /// How the console looks.
     pub(super) console: Nested<ConsoleSection>,
     /// The profiles.
@@ -38,7 +38,7 @@ impl Section for FileSection {
     }
 
     fn section_keys(path: &str, out: &mut Vec<String>) {
-        Key::<String>::keys(&join(path, "default_profile"), out);
+        Key::<Vec<String>>::keys(&join(path, "default_profile"), out);
         Nested::<ConsoleSection>::keys(&join(path, "console"), out);
         // A profile has the keys of the top level.
         ProfileSection::section_keys(path, out);
@@ -70,6 +70,7 @@ section! {
         postgres: Nested<PostgresSection>,
         thresholds: Nested<ThresholdsSection>,
         fire: Nested<FireSection>,
+        dead_letters: Nested<DeadLettersSection>,
         runbooks: BTreeMap<String, Key<String>>,
         on_alert: Key<Vec<String>>,
         alerts: Nested<AlertsSection>,
@@ -219,6 +220,30 @@ section! {
         sequence: Key<String>,
         query: Key<String>,
         within: Key<Duration>,
+    }
+}
+
+section! {
+    /// What is peculiar to dead letters.
+    DeadLettersSection {
+        processed: Key<String>,
+        id_header: Key<String>,
+        id_path: Key<String>,
+        headers: Nested<LetterHeadersSection>,
+    }
+}
+
+section! {
+    /// Headers that say where a letter came from.
+    LetterHeadersSection {
+        subject: Key<Vec<String>>,
+        stream: Key<Vec<String>>,
+        sequence: Key<Vec<String>>,
+        consumer: Key<Vec<String>>,
+        deliveries: Key<Vec<String>>,
+        reason: Key<Vec<String>>,
+        failed_at: Key<Vec<String>>,
+        strip: Key<Vec<String>>,
     }
 }
 

@@ -149,6 +149,10 @@ commands! {
         ShowTestWebhooks = "show-test-webhooks" ["6"], hint "screens" / 2;
         /// Events.
         ShowEvents = "show-events" ["7"], hint "screens" / 2;
+        /// Goes to the next of several profiles; `:profile NAME` to one of them.
+        NextProfile = "next-profile" ["n", "`"];
+        /// Goes to the profile before.
+        PreviousProfile = "previous-profile" ["~"];
     }
     Panels {
         /// Goes to the next panel.

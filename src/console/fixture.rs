@@ -90,6 +90,7 @@ fn healthy(kind: SourceKind, name: &str, micros: u64) -> SourceView {
         since: at("13:41:20"),
         age: Some(Duration::from_millis(400)),
         latency: Some(Duration::from_micros(micros)),
+        period: Some(Duration::from_secs(1)),
         error: None,
         retry_in: None,
     }
@@ -152,6 +153,7 @@ pub(crate) fn rich() -> (View, Histories) {
     .map(|reading| (reading.stream.clone(), reading))
     .into();
     view.server = Some(server());
+    view.api_calls_per_s = value(3.94);
     view.database = Some(database());
     (view, rich_histories())
 }

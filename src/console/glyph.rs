@@ -116,6 +116,8 @@ pub struct Glyphs {
     pub shade: char,
     /// A gap in a history.
     pub hatch: char,
+    /// Where what was before a session ends and the session begins.
+    pub seam: char,
     /// Nothing to eight eighths.
     pub levels: [char; 9],
 }
@@ -145,6 +147,7 @@ static UNICODE: Glyphs = Glyphs {
     pause: '‖',
     shade: '▒',
     hatch: '╱',
+    seam: '┊',
     levels: [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'],
 };
 
@@ -173,6 +176,7 @@ static ASCII: Glyphs = Glyphs {
     pause: '"',
     shade: ':',
     hatch: '/',
+    seam: '|',
     levels: [' ', '_', '.', ':', '-', '=', '+', '*', '#'],
 };
 
@@ -241,6 +245,7 @@ mod tests {
             glyphs.pause,
             glyphs.shade,
             glyphs.hatch,
+            glyphs.seam,
         ];
         all.extend(glyphs.corners);
         all.extend(glyphs.levels);

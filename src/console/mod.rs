@@ -6,13 +6,14 @@
 //! ```
 //!
 //! [`command`] is the table of what can be done; [`player`] is what there is to play and where
-//! one stands in it, as plain data; [`theme`] is the only place that names colours;
+//! one stands in it, as plain data; [`fleet`] is a line for each of several profiles; [`theme`] is the only place that names colours;
 //! [`widget`] is the only way onto the screen. All of that is plain data in, cells out:
 //! [`run`](run::run), `outside` and [`terminal`] alone know a runtime, a terminal and a clock.
 
 pub mod app;
 pub mod bench;
 pub mod command;
+pub mod fleet;
 pub mod glyph;
 pub mod kept;
 pub mod keymap;

@@ -18,6 +18,8 @@ pub enum Argument {
     Range,
     /// A column of the focused table.
     Column,
+    /// A profile that is watched.
+    Profile,
     /// Any text.
     Text,
     /// A file that is overwritten where it is there.
@@ -39,6 +41,7 @@ pub struct Word {
 pub const WORDS: &[Word] = &[
     word("screen", Command::ShowOverview, Some(Argument::Screen)),
     word("theme", Command::NextTheme, Some(Argument::Theme)),
+    word("profile", Command::NextProfile, Some(Argument::Profile)),
     word("range", Command::RangeLonger, Some(Argument::Range)),
     word("sort", Command::Sort, Some(Argument::Column)),
     word("filter", Command::Filter, Some(Argument::Text)),
@@ -83,6 +86,8 @@ pub struct Choices {
     pub themes: Vec<String>,
     /// The columns of the focused table.
     pub columns: Vec<String>,
+    /// The profiles, where there are several.
+    pub profiles: Vec<String>,
     /// The screen.
     pub screen: Screen,
     /// What is on it: now, or something that is over.
@@ -169,6 +174,7 @@ pub fn parse(line: &str, choices: &Choices) -> Result<Request, String> {
         Argument::Theme => (command, pick("theme", choices.themes.clone())?),
         Argument::Range => (command, pick("range", ranges())?),
         Argument::Column => (command, pick("column", choices.columns.clone())?),
+        Argument::Profile => (command, pick("profile", choices.profiles.clone())?),
         Argument::Text | Argument::Forced => (command, rest.to_owned()),
     };
     if !command.applies(choices.screen) {
@@ -276,6 +282,7 @@ fn arguments(word: &Word, choices: &Choices) -> Vec<Completion> {
         Some(Argument::Theme) => choices.themes.clone(),
         Some(Argument::Range) => ranges(),
         Some(Argument::Column) => choices.columns.clone(),
+        Some(Argument::Profile) => choices.profiles.clone(),
         Some(Argument::Text | Argument::Forced) | None => Vec::new(),
     };
     values
@@ -315,6 +322,7 @@ mod tests {
         Choices {
             themes: ["dark", "light", "high-contrast"].map(str::to_owned).to_vec(),
             columns: ["pending", "ack pending"].map(str::to_owned).to_vec(),
+            profiles: ["eu", "us"].map(str::to_owned).to_vec(),
             screen: Screen::Queues,
             mode: Mode::Live,
         }
@@ -346,6 +354,7 @@ mod tests {
     fn words_take_what_belongs_behind_them() {
         let argument = |line: &str| parse(line, &choices()).map(|request| request.argument);
         assert_eq!(argument("theme li"), Ok(Some((Argument::Theme, "light".to_owned()))));
+        assert_eq!(argument("profile e"), Ok(Some((Argument::Profile, "eu".to_owned()))));
         assert_eq!(argument("range 1h"), Ok(Some((Argument::Range, "1h".to_owned()))));
         assert_eq!(
             argument("sort ACK pending"),

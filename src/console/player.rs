@@ -72,6 +72,8 @@ pub struct Reel {
     pub actions: Vec<Mark>,
     /// Spans in which something is missing.
     pub gaps: Vec<(Duration, Duration)>,
+    /// Where what recordings know ends and the memory of the live session begins.
+    pub seam: Option<Duration>,
     /// What of it cannot be shown, a sentence each, safe to be shown.
     pub missing: Vec<String>,
 }
@@ -93,6 +95,8 @@ pub struct Cell {
     pub action: bool,
     /// Something is missing in it.
     pub gap: bool,
+    /// The memory of the live session begins in it.
+    pub seam: bool,
 }
 
 impl Reel {
@@ -149,6 +153,9 @@ impl Reel {
         mark(&self.alerts, |cell| cell.alert = true);
         mark(&self.markers, |cell| cell.marker = true);
         mark(&self.actions, |cell| cell.action = true);
+        if let Some(seam) = self.seam {
+            cells[column(seam)].seam = true;
+        }
         cells
     }
 

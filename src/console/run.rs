@@ -16,23 +16,24 @@ use tokio_util::sync::CancellationToken;
 mod deck;
 #[cfg(test)]
 mod deck_tests;
+mod desk;
 mod job;
 mod keep;
 
 pub use deck::Recorded;
 pub use keep::Shelf;
 
-use self::deck::Deck;
-use self::job::{Done, Jobs};
-use super::app::{self, App, Drawn, Effect, Msg, Options, update};
+use self::desk::{Desk, Stirring};
+use super::app::{self, Drawn, Effect, Msg, Options};
 use super::bench::Supply;
-use super::command::Mode;
+use super::command::Command;
+use super::fleet::Fleet;
 use super::glyph::Charset;
 use super::kept::Kept;
 use super::keymap::Keymap;
 use super::letters::Office;
-use super::outside::{Happening, Outside};
-use super::screen::Badge;
+use super::outside::Happening;
+use super::screen::{Badge, Hits};
 use super::terminal::{Terminal, TerminalError};
 use super::theme::colour::Depth;
 use super::theme::{Library, Theme, ThemeError};
@@ -41,7 +42,7 @@ use crate::base::time::{Moment, SharedClock};
 use crate::model::{History, Settings, Severity};
 use crate::sample::{Envelope, Interest};
 use crate::session::clerk::Clerk;
-use crate::session::{Alarms, Tap, Ticker};
+use crate::session::{Alarms, Tap};
 
 /// A live session.
 #[derive(Debug)]
@@ -69,21 +70,36 @@ pub enum Subject {
     Recording(Box<Recorded>),
 }
 
-/// What the console needs.
+/// A profile with everything that is its own.
 #[derive(Debug)]
-pub struct RunOptions {
+pub struct Seat {
     /// The profile, as the model sees it.
     pub settings: Settings,
-    /// What it shows.
+    /// What is shown of it.
     pub subject: Subject,
     /// Where recordings without a name go.
     pub shelf: Shelf,
-    /// The one clock.
-    pub clock: SharedClock,
     /// On what one works.
     pub badges: Vec<Badge>,
     /// The profile's own label.
     pub label: Option<Arc<str>>,
+    /// Who may change something; `None`: nobody, and no letters are read.
+    pub office: Option<Office>,
+    /// Who reads and replays letters; `None`: nobody.
+    pub clerk: Option<Clerk>,
+    /// What fires test webhooks, and of what they are made; `None`: none can be fired.
+    pub firing: Option<(Firing, Supply)>,
+}
+
+/// What the console needs.
+#[derive(Debug)]
+pub struct RunOptions {
+    /// The profile that fills the screens to begin with.
+    pub seat: Seat,
+    /// The profiles beside it, a line each; often none.
+    pub beside: Vec<Seat>,
+    /// The one clock.
+    pub clock: SharedClock,
     /// Every theme.
     pub themes: Library,
     /// The theme to begin with.
@@ -100,16 +116,10 @@ pub struct RunOptions {
     pub mouse: bool,
     /// Which keys do what.
     pub keymap: Keymap,
-    /// Who may change something; `None`: nobody, and no letters are read.
-    pub office: Option<Office>,
-    /// Who reads and replays letters; `None`: nobody.
-    pub clerk: Option<Clerk>,
     /// What was kept of the run before.
     pub kept: Kept,
     /// Where that is kept; `None`: nowhere.
     pub kept_file: Option<PathBuf>,
-    /// What fires test webhooks, and of what they are made; `None`: none can be fired.
-    pub firing: Option<(Firing, Supply)>,
     /// What is run to edit a body; may have arguments.
     pub editor: String,
     /// What went wrong before there was a screen (a theme that was refused), to be shown on it.
@@ -162,37 +172,51 @@ const STOPPING: Duration = Duration::from_millis(250);
 ///
 /// # Errors
 /// When there is no terminal, the theme is not there, or the terminal fails.
-pub async fn run(mut options: RunOptions, stop: CancellationToken) -> Result<Exit, Error> {
+pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, Error> {
     let themes = resolve(&options.themes, &options.theme, options.depth, options.charset)?;
-    let (firing, supply) = options.firing.take().unzip();
-    let shown = Options {
-        supply,
-        ..appearance(&options)
+    let looks = appearance(&options);
+    let RunOptions {
+        seat,
+        beside,
+        clock,
+        editor,
+        notices,
+        kept_file,
+        mouse,
+        ..
+    } = options;
+    let desks = std::iter::once(seat)
+        .chain(beside)
+        .map(|seat| Desk::new(seat, looks.clone(), editor.clone(), clock.clone()));
+    let mut office = Works {
+        desks: desks.collect(),
+        here: 0,
+        served: 0,
+        clock,
     };
-    let clerk = options.clerk.take();
-    let outside = Outside::new(options.settings.profile.clone(), firing, clerk, options.editor.clone());
-    let mut app = match &options.subject {
-        Subject::Live(live) => App::live(options.settings.clone(), shown, live.started),
-        Subject::Recording(_) => App::recorded(&options.settings, shown, options.clock.now()),
-    };
-    for notice in &options.notices {
-        app.flash(Severity::Warning, notice.as_str());
+    for notice in &notices {
+        office.desk().app.flash(Severity::Warning, notice.as_str());
     }
-    let kept_file = options.kept_file.clone();
-    let ended = drive(&mut app, &themes, options, outside, stop).await;
+    let mut terminal = Terminal::enter(mouse)?;
+    let ended = office.drive(&themes, &mut terminal, &stop).await;
+    // The terminal is given back first: a slow disk keeps nobody from it.
+    drop(terminal);
     if let Some(file) = kept_file {
-        save_kept(&file, &app.kept());
+        save_kept(&file, &office.desk().app.kept());
+    }
+    for desk in office.desks {
+        desk.finish().await;
     }
     ended
 }
 
-/// What the loop drives.
+/// What the loop drives: a desk for each profile, of which one has the screen.
 struct Works {
-    live: Option<Box<Live>>,
-    outside: Outside,
-    deck: Deck,
-    jobs: Jobs,
-    shelf: Shelf,
+    /// At least one.
+    desks: Vec<Desk>,
+    here: usize,
+    /// The desk that had its turn last.
+    served: usize,
     clock: SharedClock,
 }
 
@@ -203,45 +227,19 @@ struct Hands {
     input: Option<EventStream>,
 }
 
-/// The loop.
-async fn drive(
-    app: &mut App,
-    themes: &[Theme],
-    options: RunOptions,
-    outside: Outside,
-    stop: CancellationToken,
-) -> Result<Exit, Error> {
-    let mut terminal = Terminal::enter(options.mouse)?;
-    let mut works = Works::new(app, options.subject, outside, options.shelf, options.clock);
-    let ended = works.drive(app, themes, &mut terminal, &stop).await;
-    // The terminal is given back first: a slow disk keeps nobody from it.
-    drop(terminal);
-    let Works { live, jobs, .. } = works;
-    drop(live);
-    jobs.finish().await;
-    ended
-}
-
 impl Works {
-    fn new(app: &mut App, subject: Subject, outside: Outside, shelf: Shelf, clock: SharedClock) -> Self {
-        let mut jobs = Jobs::new();
-        let (live, deck) = match subject {
-            Subject::Live(live) => (Some(live), Deck::empty()),
-            Subject::Recording(recorded) => (None, Deck::recorded(*recorded, app, &mut jobs)),
-        };
-        Self {
-            live,
-            outside,
-            deck,
-            jobs,
-            shelf,
-            clock,
-        }
+    /// The desk that has the screen.
+    fn desk(&mut self) -> &mut Desk {
+        &mut self.desks[self.here]
+    }
+
+    /// Whether nobody else has the terminal.
+    fn is_ours(&self) -> bool {
+        !self.desks.iter().any(|desk| desk.outside.has_terminal())
     }
 
     async fn drive(
         &mut self,
-        app: &mut App,
         themes: &[Theme],
         terminal: &mut Terminal,
         stop: &CancellationToken,
@@ -250,184 +248,165 @@ impl Works {
             signals: Signals::listen().map_err(Error::Signals)?,
             input: Some(EventStream::new()),
         };
-        let mut batch = Vec::with_capacity(BATCH);
-        let mut drawn = Drawn::default();
-        let mut history = self.live.as_mut().and_then(|live| live.history.take());
-        let mut ticker = Ticker::new(self.clock.now());
         let (mut frame_at, mut answer_at, mut dirty) = (Duration::ZERO, Duration::ZERO, true);
         loop {
             let now = self.clock.now();
-            if ticker.is_due(now) {
-                terminal.send(&self.tick(app, now, &drawn))?;
-                dirty = true;
-            }
-            dirty |= self.deck.advance(now.mono, app);
-            let is_ours = !self.outside.has_terminal();
+            dirty |= self.advance(now, terminal)?;
+            let is_ours = self.is_ours();
             if dirty && is_ours && now.mono >= frame_at {
-                let theme = &themes[app.theme()];
-                drawn = terminal.draw(|area, buffer| {
-                    let drawn = app::draw(app, theme, area, buffer);
-                    let cursor = drawn.cursor;
-                    (drawn, cursor)
-                })?;
+                self.draw(themes, terminal)?;
                 (frame_at, answer_at, dirty) = (now.mono + FRAME, now.mono + ANSWER, false);
-                self.tell_interest(app, &drawn);
             }
-            let next = self.deck.wake().map_or(ticker.at(), |at| at.min(ticker.at()));
+            let next = self.desks.iter().map(Desk::wake).min().unwrap_or(now.mono);
             let wake = if dirty && is_ours { next.min(frame_at) } else { next };
             let pause = wake.saturating_sub(self.clock.now().mono);
-            let effects = tokio::select! {
+            let (at, effects) = tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(Exit::Stopped),
-                signal = hands.signals.next() => match signal {
-                    // ^C in an editor is the editor's.
-                    Received::End(number) if is_ours || number != SignalKind::interrupt().as_raw_value() => return Ok(Exit::Signal(number)),
-                    Received::Continue if is_ours => { terminal.resume()?; dirty = true; Vec::new() }
-                    _ => Vec::new(),
-                },
+                signal = hands.signals.next() => {
+                    match signal {
+                        // ^C in an editor is the editor's.
+                        Received::End(number) if is_ours || number != SignalKind::interrupt().as_raw_value() => return Ok(Exit::Signal(number)),
+                        Received::Continue if is_ours => { terminal.resume()?; dirty = true; }
+                        _ => {}
+                    }
+                    continue;
+                }
                 event = next_event(&mut hands.input) => {
                     let event = event.map_err(Error::Input)?;
                     (frame_at, dirty) = (frame_at.min(answer_at), true);
-                    update(app, Msg::Input(self.clock.now(), event), &drawn.hits)
+                    let now = self.clock.now();
+                    (self.here, self.desk().update(Msg::Input(now, event)))
                 }
-                done = self.jobs.next() => { self.done(done, app); dirty = true; Vec::new() }
-                past = arrival(&mut history) => { app.remember(past, self.clock.now()); dirty = true; Vec::new() }
-                () = receive(&mut self.live, &mut batch) => {
-                    self.take_in(&mut batch, app, &drawn);
-                    if app.has_news() { ticker.hurry(self.clock.now()); }
-                    Vec::new()
-                }
-                happening = self.outside.next() => {
-                    dirty = true;
-                    match happening {
-                        Happening::Fired(report) => {
-                            if report.is_news() { ticker.hurry(self.clock.now()); }
-                            let tap = self.live.as_mut().map(|live| &mut live.tap);
-                            self.outside.tell(app, tap, report, self.clock.now(), &drawn.hits)
-                        }
-                        Happening::Told(told) => update(app, Msg::Told(told), &drawn.hits),
-                        Happening::Edited(template, edited) => {
-                            terminal.resume()?;
-                            discard_keys();
-                            hands.input = Some(EventStream::new());
-                            update(app, Msg::Edited(self.clock.now(), template, edited), &drawn.hits)
-                        }
+                (at, stirring) = desk::next_of(&mut self.desks, self.served) => {
+                    self.served = at;
+                    // What the sources see is shown with the next figures.
+                    dirty |= at == self.here && !matches!(stirring, Stirring::Data);
+                    if matches!(stirring, Stirring::Outside(Happening::Edited(..))) {
+                        terminal.resume()?;
+                        discard_keys();
+                        hands.input = Some(EventStream::new());
                     }
+                    (at, self.desks[at].take(stirring))
                 }
-                () = tokio::time::sleep(pause) => Vec::new(),
+                () = tokio::time::sleep(pause) => continue,
             };
-            if let Some(exit) = self.perform(effects, app, terminal, &mut hands, &drawn).await? {
+            if let Some(exit) = self.perform(at, effects, terminal, &mut hands).await? {
                 return Ok(exit);
             }
         }
     }
 
-    /// Does what the console wants done; how it ends, when that is wanted.
+    /// Every desk moves on with the time. Returns whether something is to be drawn.
+    fn advance(&mut self, now: Moment, terminal: &mut Terminal) -> Result<bool, Error> {
+        let is_ours = self.is_ours();
+        let mut changed = false;
+        for desk in &mut self.desks {
+            let (moved, alarms) = desk.advance(now);
+            changed |= moved;
+            if is_ours && !alarms.is_empty() {
+                terminal.send(&alarms)?;
+            }
+        }
+        if changed {
+            self.tell_fleet();
+        }
+        Ok(changed)
+    }
+
+    fn draw(&mut self, themes: &[Theme], terminal: &mut Terminal) -> Result<(), Error> {
+        let desk = self.desk();
+        let (app, theme) = (&desk.app, &themes[desk.app.theme()]);
+        desk.drawn = terminal.draw(|area, buffer| {
+            let drawn = app::draw(app, theme, area, buffer);
+            let cursor = drawn.cursor;
+            (drawn, cursor)
+        })?;
+        desk.tell_interest();
+        Ok(())
+    }
+
+    /// The desk on screen is told how every profile is.
+    fn tell_fleet(&mut self) {
+        if self.desks.len() > 1 {
+            let fleet = Fleet {
+                lanes: self.desks.iter().map(Desk::lane).collect(),
+                here: self.here,
+            };
+            self.desk().update(Msg::Fleet(Arc::new(fleet)));
+        }
+    }
+
+    /// Another profile has the screen from here on.
+    fn turn_to(&mut self, to: usize) {
+        if to == self.here || to >= self.desks.len() {
+            return;
+        }
+        let from = std::mem::replace(&mut self.here, to);
+        self.desks[from].step_aside();
+        // One of the two is in each half.
+        let (low, high) = self.desks.split_at_mut(from.max(to));
+        let (low, high) = (&mut low[from.min(to)], &mut high[0]);
+        let (there, left) = if to < from { (low, high) } else { (high, low) };
+        there.app.continue_from(&left.app);
+        there.drawn = Drawn::default();
+        self.tell_fleet();
+    }
+
+    /// Whether the console may end: a replay that runs for another profile is asked about there.
+    fn may_quit(&mut self, at: usize) -> bool {
+        self.desks[at].leaves = true;
+        let busy = (0..self.desks.len()).find(|index| {
+            let desk = &self.desks[*index];
+            !desk.leaves && desk.app.is_busy()
+        });
+        let Some(busy) = busy else { return true };
+        self.turn_to(busy);
+        self.desk().app.run(Command::Quit, &Hits::default());
+        false
+    }
+
+    /// Does what the console of a profile wants done; how it ends, when that is wanted.
     async fn perform(
         &mut self,
+        at: usize,
         effects: Vec<Effect>,
-        app: &mut App,
         terminal: &mut Terminal,
         hands: &mut Hands,
-        drawn: &Drawn,
     ) -> Result<Option<Exit>, Error> {
         for effect in effects {
             match effect {
-                Effect::Quit => return Ok(Some(Exit::Quit)),
+                Effect::Quit if self.may_quit(at) => return Ok(Some(Exit::Quit)),
+                Effect::Quit => {}
+                Effect::Profile(to) => {
+                    for desk in &mut self.desks {
+                        desk.leaves = false;
+                    }
+                    self.turn_to(to);
+                }
                 Effect::Suspend => suspend(terminal, &mut hands.signals).await?,
                 Effect::Redraw => terminal.forget(),
                 Effect::Mouse(on) => terminal.set_mouse(on)?,
                 Effect::Copy(text) => terminal.copy(&text)?,
-                Effect::Play(control) => {
-                    let tap = self.live.as_mut().map(|live| &mut live.tap);
-                    self.deck.control(control, self.clock.now(), app, tap, &mut self.jobs);
-                }
-                Effect::Keep(wanted) => {
-                    let tap = self.live.as_mut().map(|live| &mut live.tap);
-                    let (now, retro) = (self.clock.now(), &self.deck.retro);
-                    keep::keep(wanted, now, &self.shelf, retro, app, tap, &mut self.jobs);
-                }
+                Effect::Play(control) => self.desks[at].play(control),
+                Effect::Keep(wanted) => self.desks[at].keep(wanted),
                 Effect::Edit { template, text } => {
                     // Whoever reads keys besides the editor would take some of them away.
                     hands.input = None;
                     discard_keys();
                     terminal.leave();
-                    if let Err(reason) = self.outside.edit(template.clone(), &text) {
+                    if let Err(reason) = self.desks[at].outside.edit(template.clone(), &text) {
                         terminal.resume()?;
                         hands.input = Some(EventStream::new());
-                        update(app, Msg::Edited(self.clock.now(), template, Err(reason)), &drawn.hits);
+                        let now = self.clock.now();
+                        self.desks[at].update(Msg::Edited(now, template, Err(reason)));
                     }
                 }
-                other => self.outside.perform(other),
+                other => self.desks[at].outside.perform(other),
             }
         }
         Ok(None)
     }
-
-    /// The model works out its figures. Returns what the terminal is told of alarms.
-    fn tick(&mut self, app: &mut App, now: Moment, drawn: &Drawn) -> String {
-        for effect in update(app, Msg::Tick(now), &drawn.hits) {
-            self.outside.perform(effect);
-        }
-        let Some(live) = &mut self.live else {
-            return String::new();
-        };
-        let Some(view) = app.live_view() else {
-            return String::new();
-        };
-        let raised = live.alarms.note(view);
-        let raised = if self.outside.has_terminal() {
-            Vec::new()
-        } else {
-            raised
-        };
-        let alarms = raised.iter().map(|alert| live.alarms.terminal(alert)).collect();
-        live.tap.tick(view);
-        keep::tell_tape(&mut live.tap, app);
-        alarms
-    }
-
-    /// Sources read what is on screen; while the past is, they go on with what was.
-    fn tell_interest(&self, app: &App, drawn: &Drawn) {
-        if let Some(live) = self.live.as_ref().filter(|_| app.mode() == Mode::Live) {
-            live.interest
-                .send_if_modified(|known| replace(known, app.interest(&drawn.hits)));
-        }
-    }
-
-    fn take_in(&mut self, batch: &mut Vec<Envelope>, app: &mut App, drawn: &Drawn) {
-        let Some(live) = &mut self.live else { return };
-        for envelope in batch.drain(..) {
-            live.tap.envelope(&envelope);
-            update(app, Msg::Data(envelope), &drawn.hits);
-        }
-    }
-
-    /// Something that was done away from the screen is done.
-    fn done(&mut self, done: Done, app: &mut App) {
-        match done {
-            Done::Sought(number, past) => self
-                .deck
-                .sought(number, past, self.clock.now().mono, app, &mut self.jobs),
-            Done::Rewound(playback, back) => self.deck.rewound(playback, &back, app, &mut self.jobs),
-            Done::Recording(recorder) => {
-                self.jobs.beginning = false;
-                keep::started(recorder, app, self.live.as_mut().map(|live| &mut live.tap));
-            }
-            Done::Written(Ok(told)) => app.flash(Severity::Info, told),
-            Done::Written(Err(reason)) => app.flash(Severity::Warning, reason),
-        }
-    }
-}
-
-/// What was before the session, when it is there. Never, when nobody asked for it.
-async fn arrival(history: &mut Option<oneshot::Receiver<Result<History, String>>>) -> Result<History, String> {
-    let Some(job) = history else {
-        return std::future::pending().await;
-    };
-    let arrived = job.await;
-    *history = None;
-    arrived.unwrap_or_else(|_| Err("--history: reading it came to no end".to_owned()))
 }
 
 /// The next key, click, paste or resize; none while somebody else has the terminal.
@@ -451,21 +430,9 @@ fn discard_keys() {
     }
 }
 
-/// Waits for what the sources see. For ever, where there are none any more.
-async fn receive(live: &mut Option<Box<Live>>, batch: &mut Vec<Envelope>) {
-    match live {
-        Some(live) if !live.envelopes.is_closed() || !live.envelopes.is_empty() => {
-            live.envelopes.recv_many(batch, BATCH).await;
-        }
-        _ => std::future::pending().await,
-    }
-}
-
 fn appearance(options: &RunOptions) -> Options {
     let names = options.themes.names();
     Options {
-        badges: options.badges.clone(),
-        label: options.label.clone(),
         themes: names.to_vec(),
         theme: names.iter().position(|name| **name == *options.theme).unwrap_or(0),
         local: options.local.clone(),
@@ -473,8 +440,7 @@ fn appearance(options: &RunOptions) -> Options {
         no_mouse: !options.mouse,
         keymap: options.keymap.clone(),
         kept: options.kept.clone(),
-        office: options.office.clone(),
-        supply: None,
+        ..Options::default()
     }
 }
 

@@ -131,6 +131,15 @@ pub(super) fn parts(character: char, x: u32, y: u32) -> Option<Vec<Part>> {
         '▓' => block(Paint::Shade(3), 0.0, 0.0, 10.0, 20.0),
         '─' => one(Paint::Line, &[(0.0, 10.0, &[Line(10.0, 0.0)])]),
         '│' => one(Paint::Line, &[(5.0, 0.0, &[Line(0.0, 20.0)])]),
+        '┊' => one(
+            Paint::Line,
+            &[
+                (5.0, 1.0, &[Line(0.0, 3.0)]),
+                (5.0, 6.0, &[Line(0.0, 3.0)]),
+                (5.0, 11.0, &[Line(0.0, 3.0)]),
+                (5.0, 16.0, &[Line(0.0, 3.0)]),
+            ],
+        ),
         '━' => one(Paint::Heavy, &[(0.0, 10.0, &[Line(10.0, 0.0)])]),
         '╭' => one(
             Paint::Line,

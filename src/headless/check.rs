@@ -62,7 +62,10 @@ pub struct Judgement {
     pub reasons: Vec<Reason>,
     /// The figures behind it.
     pub perfdata: Vec<Perfdata>,
+    /// The profile; `None`: several, or none.
     profile: Option<Arc<str>>,
+    /// Of several profiles: each with how it stands.
+    profiles: Vec<(Arc<str>, Status)>,
     /// What to say when there is nothing to complain of.
     well: String,
 }
@@ -78,6 +81,31 @@ pub struct Reason {
     pub text: String,
     /// What to do; may be empty.
     pub next: String,
+    /// The profile, where several were checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Arc<str>>,
+}
+
+impl Reason {
+    /// One sentence, with the profile where there are several.
+    fn told(&self) -> String {
+        match &self.profile {
+            Some(profile) => format!("{profile}: {}", self.text),
+            None => self.text.clone(),
+        }
+    }
+}
+
+impl Status {
+    /// The worst first: what is critical needs somebody now, and what is not known might be.
+    fn rank(self) -> u8 {
+        match self {
+            Self::Critical => 0,
+            Self::Unknown => 1,
+            Self::Warning => 2,
+            Self::Ok => 3,
+        }
+    }
 }
 
 /// Judges what is known: a critical verdict, or the oldest waiting webhook beyond its critical
@@ -93,19 +121,51 @@ pub fn judge(view: &View, thresholds: &Thresholds, expected: &[SourceId]) -> Jud
             .iter()
             .map(|id| silent(id, view.sources.iter().find(|s| s.id == *id))),
     );
-    reasons.sort_by_key(|reason| match reason.status {
-        Status::Critical => 0,
-        Status::Unknown => 1,
-        Status::Warning => 2,
-        Status::Ok => 3,
-    });
+    reasons.sort_by_key(|reason| reason.status.rank());
     Judgement {
+        profiles: Vec::new(),
         status: reasons.first().map_or(Status::Ok, |reason| reason.status),
         reasons,
         perfdata: perfdata(view, thresholds),
         profile: Some(view.profile.clone()),
         well: well(view),
     }
+}
+
+/// Several profiles together: as bad as the worst of them, each reason and each figure with the
+/// profile's name. One alone stays as it is.
+#[must_use]
+pub fn judge_all(judgements: Vec<Judgement>) -> Judgement {
+    let [first, _, ..] = judgements.as_slice() else {
+        let only = judgements.into_iter().next();
+        return only.unwrap_or_else(|| Judgement::refused("there is no profile to check"));
+    };
+    let mut all = Judgement {
+        status: first.status,
+        reasons: Vec::new(),
+        perfdata: Vec::new(),
+        profile: None,
+        profiles: Vec::new(),
+        well: String::new(),
+    };
+    let mut well = Vec::new();
+    for judgement in judgements {
+        let name = judgement.profile.unwrap_or_else(|| "-".into());
+        if judgement.status.rank() < all.status.rank() {
+            all.status = judgement.status;
+        }
+        all.reasons.extend(judgement.reasons.into_iter().map(|reason| Reason {
+            profile: Some(name.clone()),
+            ..reason
+        }));
+        all.perfdata
+            .extend(judgement.perfdata.into_iter().map(|figure| figure.of(&name)));
+        all.profiles.push((name, judgement.status));
+        well.push(judgement.well);
+    }
+    all.reasons.sort_by_key(|reason| reason.status.rank());
+    all.well = well.join("; ");
+    all
 }
 
 /// The figures that matter, when there is nothing to complain of.
@@ -132,26 +192,37 @@ fn verdict(verdict: &Verdict) -> Option<Reason> {
         status,
         text: verdict.text.clone(),
         next: verdict.next.clone(),
+        profile: None,
     })
+}
+
+/// From where on the age of the oldest waiting webhook is a warning, and critical, seconds: by the
+/// configuration, else by the stream's metadata, else by the defaults.
+fn limits(view: &View, thresholds: &Thresholds) -> (f64, f64) {
+    let (warning, critical) = (thresholds.lag.0.as_secs_f64(), thresholds.lag.1.as_secs_f64());
+    let critical = view.lag_critical_s.unwrap_or(critical);
+    (warning.min(critical), critical)
 }
 
 fn lag(view: &View, thresholds: &Thresholds) -> Option<Reason> {
     let reading = &view.flow.oldest_waiting_s;
     let oldest = reading.value.filter(|_| !reading.is_stale())?;
-    let (warning, critical) = (thresholds.lag.0.as_secs_f64(), thresholds.lag.1.as_secs_f64());
+    let (warning, critical) = limits(view, thresholds);
     let (status, limit) = if oldest > critical {
-        (Status::Critical, thresholds.lag.1)
+        (Status::Critical, critical)
     } else if oldest > warning {
-        (Status::Warning, thresholds.lag.0)
+        (Status::Warning, warning)
     } else {
         return None;
     };
-    let age = Duration::try_from_secs_f64(oldest).map_or_else(|_| text::UNKNOWN.to_owned(), text::duration);
+    let told = |seconds| Duration::try_from_secs_f64(seconds).map_or_else(|_| text::UNKNOWN.to_owned(), text::duration);
+    let age = told(oldest);
     Some(Reason {
         id: "lag".into(),
         status,
-        text: format!("the oldest webhook waits {age}, over {}", text::duration(limit)),
+        text: format!("the oldest webhook waits {age}, over {}", told(limit)),
         next: String::new(),
+        profile: None,
     })
 }
 
@@ -166,15 +237,16 @@ fn silent(id: &SourceId, source: Option<&SourceView>) -> Reason {
             None => format!("{} does not answer", id.name),
         },
         next: String::new(),
+        profile: None,
     }
 }
 
 fn perfdata(view: &View, thresholds: &Thresholds) -> Vec<Perfdata> {
     let flow = &view.flow;
+    let (warning, critical) = limits(view, thresholds);
     vec![
         Perfdata::new("backlog", flow.backlog.value, ""),
-        Perfdata::new("oldest", flow.oldest_waiting_s.value, "s")
-            .limits(thresholds.lag.0.as_secs_f64(), thresholds.lag.1.as_secs_f64()),
+        Perfdata::new("oldest", flow.oldest_waiting_s.value, "s").limits(warning, critical),
         Perfdata::new("received", flow.received_per_s.value, ""),
         Perfdata::new("processed", flow.processed_per_s.value, ""),
         Perfdata::new("written", flow.written_per_s.value, ""),
@@ -193,7 +265,9 @@ impl Judgement {
                 status: Status::Unknown,
                 text: why.to_owned(),
                 next: String::new(),
+                profile: None,
             }],
+            profiles: Vec::new(),
             perfdata: Vec::new(),
             profile: None,
             well: String::new(),
@@ -205,8 +279,8 @@ impl Judgement {
     pub fn line(&self) -> String {
         let text = match self.reasons.as_slice() {
             [] => self.well.clone(),
-            [only] => only.text.clone(),
-            [first, rest @ ..] => format!("{} (and {} more)", first.text, rest.len()),
+            [only] => only.told(),
+            [first, rest @ ..] => format!("{} (and {} more)", first.told(), rest.len()),
         };
         // A bar would begin the performance data, a line break would end the line.
         let text = text::safe(&text).replace('|', "/");
@@ -228,18 +302,32 @@ impl Judgement {
             status: Status,
             code: u8,
             profile: Option<&'a str>,
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            profiles: Vec<Member<'a>>,
             reasons: &'a [Reason],
-            figures: BTreeMap<&'static str, Number>,
+            figures: BTreeMap<&'a str, Number>,
         }
+        #[derive(Serialize)]
+        struct Member<'a> {
+            profile: &'a str,
+            status: Status,
+            code: u8,
+        }
+        let members = self.profiles.iter().map(|(profile, status)| Member {
+            profile,
+            status: *status,
+            code: status.exit_code(),
+        });
         json::line(&Out {
             status: self.status,
             code: self.status.exit_code(),
             profile: self.profile.as_deref(),
+            profiles: members.collect(),
             reasons: &self.reasons,
             figures: self
                 .perfdata
                 .iter()
-                .map(|figure| (figure.label, figure.value))
+                .map(|figure| (&*figure.label, figure.value))
                 .collect(),
         })
     }

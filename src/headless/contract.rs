@@ -68,6 +68,8 @@ struct SourceOut {
     since: Timestamp,
     /// Of a probe: what the service says; `null` of other sources and until it has answered.
     probe: Option<ProbeOut>,
+    /// How often it is read.
+    period_s: Number,
 }
 
 #[derive(Debug, Serialize)]
@@ -398,6 +400,7 @@ fn source(source: &SourceView, probes: &[ProbeView]) -> SourceOut {
         error: source.error.clone(),
         since: millis(source.since),
         probe: told.map(probe),
+        period_s: Number(source.period.map(|period| period.as_secs_f64())),
     }
 }
 

@@ -14,7 +14,7 @@ mod summary;
 #[cfg(test)]
 mod tests;
 
-pub use check::{Judgement, Status, judge};
+pub use check::{Judgement, Status, judge, judge_all};
 pub use contract::{Contract, contract};
 pub use json::Number;
 pub use observe::{observe, unanswered};

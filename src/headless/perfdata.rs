@@ -1,5 +1,6 @@
 //! Performance data as monitoring plug-ins write it: `'label'=value[unit];[warn];[crit];[min];[max]`.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::json::Number;
@@ -8,7 +9,7 @@ use super::json::Number;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Perfdata {
     /// Its label: a word without quotes and equals signs.
-    pub label: &'static str,
+    pub label: Cow<'static, str>,
     /// Its value; a figure that is not known is written `U`.
     pub value: Number,
     /// `s` or nothing.
@@ -22,10 +23,27 @@ impl Perfdata {
     #[must_use]
     pub fn new(label: &'static str, value: Option<f64>, unit: &'static str) -> Self {
         Self {
-            label,
+            label: Cow::Borrowed(label),
             value: Number(value),
             unit,
             limits: None,
+        }
+    }
+
+    /// The same of one of several profiles: `profile.label`. What a label cannot hold becomes `-`.
+    #[must_use]
+    pub fn of(self, profile: &str) -> Self {
+        let word = |c: char| {
+            if c.is_alphanumeric() || "-_.".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        };
+        let profile: String = profile.chars().map(word).collect();
+        Self {
+            label: format!("{profile}.{}", self.label).into(),
+            ..self
         }
     }
 

@@ -38,6 +38,7 @@ fn source(kind: SourceKind, name: &str, state: Health, error: Option<&str>) -> S
         since: at(-60),
         age: Some(Duration::from_millis(400)),
         latency: (state == Health::Ok).then_some(Duration::from_micros(612)),
+        period: Some(Duration::from_secs(1)),
         error: error.map(str::to_owned),
         retry_in: None,
     }
@@ -486,6 +487,40 @@ fn report(clock: &SharedClock) -> Envelope {
             period: Duration::from_secs(1),
         }),
     }
+}
+
+#[test]
+fn several_profiles_are_as_bad_as_the_worst_of_them_and_each_figure_has_a_name() {
+    let named = |name: &str, mut view: View| {
+        view.profile = name.into();
+        judged(&view)
+    };
+    let one = named("eu", calm());
+    let alone = judge_all(vec![one.clone()]);
+    assert_eq!((alone.line(), alone.json().unwrap()), (one.line(), one.json().unwrap()));
+    let well = judge_all(vec![one.clone(), named("us west", calm())]);
+    assert_eq!(well.status, Status::Ok);
+    assert!(well.line().starts_with("OK - eu: backlog"), "{}", well.line());
+    assert!(well.line().contains("; us west: backlog"), "{}", well.line());
+    assert!(well.line().contains(" eu.backlog=") && well.line().contains(" us-west.backlog="));
+    let bad = named("us", view());
+    assert_ne!(bad.status, Status::Ok);
+    let all = judge_all(vec![one, bad.clone()]);
+    assert_eq!(all.status, bad.status);
+    assert!(
+        all.line()
+            .contains(&format!(" - us: {}", bad.reasons[0].text.replace('|', "/"))),
+        "{}",
+        all.line()
+    );
+    let json: serde_json::Value = serde_json::from_str(&all.json().unwrap()).unwrap();
+    assert_eq!(json["profile"], serde_json::Value::Null);
+    assert_eq!(
+        json["profiles"][0],
+        serde_json::json!({"profile": "eu", "status": "ok", "code": 0})
+    );
+    assert_eq!(json["reasons"][0]["profile"], "us");
+    assert!(json["figures"]["us.backlog"].is_number());
 }
 
 #[tokio::test]

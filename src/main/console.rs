@@ -16,17 +16,17 @@ use hookwatch::console::glyph::Charset;
 use hookwatch::console::kept::Kept;
 use hookwatch::console::keymap::Keymap;
 use hookwatch::console::letters::Office;
-use hookwatch::console::run::{self, Error, Exit, Live, Recorded, RunOptions, Shelf, Subject};
+use hookwatch::console::run::{self, Error, Exit, Live, Recorded, RunOptions, Seat, Shelf, Subject};
 use hookwatch::console::screen::Badge;
 use hookwatch::console::theme::Library;
 use hookwatch::console::theme::colour::Depth;
 use hookwatch::model::{History, Settings};
-use hookwatch::record::{RecordError, Target};
+use hookwatch::record::{Limits, RecordError, Target};
 use hookwatch::session::clerk::{Clerk, Setting};
-use hookwatch::session::{self, Session, Tap};
+use hookwatch::session::{self, Before, Session, Tap};
 use jiff::tz::TimeZone;
 use tokio::sync::oneshot;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{Failure, Program, print};
 
@@ -42,17 +42,54 @@ pub(crate) fn require_terminal() -> Result<(), Failure> {
     Err(Failure::Refused(vec![reason.to_owned()]))
 }
 
+/// What the console watches.
+pub(crate) struct Watch<'a> {
+    /// The profiles, at least one: the first fills the screens to begin with.
+    pub(crate) profiles: &'a [&'a Profile],
+    /// How it looks.
+    pub(crate) looks: &'a ConsoleOptions,
+    /// What to say at its beginning.
+    pub(crate) notices: Vec<String>,
+    /// Of a demo: the variables that hold its keys.
+    pub(crate) demo: Option<Environment>,
+    /// Where it is recorded.
+    pub(crate) record: Option<&'a Path>,
+    /// Where what was before is read from.
+    pub(crate) history: Option<&'a str>,
+}
+
 impl Program<'_> {
-    /// Watches a profile on screen until somebody leaves. Of a demo: the variables that hold its keys.
-    pub(crate) async fn console(
-        &self,
-        profile: &Profile,
-        looks: &ConsoleOptions,
-        notices: Vec<String>,
-        demo: Option<Environment>,
-        record: Option<&Path>,
-        history: Option<&str>,
-    ) -> Result<u8, Failure> {
+    /// Watches profiles on screen until somebody leaves.
+    pub(crate) async fn console(&self, watch: Watch<'_>) -> Result<u8, Failure> {
+        let mut notices = watch.notices.clone();
+        if watch.record.is_some() {
+            refuse_one_folder_for_two(watch.profiles)?;
+        }
+        let (mut seats, mut stops) = (Vec::new(), Vec::new());
+        for profile in watch.profiles {
+            let (seat, stop, untaken) = self.seat(profile, &watch)?;
+            seats.push(seat);
+            stops.push(stop);
+            for notice in untaken {
+                if !notices.contains(&notice) {
+                    notices.push(notice);
+                }
+            }
+        }
+        let options = self.screen(seats, watch.looks, notices)?;
+        let ended = run::run(options, CancellationToken::new()).await;
+        drop(stops);
+        exit_code(ended)
+    }
+
+    /// A profile with its sources at work; what ends them, and what could not be taken.
+    fn seat(&self, profile: &Profile, watch: &Watch<'_>) -> Result<(Seat, DropGuard, Vec<String>), Failure> {
+        let several = watch.profiles.len() > 1;
+        let record = watch.record.map(|path| place(path, profile, several)).transpose()?;
+        let history = watch
+            .history
+            .map(|source| source_of(source, profile, several))
+            .transpose()?;
         let Session {
             settings,
             envelopes,
@@ -63,15 +100,18 @@ impl Program<'_> {
             ..
         } = Session::live(profile, &self.clock);
         let badges = [
-            (demo.is_some(), Badge::Demo),
+            (watch.demo.is_some(), Badge::Demo),
             // Nothing is changed until somebody unlocks it.
             (true, Badge::ReadOnly),
             (profile.protected, Badge::Prod),
         ];
-        let history = history.map(|source| before(source, &settings, started)).transpose()?;
-        let mut tap = Tap::new(profile, settings.clone()).with_ring(started)?;
-        if let Some(path) = record {
-            tap.record(Target::of(path, false), started)?;
+        let history = history.map(|source| before(&source, &settings, started)).transpose()?;
+        let (before, history) = history.unzip();
+        let mut tap = Tap::new(profile, settings.clone())
+            .with_ring(started)?
+            .with_before(before);
+        if let Some(target) = record {
+            tap.record(target, started)?;
         }
         let subject = Subject::Live(Box::new(Live {
             started,
@@ -81,25 +121,43 @@ impl Program<'_> {
             interest,
             alarms,
         }));
-        let mut options = self.screen(settings, subject, looks, notices)?;
-        let (firing, untaken) = self.firing(profile, demo);
-        options.firing = Some(firing);
-        options.office = Some(Office::new(profile));
-        options.clerk = Some(Clerk::new(Setting {
+        let (firing, untaken) = self.firing(profile, watch.demo.clone());
+        let clerk = Clerk::new(Setting {
             profile: profile.clone(),
             who: self.operator(),
             state: self.state().ok(),
             clock: self.clock.clone(),
-        }));
-        options.notices.extend(untaken);
-        options.label.clone_from(&profile.label);
-        options.badges = badges
-            .into_iter()
-            .filter_map(|(on, badge)| on.then_some(badge))
-            .collect();
-        let ended = run::run(options, CancellationToken::new()).await;
-        drop(stop);
-        exit_code(ended)
+        });
+        let seat = Seat {
+            firing: Some(firing),
+            office: Some(Office::new(profile)),
+            clerk: Some(clerk),
+            label: profile.label.clone(),
+            badges: badges
+                .into_iter()
+                .filter_map(|(on, badge)| on.then_some(badge))
+                .collect(),
+            ..self.bare_seat(settings, subject)
+        };
+        Ok((seat, stop, untaken))
+    }
+
+    /// A seat at which nobody can change anything.
+    fn bare_seat(&self, settings: Settings, subject: Subject) -> Seat {
+        let state_folder = self.surroundings.state_folder().map(|folder| folder.join("hookwatch"));
+        Seat {
+            shelf: Shelf {
+                folder: state_folder.map(|folder| folder.join("recordings")),
+                profile: settings.profile.to_string(),
+            },
+            settings,
+            subject,
+            badges: Vec::new(),
+            label: None,
+            office: None,
+            clerk: None,
+            firing: None,
+        }
     }
 
     /// Plays a recording on screen until somebody leaves.
@@ -112,19 +170,16 @@ impl Program<'_> {
         badges: Vec<Badge>,
     ) -> Result<u8, Failure> {
         let subject = Subject::Recording(Box::new(recorded));
-        let mut options = self.screen(settings, subject, looks, notices)?;
-        options.badges = badges;
+        let seat = Seat {
+            badges,
+            ..self.bare_seat(settings, subject)
+        };
+        let options = self.screen(vec![seat], looks, notices)?;
         exit_code(run::run(options, CancellationToken::new()).await)
     }
 
     /// How the console looks and which keys it has.
-    fn screen(
-        &self,
-        settings: Settings,
-        subject: Subject,
-        looks: &ConsoleOptions,
-        notices: Vec<String>,
-    ) -> Result<RunOptions, Failure> {
+    fn screen(&self, seats: Vec<Seat>, looks: &ConsoleOptions, notices: Vec<String>) -> Result<RunOptions, Failure> {
         let (themes, refused) = self.themes()?;
         let (keymap, wrong_keys) = self.keymap();
         let state_folder = self.surroundings.state_folder().map(|folder| folder.join("hookwatch"));
@@ -139,16 +194,14 @@ impl Program<'_> {
         let last = kept.theme.as_deref().filter(known);
         let theme = looks.theme.as_deref().or(last).unwrap_or(THEME).to_owned();
         let environment = self.surroundings.environment;
+        let mut seats = seats.into_iter();
+        let seat = seats
+            .next()
+            .ok_or_else(|| Failure::Failed("there is no profile to watch".to_owned()))?;
         Ok(RunOptions {
-            shelf: Shelf {
-                folder: state_folder.map(|folder| folder.join("recordings")),
-                profile: settings.profile.to_string(),
-            },
-            settings,
-            subject,
+            seat,
+            beside: seats.collect(),
             clock: self.clock.clone(),
-            label: None,
-            badges: Vec::new(),
             themes,
             theme,
             depth: Depth::detect(environment, looks.colours.as_deref().and_then(Depth::parse).flatten()),
@@ -159,9 +212,6 @@ impl Program<'_> {
             keymap,
             kept,
             kept_file,
-            firing: None,
-            office: None,
-            clerk: None,
             editor: self.editor(),
             notices: notices
                 .into_iter()
@@ -249,12 +299,58 @@ fn exit_code(ended: Result<Exit, Error>) -> Result<u8, Failure> {
     }
 }
 
+/// Two profiles whose names make the same folder would write into each other's recording.
+fn refuse_one_folder_for_two(profiles: &[&Profile]) -> Result<(), Failure> {
+    let folders: Vec<String> = profiles.iter().map(|profile| folder_of(profile)).collect();
+    for (at, folder) in folders.iter().enumerate() {
+        if folders[..at].contains(folder) {
+            let reason = format!("--record: two profiles would be recorded into {folder} → record them one by one");
+            return Err(Failure::Refused(vec![reason]));
+        }
+    }
+    Ok(())
+}
+
+/// Where a profile is recorded: of several, each in a folder of its own.
+fn place(path: &Path, profile: &Profile, several: bool) -> Result<Target, Failure> {
+    if !several {
+        return Ok(Target::of(path, false));
+    }
+    if path.is_file() || path.extension().is_some() && !path.is_dir() {
+        let reason = "--record: each of several profiles has a recording of its own → name a folder";
+        return Err(Failure::Refused(vec![reason.to_owned()]));
+    }
+    Ok(Target::Folder(path.join(folder_of(profile)), Limits::default()))
+}
+
+/// Where what was before is read from: of several profiles, each from the folder it records into.
+fn source_of(source: &str, profile: &Profile, several: bool) -> Result<String, Failure> {
+    if !several {
+        return Ok(source.to_owned());
+    }
+    if source.starts_with("http://") || source.starts_with("https://") {
+        let reason =
+            "--history: a Prometheus server does not tell several profiles apart → name one profile, or a folder";
+        return Err(Failure::Refused(vec![reason.to_owned()]));
+    }
+    let folder = Path::new(source).join(folder_of(profile));
+    Ok(folder.to_string_lossy().into_owned())
+}
+
+/// A folder's name for a profile.
+fn folder_of(profile: &Profile) -> String {
+    Shelf {
+        folder: None,
+        profile: profile.name.to_string(),
+    }
+    .plain_name()
+}
+
+/// What was before the session's start, once it is read.
+type Reading = oneshot::Receiver<Result<History, String>>;
+
 /// Begins to read what was before the session's start, away from the screen.
-fn before(
-    source: &str,
-    settings: &Settings,
-    started: Moment,
-) -> Result<oneshot::Receiver<Result<History, String>>, Failure> {
+fn before(source: &str, settings: &Settings, started: Moment) -> Result<(Before, Reading), Failure> {
     let (sender, receiver) = oneshot::channel();
     let settings = settings.clone();
     if source.starts_with("http://") || source.starts_with("https://") {
@@ -263,7 +359,7 @@ fn before(
             let past = session::past_on(&server, &settings, started).await;
             let _ = sender.send(past.map_err(|error| error.to_string()));
         });
-        return Ok(receiver);
+        return Ok((Before::Server, receiver));
     }
     let path = Path::new(source).to_owned();
     // Refused before there is a screen: a folder that is not there never will be.
@@ -275,12 +371,13 @@ fn before(
         }
         .into());
     }
+    let before = Before::Recordings(path.clone());
     tokio::task::spawn_blocking(move || {
         let past = session::past_of(&path, &settings, started).map_err(|error| error.to_string());
         // Nobody waits any more when the console has ended.
         let _ = sender.send(past);
     });
-    Ok(receiver)
+    Ok((before, receiver))
 }
 
 fn print_keys(keymap: &Keymap) -> Result<u8, Failure> {

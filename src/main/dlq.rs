@@ -8,19 +8,23 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hookwatch::act::audit::AuditLog;
 use hookwatch::act::fire::SecretSource;
-use hookwatch::act::journal::Settlement;
+use hookwatch::act::journal::{Folder, Settlement};
 use hookwatch::act::replay::{Resume, Timing};
 use hookwatch::base::json_match::JsonMatch;
 use hookwatch::base::secret::Redactor;
 use hookwatch::base::text;
 use hookwatch::base::time::Timestamp;
-use hookwatch::cli::{Cli, DlqCommand, FilterArgs, GroupKey, ImportArgs, InDoubt, ReplayArgs};
+use hookwatch::cli::{
+    Cli, ConsentArgs, DlqCommand, FilterArgs, Form, FormArgs, GroupKey, ImportArgs, InDoubt, ReplayArgs,
+};
 use hookwatch::headless::dlq::browse::{BrowseError, Browser};
+use hookwatch::headless::dlq::consent::Consent;
 use hookwatch::headless::dlq::import::ImportOptions;
 use hookwatch::headless::dlq::replay::{ReplayContext, ReplayOptions};
 use hookwatch::headless::dlq::retry::RetryOptions;
 use hookwatch::headless::dlq::{audit, import, replay, retry};
 use hookwatch::model::letters::{GroupBy, LetterFilter};
+use hookwatch::sample::LetterForm;
 use hookwatch::signature::{Scheme, Signer, UnknownScheme};
 use secrecy::ExposeSecret as _;
 use tokio::signal::unix::{SignalKind, signal};
@@ -35,29 +39,31 @@ impl Program<'_> {
             DlqCommand::List(args) => {
                 let filter = filter(&args.filter, self.clock.now().at)?;
                 let (max, json) = (args.max, args.json);
-                self.browse(cli, async |mailbox| {
+                self.browse(cli, args.form, async |mailbox| {
                     mailbox.list(&filter, max, json, &mut lines()).await
                 })
             }
             DlqCommand::Show(args) => {
                 let (sequence, json) = (args.sequence, args.json);
-                self.browse(cli, async |mailbox| mailbox.show(sequence, json, &mut lines()).await)
+                self.browse(cli, args.form, async |mailbox| {
+                    mailbox.show(sequence, json, &mut lines()).await
+                })
             }
             DlqCommand::Groups(args) => {
                 let filter = filter(&args.filter, self.clock.now().at)?;
                 let (by, json) = (group_by(args.by), args.json);
-                self.browse(cli, async |mailbox| {
+                self.browse(cli, args.form, async |mailbox| {
                     mailbox.groups(&filter, by, json, &mut lines()).await
                 })
             }
             DlqCommand::Export(args) => {
                 let filter = filter(&args.filter, self.clock.now().at)?;
                 let most = args.max.unwrap_or(u64::MAX);
-                self.browse(cli, async |mailbox| {
+                self.browse(cli, args.form, async |mailbox| {
                     let mut file = BufWriter::new(create(&args.file, args.force)?);
                     let seen = mailbox.export(&filter, most, &mut file).await?;
                     let shown = args.file.display().to_string();
-                    complain(&format!("{} letters in {shown}", text::count(seen)));
+                    complain(&format!("{} in {shown}", text::counted(seen, "letter", "letters")));
                     Ok(())
                 })
             }
@@ -68,10 +74,7 @@ impl Program<'_> {
                     reason_like: args.reason_like.clone(),
                     ids: args.ids.as_ref().map(|ids| ids.iter().cloned().collect()),
                     max: args.max,
-                    write: args.write,
-                    yes: args.yes,
-                    confirm_profile: args.confirm_profile.clone(),
-                    reason: args.reason.clone(),
+                    consent: consent(&args.consent),
                     json: args.json,
                 };
                 let (out, err) = (&mut io::stdout(), &mut io::stderr());
@@ -87,10 +90,21 @@ impl Program<'_> {
     }
 
     /// Reads letters. ^C ends it; a reader that has gone away (`| head`) has seen enough.
-    fn browse(&self, cli: &Cli, read: impl AsyncFnOnce(&Browser) -> Result<(), BrowseError>) -> Result<u8, Failure> {
+    fn browse(
+        &self,
+        cli: &Cli,
+        form: FormArgs,
+        read: impl AsyncFnOnce(&Browser) -> Result<(), BrowseError>,
+    ) -> Result<u8, Failure> {
         let resolved = self.resolve(cli)?;
+        // Without a home there are no journals, and nothing of ours to subtract.
+        let journals = self.state().ok().map(|state| Folder::new(&state, self.clock.clone()));
         let reading = async {
-            let mailbox = Browser::open(&resolved.profile, &self.clock).await?;
+            let (profile, clock) = (&resolved.profile, &self.clock);
+            let mailbox = match form_of(form.form) {
+                LetterForm::Copy => Browser::open(profile, clock).await?,
+                form => Browser::open_source(profile, form, journals.as_ref(), clock).await?,
+            };
             read(&mailbox).await
         };
         match block_on(until_interrupted(Box::pin(reading)))?? {
@@ -130,10 +144,7 @@ impl Program<'_> {
         };
         let options = ImportOptions {
             name,
-            write: args.write,
-            yes: args.yes,
-            confirm_profile: args.confirm_profile.clone(),
-            reason: args.reason.clone(),
+            consent: consent(&args.consent),
             json: args.json,
         };
         let (out, err) = (&mut io::stdout(), &mut io::stderr());
@@ -232,6 +243,23 @@ fn create(path: &Path, force: bool) -> Result<File, io::Error> {
     })
 }
 
+fn consent(args: &ConsentArgs) -> Consent {
+    Consent {
+        write: args.write,
+        yes: args.yes,
+        confirm_profile: args.confirm_profile.clone(),
+        reason: args.reason.clone(),
+    }
+}
+
+fn form_of(form: Form) -> LetterForm {
+    match form {
+        Form::Copy => LetterForm::Copy,
+        Form::Parked => LetterForm::Parked,
+        Form::Orphaned => LetterForm::Orphaned,
+    }
+}
+
 fn group_by(key: GroupKey) -> GroupBy {
     match key {
         GroupKey::Cause => GroupBy::Cause,
@@ -249,10 +277,9 @@ fn options(args: &ReplayArgs, archive: bool, now: Timestamp) -> Result<ReplayOpt
     });
     Ok(ReplayOptions {
         filter: filter(&args.filter, now)?,
+        in_source: args.form.form != Form::Copy,
         archive,
-        write: args.write,
-        yes: args.yes,
-        confirm_profile: args.confirm_profile.clone(),
+        consent: consent(&args.consent),
         rate: args.rate,
         canary: args.canary,
         to_subject: args.to_subject.clone(),
@@ -261,7 +288,6 @@ fn options(args: &ReplayArgs, archive: bool, now: Timestamp) -> Result<ReplayOpt
         signer: None,
         max: args.max,
         ordered: args.ordered,
-        reason: args.reason.clone(),
         resume: args.resume.then(|| Resume {
             in_doubt: settlement,
             take_over: args.take_over.clone(),

@@ -13,8 +13,12 @@ use hookwatch::pipeline;
 use hookwatch::record::{RecorderState, Target};
 use hookwatch::session::{Session, Tap};
 
-use crate::console::require_terminal;
+use crate::console::{Watch, require_terminal};
 use crate::{Failure, Program, block_on, complain, print, until_interrupted};
+
+/// Threads of a worker, which mostly waits for NATS and Postgres: each further one would only hold
+/// memory of its own.
+const WORKER_THREADS: usize = 2;
 
 impl Program<'_> {
     /// What a lab needs of this process.
@@ -51,8 +55,15 @@ impl Program<'_> {
                 None => {
                     let keys = Some(demo.lab().signing_environment());
                     let (record, history) = (cli.record(), cli.history());
-                    let console = self.console(&profile, &looks, Vec::new(), keys, record, history);
-                    Box::pin(console).await.map(|code| (None, code))
+                    let watch = Watch {
+                        profiles: &[&profile],
+                        looks: &looks,
+                        notices: Vec::new(),
+                        demo: keys,
+                        record,
+                        history,
+                    };
+                    Box::pin(self.console(watch)).await.map(|code| (None, code))
                 }
             };
             // The lab goes down whatever became of the reading, and only then it is printed.
@@ -98,7 +109,11 @@ impl Program<'_> {
         self.start_log(cli.log.as_deref(), &config::redactor_of(environment))?;
         let host = self.host()?;
         let out = &mut io::stdout();
-        let runtime = tokio::runtime::Runtime::new()?;
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        if matches!(command, LabCommand::Worker) {
+            runtime.worker_threads(WORKER_THREADS);
+        }
+        let runtime = runtime.enable_all().build()?;
         Ok(runtime.block_on(async {
             match command.clone() {
                 LabCommand::Up(args) => {

@@ -3,6 +3,7 @@
 //! in between can be bounded.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::interval::Interval;
@@ -52,9 +53,10 @@ impl Span {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// Counters of one page were read at the same time: they share it, and a fleet has many of them.
+#[derive(Clone, Debug, PartialEq)]
 struct Point {
-    span: Span,
+    span: Arc<Span>,
     total: f64,
     /// Whether the growth since the point before is known.
     joined: bool,
@@ -95,7 +97,9 @@ pub(super) struct Counter {
 impl Counter {
     /// A counter as it was first read. `from_zero`: all that it counted, it counted since the
     /// session started.
-    pub(super) fn new(span: Span, raw: f64, from_zero: bool) -> Self {
+    pub(super) fn new(span: impl Into<Arc<Span>>, raw: f64, from_zero: bool) -> Self {
+        let span = span.into();
+        let since = span.ended;
         let mut points = VecDeque::with_capacity(4);
         points.push_back(Point {
             span,
@@ -106,7 +110,7 @@ impl Counter {
             raw,
             total: raw,
             origin: if from_zero { 0.0 } else { raw },
-            since: span.ended,
+            since,
             points,
             old: 0,
             recent: None,
@@ -137,48 +141,49 @@ impl Counter {
                 ended: 0.0,
                 clock: 0.0,
             },
-            |point| point.span,
+            |point| *point.span,
         )
     }
 
     /// Takes a reading of the same process; `raw` must not have fallen.
-    pub(super) fn observe(&mut self, span: Span, raw: f64) {
+    pub(super) fn observe(&mut self, span: impl Into<Arc<Span>>, raw: f64) {
         self.total += raw - self.raw;
-        self.push(span, raw, true);
+        self.push(span.into(), raw, true);
     }
 
     /// Takes the first reading of a new process: it counted `raw` since it started, and what
     /// the old one counted after its last reading is not known.
-    pub(super) fn restart(&mut self, span: Span, raw: f64) {
+    pub(super) fn restart(&mut self, span: impl Into<Arc<Span>>, raw: f64) {
         self.total += raw;
-        self.push(span, raw, false);
+        self.push(span.into(), raw, false);
     }
 
     /// Takes a reading whose distance from the one before says nothing about a rate: the
     /// interval is discarded. What it grew is counted, a fall is not.
-    pub(super) fn rejoin(&mut self, span: Span, raw: f64) {
+    pub(super) fn rejoin(&mut self, span: impl Into<Arc<Span>>, raw: f64) {
         if raw > self.raw {
             self.total += raw - self.raw;
         }
-        self.push(span, raw, false);
+        self.push(span.into(), raw, false);
     }
 
     /// Takes a reading of what can also fall, as a whole: its total falls with it.
-    pub(super) fn follow(&mut self, span: Span, raw: f64) {
+    pub(super) fn follow(&mut self, span: impl Into<Arc<Span>>, raw: f64) {
         self.total += raw - self.raw;
-        self.push(span, raw, false);
+        self.push(span.into(), raw, false);
     }
 
-    fn push(&mut self, span: Span, raw: f64, joined: bool) {
+    fn push(&mut self, span: Arc<Span>, raw: f64, joined: bool) {
         self.raw = raw;
         // A clock that stands still or goes back says nothing about a rate.
         let joined = joined && self.points.back().is_some_and(|last| span.clock > last.span.clock);
+        let now = span.clock;
         self.points.push_back(Point {
             span,
             total: self.total,
             joined,
         });
-        self.thin(span.clock);
+        self.thin(now);
         self.recent = self.growth(WINDOW);
         self.minute = self.growth(60.0);
     }

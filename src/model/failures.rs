@@ -143,9 +143,7 @@ fn add_gateway(out: &mut [ProviderFigures], target: &Target) {
         let Some(figures) = key.provider.and_then(|id| out.get_mut(usize::from(id))) else {
             continue;
         };
-        if let Some(window) = histogram.window() {
-            figures.response.get_or_insert_default().add(&window);
-        }
+        histogram.add_to(&mut figures.response);
     }
 }
 

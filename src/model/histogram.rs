@@ -139,13 +139,36 @@ impl Histogram {
         self.points.clear();
     }
 
-    /// What was observed between the oldest and the newest reading; `None` under two.
-    pub(super) fn window(&self) -> Option<Buckets> {
-        let (from, to) = (self.points.front()?, self.points.back()?);
+    /// Adds what was observed between the oldest and the newest reading to `sum`: as
+    /// [`Histogram::window`] and [`Buckets::add`], without a copy in the usual case.
+    pub(super) fn add_to(&self, sum: &mut Option<Buckets>) {
+        if let Some(sum) = sum
+            && sum.bounds == self.bounds
+            && let Some((from, to)) = self.ends()
+            && let ([counts @ .., of, number], [before @ .., of_before, number_before]) = (to, from)
+        {
+            for ((mine, to), from) in sum.counts.iter_mut().zip(counts).zip(before) {
+                *mine += to - from;
+            }
+            sum.sum += of - of_before;
+            sum.count += number - number_before;
+        } else if let Some(window) = self.window() {
+            sum.get_or_insert_default().add(&window);
+        }
+    }
+
+    /// The oldest and the newest reading; `None` under two.
+    fn ends(&self) -> Option<(&[f64], &[f64])> {
         if self.points.len() < 2 {
             return None;
         }
-        let mut counts: Vec<f64> = to.1.iter().zip(&from.1).map(|(to, from)| to - from).collect();
+        Some((&self.points.front()?.1, &self.points.back()?.1))
+    }
+
+    /// What was observed between the oldest and the newest reading; `None` under two.
+    pub(super) fn window(&self) -> Option<Buckets> {
+        let (from, to) = self.ends()?;
+        let mut counts: Vec<f64> = to.iter().zip(from).map(|(to, from)| to - from).collect();
         let count = counts.pop()?;
         let sum = counts.pop()?;
         Some(Buckets {

@@ -53,6 +53,7 @@ use self::letters::Group;
 use self::metrics::{Metrics, Tally};
 use self::outbound::Outbound;
 use self::probes::Probes;
+pub(crate) use self::queues::covers;
 use self::queues::{Queues, seconds};
 use self::sources::{Sources, Stamp};
 use self::verdicts::{Facts, Memory, Sight, Verdicts};
@@ -117,6 +118,26 @@ pub struct Model {
 /// Queues, workers and providers whose figures have a history whether or not somebody looks.
 const CHARTED: usize = 12;
 
+/// Workers and queues beyond which this is a fleet, whose histories may take more memory.
+const FLEET: usize = 100;
+
+/// What of the figures is worked out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    /// All of it.
+    Shown,
+    /// What later moments build on.
+    Charted,
+}
+
+/// What the histories of a queue are about.
+fn queue_subject(stream: &Arc<str>, consumer: Option<&Arc<str>>) -> Arc<str> {
+    match consumer {
+        Some(consumer) => format!("{stream}/{consumer}").into(),
+        None => stream.clone(),
+    }
+}
+
 /// Streams whose counts per subject are kept, and subjects of each.
 const SUBJECTS_KEPT: usize = 4;
 const SUBJECTS_SHOWN: usize = 200;
@@ -162,13 +183,6 @@ impl Model {
         model
     }
 
-    /// The same with a byte budget for the histories other than 4 MiB.
-    #[must_use]
-    pub fn with_history_budget(mut self, bytes: usize) -> Self {
-        self.histories = Histories::with_budget(bytes);
-        self
-    }
-
     /// What it was told of the profile.
     #[must_use]
     pub fn settings(&self) -> &Settings {
@@ -178,7 +192,7 @@ impl Model {
     /// Takes in what is known from before it began: histories in this model's time, and events.
     /// The seam is told. No total and no line of the ledger changes: they count since the start.
     pub fn remember(&mut self, past: History, now: Moment) {
-        self.histories.precede(past.histories);
+        self.histories.precede(past.histories, self.start.mono);
         let mut older = past.events;
         older.retain(|event| event.at < self.start.at);
         older.sort_by_key(|event| event.at);
@@ -244,7 +258,7 @@ impl Model {
             }
             Sample::Server(server) => {
                 self.hear_server(server, moment);
-                self.queues.server = Some((**server).clone());
+                self.queues.serve(stamp, server);
                 self.view.server = Some((**server).clone());
             }
             Sample::Queue(reading) => self.take_cycle(&stamp, moment, reading),
@@ -357,6 +371,17 @@ impl Model {
     /// Works out every figure as of `now`, evaluates the verdicts and records the histories.
     /// Called once a second, 4 times a second in the first 2 s, and soon after [`Model::has_news`].
     pub fn advance(&mut self, now: Moment) {
+        self.work(now, Scope::Shown);
+    }
+
+    /// The same for a moment that nobody looks at, at a fraction of the cost: all that later
+    /// moments build on (ledger, verdicts, events, histories) is exactly as after
+    /// [`Model::advance`], and [`Model::view`] is whole again after the next one.
+    pub fn pass(&mut self, now: Moment) {
+        self.work(now, Scope::Charted);
+    }
+
+    fn work(&mut self, now: Moment, scope: Scope) {
         let turns = self.sources.advance(now);
         self.hear_sources(turns, now);
         let figures = failures::figures(&self.metrics, &self.database, &self.sources);
@@ -401,19 +426,29 @@ impl Model {
             figures: &figures,
             workers: &known,
             outbound: &self.outbound,
+            probes: &self.probes,
         });
+        if known.len() + self.queues.consumers.len() > FLEET {
+            self.histories.allow(series::FLEET_BUDGET);
+        }
         for (name, worker) in &known {
             let rate = workers::rate(worker, &self.sources);
             let value = rate.value.filter(|_| !rate.is_stale());
             let key = SeriesKey::about(Field::WorkerRate, name.clone());
             self.histories.record(&key, now, value);
         }
-        self.view.workers = workers::rows(&known, &self.sources, &self.histories, now);
+        let charted = |number: usize, name: &Arc<str>| self.is_charted(number, || name.clone(), Field::BatchP95);
+        self.view.workers = workers::rows(&known, &self.sources, &self.histories, now, |number, name| {
+            scope == Scope::Shown || charted(number, name)
+        });
         self.view.ledger = ledger;
-        self.fill(now, &facts, &figures);
+        self.fill(now, scope, &facts, &figures);
         self.record(now);
         let changes = self.verdicts.evaluate(&facts);
-        self.list_verdicts();
+        if scope == Scope::Shown {
+            self.fill_rest();
+            self.list_verdicts();
+        }
         self.hear_verdicts(changes, now);
     }
 
@@ -467,17 +502,29 @@ impl Model {
         true
     }
 
-    /// Fills in what does not need the workers' rows.
-    fn fill(&mut self, now: Moment, facts: &Facts, figures: &[ProviderFigures]) {
+    /// Whether the figures of one queue, worker or provider have a history: those of the first few
+    /// whether or not somebody looks, others when somebody does.
+    fn is_charted(&self, number: usize, subject: impl FnOnce() -> Arc<str>, field: Field) -> bool {
+        number < CHARTED || (!self.charted.is_empty() && self.charted.contains(&SeriesKey::about(field, subject())))
+    }
+
+    /// Fills in what is recorded in histories, and does not need the workers' rows.
+    fn fill(&mut self, now: Moment, scope: Scope, facts: &Facts, figures: &[ProviderFigures]) {
         let followed = queues::Followed {
             acks: self.metrics.rate(&self.sources, Tally::Acked),
             retries: self.metrics.rate(&self.sources, Tally::Naked),
         };
         let states = facts.states();
+        let own = self.queues.followed(&self.settings.pipeline).map(|(key, _)| key);
         let rows = self.queues.rows(
             &self.sources,
             &self.settings.pipeline,
             &followed,
+            |number, stream, consumer| {
+                scope == Scope::Shown
+                    || own.is_some_and(|own| own.0 == *stream && Some(&own.1) == consumer)
+                    || self.is_charted(number, || queue_subject(stream, consumer), Field::Pending)
+            },
             |key, consumer, stream| {
                 let judged = states.get(&*format!("{}/{}", key.0, key.1)).copied();
                 judged.unwrap_or_else(|| queues::plain_state(consumer, stream.stored.rate()))
@@ -492,7 +539,17 @@ impl Model {
             rows: &rows,
         });
         self.view.queues = rows;
+        self.view.lag_critical_s = facts.lag();
+        self.view.api_calls_per_s = self.queues.calls(&self.sources);
         self.view.providers = failures::rows(figures, &self.sources);
+        self.view.now = now;
+        self.view.window_s = self
+            .first_data
+            .map_or(0.0, |first| now.mono.saturating_sub(first).as_secs_f64().min(WINDOW));
+    }
+
+    /// Fills in what is only shown.
+    fn fill_rest(&mut self) {
         self.view.sources = self.sources.views();
         self.view.panels_off = self
             .database
@@ -507,10 +564,6 @@ impl Model {
         self.view.failures = self.outbound.groups(&self.sources);
         self.view.failures_left_out = self.outbound.failures_left_out();
         self.view.left_out = self.metrics.left_out() + self.database.left_out + self.database.stats_left_out;
-        self.view.now = now;
-        self.view.window_s = self
-            .first_data
-            .map_or(0.0, |first| now.mono.saturating_sub(first).as_secs_f64().min(WINDOW));
     }
 
     /// Records the figures that are charted.
@@ -536,17 +589,12 @@ impl Model {
     /// Records the figures of single queues, workers and providers: of the first few, and of
     /// those that somebody looks at.
     fn record_rows(&mut self, now: Moment) {
-        let looked_at = |charted: &BTreeSet<SeriesKey>, subject: &Arc<str>, field: Field| {
-            charted.contains(&SeriesKey::about(field, subject.clone()))
-        };
         for (number, queue) in self.view.queues.iter().enumerate() {
-            let subject: Arc<str> = match &queue.consumer {
-                Some(consumer) => format!("{}/{consumer}", queue.stream).into(),
-                None => queue.stream.clone(),
-            };
-            if number >= CHARTED && !looked_at(&self.charted, &subject, Field::Pending) {
+            let subject = || queue_subject(&queue.stream, queue.consumer.as_ref());
+            if !self.is_charted(number, subject, Field::Pending) {
                 continue;
             }
+            let subject = subject();
             let pending = if queue.consumer.is_none() {
                 &queue.messages
             } else {
@@ -563,7 +611,7 @@ impl Model {
             }
         }
         for (number, worker) in self.view.workers.iter().enumerate() {
-            if number >= CHARTED && !looked_at(&self.charted, &worker.name, Field::BatchP95) {
+            if !self.is_charted(number, || worker.name.clone(), Field::BatchP95) {
                 continue;
             }
             for (field, reading) in [

@@ -11,7 +11,27 @@ use crate::sample::{ProbeReading, ProbeState, SourceKind};
 /// The last answer of each.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Probes {
-    answers: BTreeMap<Arc<str>, (Stamp, ProbeReading)>,
+    answers: BTreeMap<Arc<str>, Answered>,
+}
+
+/// A probe's last answer, and how many alike came before it.
+#[derive(Clone, Debug, PartialEq)]
+struct Answered {
+    stamp: Stamp,
+    reading: ProbeReading,
+    /// Answers in a row that called the service healthy, and those that did not.
+    well: u32,
+    ill: u32,
+}
+
+/// What the rules judge of a probe.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Standing<'a> {
+    /// Its last answer.
+    pub(super) reading: &'a ProbeReading,
+    /// Answers in a row that called the service healthy, and those that did not.
+    pub(super) well: u32,
+    pub(super) ill: u32,
 }
 
 impl Probes {
@@ -19,9 +39,28 @@ impl Probes {
     /// healthy one is no news.
     pub(super) fn take(&mut self, stamp: Stamp, reading: &ProbeReading) -> bool {
         let name = stamp.source.name.clone();
-        let before = self.answers.insert(name, (stamp, reading.clone()));
-        let before = before.map(|(_, reading)| reading.state);
-        before.unwrap_or(ProbeState::Healthy) != reading.state
+        let healthy = reading.state == ProbeState::Healthy;
+        let before = self.answers.get(&name);
+        let (well, ill) = before.map_or((0, 0), |before| (before.well, before.ill));
+        let said = before.map_or(ProbeState::Healthy, |before| before.reading.state);
+        let answered = Answered {
+            stamp,
+            reading: reading.clone(),
+            well: if healthy { well.saturating_add(1) } else { 0 },
+            ill: if healthy { 0 } else { ill.saturating_add(1) },
+        };
+        self.answers.insert(name, answered);
+        said != reading.state
+    }
+
+    /// What the rules judge of a probe; `None`: it has never answered.
+    pub(super) fn standing(&self, name: &str) -> Option<Standing<'_>> {
+        let answered = self.answers.get(name)?;
+        Some(Standing {
+            reading: &answered.reading,
+            well: answered.well,
+            ill: answered.ill,
+        })
     }
 
     /// The probes as they are shown, by name. One that does not answer says nothing of its service.
@@ -30,8 +69,8 @@ impl Probes {
             .of_kind(SourceKind::Probe)
             .map(|source| {
                 let answer = self.answers.get(&source.id.name);
-                let stamp = answer.map(|(stamp, _)| stamp);
-                let reading = answer.map(|(_, reading)| reading);
+                let stamp = answer.map(|answer| &answer.stamp);
+                let reading = answer.map(|answer| &answer.reading);
                 ProbeView {
                     name: safe_name(&source.id.name),
                     state: reading

@@ -23,8 +23,9 @@ const CHUNK: usize = 64;
 /// What a series costs besides its slots, roughly.
 const OVERHEAD: usize = 192;
 
-/// Default byte budget of one pipeline; a fleet's is 64 MiB.
+/// Byte budgets of one pipeline, and of a fleet.
 const BUDGET: usize = 4 << 20;
+pub(super) const FLEET_BUDGET: usize = 64 << 20;
 
 /// Two records nearer than this belong together: a slot between them is no gap.
 const JITTER: Duration = Duration::from_millis(1_500);
@@ -143,6 +144,19 @@ impl Tier {
 
     /// The mean of the slots that begin within `from..to`, or the slot that covers their
     /// middle when that is finer than a slot. `None`: a gap.
+    /// Of the tier of seconds: what [`Tier::read`] gives for the second from `from` on; outer
+    /// `None`: that is not simply one of its slots.
+    fn second(&self, from: f64) -> Option<Option<f32>> {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "seconds since session start, not negative"
+        )]
+        let number = (from >= self.first as f64).then(|| from.ceil() as u64)?;
+        let at = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        self.slots.get(at).map(|slot| slot.get())
+    }
+
     fn read(&self, step: u64, from: f64, to: f64) -> Option<f32> {
         let start = (self.first * step) as f64;
         let middle = f64::midpoint(from, to);
@@ -315,8 +329,12 @@ pub struct Histories {
     series: BTreeMap<SeriesKey, Series>,
     /// What is added to a time since session start, so that there is room before it.
     before: Duration,
+    /// Where what was before the session ends.
+    seam: Option<Duration>,
     budget: usize,
     bytes: usize,
+    /// Whether nothing is left that could be folded.
+    spent: bool,
     looks: u64,
     folded: u64,
     refused: u64,
@@ -335,12 +353,19 @@ impl Histories {
         Self {
             series: BTreeMap::new(),
             before: Duration::ZERO,
+            seam: None,
             budget,
             bytes: 0,
+            spent: false,
             looks: 0,
             folded: 0,
             refused: 0,
         }
+    }
+
+    /// Lets them use more bytes than before; never fewer.
+    pub(super) fn allow(&mut self, budget: usize) {
+        self.budget = self.budget.max(budget);
     }
 
     /// Histories with room for what was before the session's start: [`REACH`].
@@ -363,6 +388,7 @@ impl Histories {
         for (key, series) in &later.series {
             self.series.entry(key.clone()).or_default().append(series, delta);
         }
+        self.spent = false;
         self.bytes = self.series.values().map(Series::bytes).sum();
         self.looks = self.looks.max(later.looks);
         self.folded += later.folded;
@@ -371,11 +397,19 @@ impl Histories {
     }
 
     /// Puts what is known from before the session's start, in [`Histories::reaching_back`], before
-    /// what was recorded since.
-    pub(super) fn precede(&mut self, past: Self) {
+    /// what was recorded since `start`.
+    pub(super) fn precede(&mut self, past: Self, start: Duration) {
         let since = std::mem::replace(self, past);
         self.budget = since.budget;
+        self.seam = Some(start);
         self.append(&since, 0);
+    }
+
+    /// Where what was known from before the session ends and its own begins, time since session
+    /// start; `None`: nothing was.
+    #[must_use]
+    pub fn seam(&self) -> Option<Duration> {
+        self.seam
     }
 
     /// Adds a value of `seconds` seconds since session start, negative before it, that stands for
@@ -389,6 +423,7 @@ impl Histories {
         let value = value.is_finite().then_some(value as f32);
         let series = self.series.entry(key.clone()).or_default();
         series.put(1, (second / TIERS[1].0, value, u32::from(value.is_some())));
+        self.spent = false;
         self.bytes = self.series.values().map(Series::bytes).sum();
     }
 
@@ -410,12 +445,17 @@ impl Histories {
             series.record(mono, value);
             self.bytes += series.bytes();
             self.series.insert(key.clone(), series);
+            self.spent = false;
         }
         while self.bytes > self.budget && self.fold_one() {}
     }
 
     /// Folds the finest tier of the series that nobody looked at for longest.
     fn fold_one(&mut self) -> bool {
+        // Whoever is over the budget asks at every value.
+        if self.spent {
+            return false;
+        }
         let finest = self.series.values().map(|series| series.finest).min().unwrap_or(2);
         let idle = self
             .series
@@ -425,6 +465,7 @@ impl Histories {
         let Some(series) = idle else { return false };
         let before = series.bytes();
         if !series.fold() {
+            self.spent = true;
             return false;
         }
         self.bytes = self.bytes + series.bytes() - before;
@@ -437,7 +478,10 @@ impl Histories {
         self.looks += 1;
         if let Some(series) = self.series.get_mut(key) {
             series.touched = self.looks;
-            series.finest = 0;
+            if series.finest > 0 {
+                series.finest = 0;
+                self.spent = false;
+            }
         }
     }
 
@@ -445,12 +489,22 @@ impl Histories {
     pub fn retain(&mut self, mut keep: impl FnMut(&SeriesKey) -> bool) {
         self.series.retain(|key, _| keep(key));
         self.bytes = self.series.values().map(Series::bytes).sum();
+        self.spent = false;
     }
 
     /// How many fine tiers were dropped for want of memory.
     #[must_use]
     pub fn dropped_tiers(&self) -> u64 {
         self.folded
+    }
+
+    /// How many series have no fine tier now, for want of memory.
+    #[must_use]
+    pub fn thinned(&self) -> usize {
+        if self.folded == 0 {
+            return 0;
+        }
+        self.series.values().filter(|series| series.finest > 0).count()
     }
 
     /// How many values of new series were refused for want of memory.
@@ -480,6 +534,13 @@ impl Histories {
             let from = end - width * (points - at) as f64;
             let to = from + width;
             if to <= 0.0 {
+                continue;
+            }
+            // A fleet's rows ask for the last minute second by second, all of them.
+            if let Some(tier) = series.tiers[0].as_ref().filter(|_| width == 1.0)
+                && let Some(value) = tier.second(from)
+            {
+                *slot = value;
                 continue;
             }
             *slot = series
@@ -629,7 +690,7 @@ mod tests {
         let mut past = Histories::reaching_back();
         past.append(&filled(1_900), -2_000);
         let mut live = filled(50);
-        live.precede(past);
+        live.precede(past, Duration::ZERO);
         for second in 50..60_u8 {
             live.record(&key(), moment(f64::from(second) + 0.3), Some(f64::from(second)));
         }
@@ -658,7 +719,7 @@ mod tests {
         long_ago.append(&filled(100), -90_000);
         assert!(long_ago.latest(&key()).is_none());
         let mut live = filled(10);
-        live.precede(past);
+        live.precede(past, Duration::ZERO);
         let known = |from: i64| {
             // The 100 s from `from` on.
             let back = Duration::from_secs(u64::try_from(10 - from).unwrap());
@@ -679,7 +740,7 @@ mod tests {
         }
         past.recall(&key(), -100_000, 9.0);
         let mut live = filled(5);
-        live.precede(past);
+        live.precede(past, Duration::ZERO);
         let window = live.window(&key(), moment(4.4), Duration::from_mins(5), 30);
         assert!(window[..28].iter().all(|value| *value == Some(7.0)), "{window:?}");
     }

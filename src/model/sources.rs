@@ -1,6 +1,6 @@
 //! How the sources are: what their supervisors report, and `stale` when nothing arrives.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use super::reading::{Reading, ReadingState};
@@ -77,6 +77,9 @@ pub(super) struct Turn {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Sources {
     tracks: BTreeMap<SourceId, Track>,
+    /// Of those that answered at the last judgement: their periods. A fleet's figures ask for them
+    /// tens of thousands of times a second; never iterated.
+    answering: HashMap<SourceId, Duration>,
     turned: bool,
     now: Duration,
 }
@@ -139,6 +142,14 @@ impl Sources {
         let mut turns = Vec::new();
         for (id, track) in &mut self.tracks {
             let health = track.judge(now.mono);
+            if health == Health::Ok {
+                let period = track.period();
+                if self.answering.get(id) != Some(&period) {
+                    self.answering.insert(id.clone(), period);
+                }
+            } else {
+                self.answering.remove(id);
+            }
             if health != track.health {
                 turns.push(Turn {
                     id: id.clone(),
@@ -166,6 +177,7 @@ impl Sources {
                 since: track.since,
                 age: track.last_good.map(|good| self.now.saturating_sub(good.mono)),
                 latency: track.report.as_ref().and_then(|report| report.latency),
+                period: track.report.as_ref().map(|report| report.period),
                 error: track.report.as_ref().and_then(|report| report.error.clone()),
                 retry_in: track.report.as_ref().and_then(|report| report.retry_in),
             })
@@ -175,6 +187,7 @@ impl Sources {
     /// Forgets a source that is no more: it is not a failing one.
     pub(super) fn forget(&mut self, id: &SourceId) {
         self.tracks.remove(id);
+        self.answering.remove(id);
     }
 
     /// The sources of a kind.
@@ -198,10 +211,9 @@ impl Sources {
 
     /// The same for samples that are taken only every `cadence`.
     pub(super) fn is_fresh_for(&self, stamp: &Stamp, cadence: Duration) -> bool {
-        self.tracks.get(&stamp.source).is_some_and(|track| {
-            track.health == Health::Ok
-                && self.now.saturating_sub(stamp.mono) <= Stamp::limit(track.period().max(cadence))
-        })
+        self.answering
+            .get(&stamp.source)
+            .is_some_and(|period| self.now.saturating_sub(stamp.mono) <= Stamp::limit((*period).max(cadence)))
     }
 
     /// A figure with its source and state.
@@ -209,8 +221,17 @@ impl Sources {
         self.reading_for(value, stamp, Duration::ZERO)
     }
 
-    /// The same of a sample that is taken only every `cadence`.
-    pub(super) fn reading_for(&self, value: Option<f64>, stamp: Option<&Stamp>, cadence: Duration) -> Reading {
+    /// How far what was read then can be trusted now.
+    pub(super) fn state(&self, stamp: Option<&Stamp>) -> ReadingState {
+        if stamp.is_some_and(|stamp| self.is_fresh(stamp)) {
+            ReadingState::Fresh
+        } else {
+            ReadingState::Stale
+        }
+    }
+
+    /// One of many figures of one sample, whose [`Sources::state`] is known.
+    pub(super) fn reading_as(state: ReadingState, value: Option<f64>, stamp: Option<&Stamp>) -> Reading {
         let (Some(value), Some(stamp)) = (value.filter(|value| value.is_finite()), stamp) else {
             return Reading::unknown();
         };
@@ -219,12 +240,19 @@ impl Sources {
             value: Some(value + 0.0),
             at: Some(stamp.at),
             source: Some(stamp.source.clone()),
-            state: if self.is_fresh_for(stamp, cadence) {
-                ReadingState::Fresh
-            } else {
-                ReadingState::Stale
-            },
+            state,
         }
+    }
+
+    /// The same of a sample that is taken only every `cadence`.
+    pub(super) fn reading_for(&self, value: Option<f64>, stamp: Option<&Stamp>, cadence: Duration) -> Reading {
+        let fresh = value.is_some() && stamp.is_some_and(|stamp| self.is_fresh_for(stamp, cadence));
+        let state = if fresh {
+            ReadingState::Fresh
+        } else {
+            ReadingState::Stale
+        };
+        Self::reading_as(state, value, stamp)
     }
 
     /// When the last source came back, so that rate rules wait until it has said enough.

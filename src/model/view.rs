@@ -65,12 +65,19 @@ pub struct View {
     pub events: Vec<Event>,
     /// The NATS server.
     pub server: Option<ServerReading>,
+    /// Requests that we ourselves send to its API, over the last minute: what watching costs it.
+    #[serde(default)]
+    pub api_calls_per_s: Reading,
     /// The Postgres server.
     pub database: Option<DatabaseReading>,
     /// Panels that are switched off, and why.
     pub panels_off: Vec<(Panel, String)>,
     /// Providers, workers and other labels left out because there are too many.
     pub left_out: u64,
+    /// The critical age of a waiting message by the followed stream's own metadata, seconds; `None`:
+    /// it says none, or the configuration does.
+    #[serde(default)]
+    pub lag_critical_s: Option<f64>,
     /// Dead letters by cause, largest first; `None`: nobody has read them yet. No recording
     /// keeps them: they are strangers' words.
     #[serde(skip)]
@@ -102,9 +109,11 @@ impl View {
             verdicts: Vec::new(),
             events: Vec::new(),
             server: None,
+            api_calls_per_s: Reading::unknown(),
             database: None,
             panels_off: Vec::new(),
             left_out: 0,
+            lag_critical_s: None,
             letter_groups: None,
         }
     }
@@ -126,6 +135,20 @@ pub enum Health {
     Off,
 }
 
+impl Health {
+    /// How bad it is, to find the worst of several: nothing that was asked for first.
+    #[must_use]
+    pub fn badness(self) -> u8 {
+        match self {
+            Self::Off => 0,
+            Self::Ok => 1,
+            Self::Connecting => 2,
+            Self::Stale => 3,
+            Self::Failing => 4,
+        }
+    }
+}
+
 /// A source.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SourceView {
@@ -139,6 +162,9 @@ pub struct SourceView {
     pub age: Option<Duration>,
     /// Round-trip time of its last good reading.
     pub latency: Option<Duration>,
+    /// How often it is read, once it has said so.
+    #[serde(default)]
+    pub period: Option<Duration>,
     /// Why it fails, and what to do.
     pub error: Option<String>,
     /// When it is tried again.

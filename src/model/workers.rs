@@ -170,22 +170,26 @@ pub(super) fn some_unread(known: &BTreeMap<Arc<str>, Known<'_>>, now: Moment) ->
     })
 }
 
-/// The workers as they are shown.
+/// The workers as they are shown: those that are wanted, by number and name.
 pub(super) fn rows(
     known: &BTreeMap<Arc<str>, Known<'_>>,
     sources: &Sources,
     histories: &Histories,
     now: Moment,
+    wanted: impl Fn(usize, &Arc<str>) -> bool,
 ) -> Vec<Worker> {
     known
         .iter()
-        .map(|(name, worker)| row(name, worker, sources, histories, now))
+        .enumerate()
+        .filter(|(number, (name, _))| wanted(*number, name))
+        .map(|(_, (name, worker))| row(name, worker, sources, histories, now))
         .collect()
 }
 
 fn row(name: &Arc<str>, worker: &Known<'_>, sources: &Sources, histories: &Histories, now: Moment) -> Worker {
     let stamp = worker.target.map(|target| &target.stamp);
-    let reading = |value: Option<f64>| sources.reading(value, stamp);
+    let state = sources.state(stamp);
+    let reading = |value: Option<f64>| Sources::reading_as(state, value, stamp);
     let total = |tally| worker.target.and_then(|target| target.total(tally));
     let gauge = |gauge| reading(worker.target.and_then(|target| target.gauge(gauge)));
     let window = |of| worker.target.and_then(|target| target.histogram(of)?.window());

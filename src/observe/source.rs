@@ -18,6 +18,14 @@ const QUICK: Duration = Duration::from_millis(250);
 /// How long after the session's start readings are quick.
 const QUICK_FOR: Duration = Duration::from_secs(2);
 
+/// The longest period of a source that is read quickly at first and keeps step with the wall clock.
+/// Longer ones are those of many sources, and of what changes slowly.
+const STEP: Duration = Duration::from_secs(1);
+
+/// The first wait of a source with a longer period is from this share of the period up to all of
+/// it, at random: a thousand sources that begin together are soon spread evenly.
+const SPREAD: f64 = 0.25;
+
 /// Readings come this long before a full second of the wall clock, when figures are worked out:
 /// long enough for a slow answer, short enough that what is shown is new.
 const LEAD: Duration = Duration::from_millis(150);
@@ -165,15 +173,15 @@ impl Outlet {
 
 /// Reads `source` until `stop` is cancelled or nobody listens any more.
 pub async fn supervise<S: Source>(mut source: S, mut outlet: Outlet, stop: CancellationToken) {
-    let period = source.period();
     let mut report = SourceReport {
         state: SourceState::Connecting,
         latency: None,
         error: None,
         retry_in: None,
-        period,
+        period: source.period(),
     };
     let mut failures: u32 = 0;
+    let mut spread = SPREAD + (1.0 - SPREAD) * rand::random::<f64>();
     if !outlet.report(report.clone()).await {
         return;
     }
@@ -194,15 +202,12 @@ pub async fn supervise<S: Source>(mut source: S, mut outlet: Outlet, stop: Cance
                 report.latency = Some(latency);
                 report.error = None;
                 report.retry_in = None;
-                let period = if now.mono < QUICK_FOR {
-                    QUICK.min(period)
-                } else {
-                    period
-                };
-                until_reading(begun, now, period)
+                // A period may change while a source is read: many targets share one pace.
+                report.period = source.period();
+                until_reading(begun, now, pace(report.period, now.mono, &mut spread))
             }
             Err(error) => {
-                let wait = backoff(failures);
+                let wait = backoff(failures, report.period);
                 failures = failures.saturating_add(1);
                 report.state = SourceState::Failing;
                 report.latency = None;
@@ -221,12 +226,24 @@ pub async fn supervise<S: Source>(mut source: S, mut outlet: Outlet, stop: Cance
     }
 }
 
+/// The period to keep after a reading that ended at `now`: quick at first; long ones begin spread,
+/// once, by `share`.
+fn pace(period: Duration, now: Duration, share: &mut f64) -> Duration {
+    if period > STEP {
+        period.mul_f64(std::mem::replace(share, 1.0))
+    } else if now < QUICK_FOR {
+        QUICK.min(period)
+    } else {
+        period
+    }
+}
+
 /// How long after `now` to read again what is read every `period` and was last read from `begun`
 /// on. Periods of a second or less keep step with the wall clock: sources that are read together
 /// can be compared, and what they say is new when figures are worked out. Longer ones do not, so
 /// that many consoles do not ask for a sweep in the same second.
 fn until_reading(begun: Moment, now: Moment, period: Duration) -> Duration {
-    if period > Duration::from_secs(1) || period.is_zero() {
+    if period > STEP || period.is_zero() {
         return period.saturating_sub(now.mono.saturating_sub(begun.mono));
     }
     let since_epoch = Duration::try_from(now.at.duration_since(Timestamp::UNIX_EPOCH)).unwrap_or_default() + LEAD;
@@ -235,9 +252,13 @@ fn until_reading(begun: Moment, now: Moment, period: Duration) -> Duration {
 }
 
 /// The wait after the `failures`-th failure in a row: doubled each time up to a limit, then
-/// between half of it and all of it at random, so that many sources do not knock together.
-fn backoff(failures: u32) -> Duration {
-    let full = BACKOFF.0.saturating_mul(1 << failures.min(8)).min(BACKOFF.1);
+/// between half of it and all of it at random, so that many sources do not knock together. Who is
+/// read rarely is asked no more often when it fails.
+fn backoff(failures: u32, period: Duration) -> Duration {
+    let full = BACKOFF
+        .0
+        .saturating_mul(1 << failures.min(8))
+        .min(BACKOFF.1.max(period));
     full.mul_f64(0.5 + rand::random::<f64>() / 2.0)
 }
 
@@ -341,10 +362,26 @@ mod tests {
     }
 
     #[test]
+    fn short_periods_are_quick_at_first_and_long_ones_are_spread_once() {
+        let second = Duration::from_secs(1);
+        let mut share = 0.5;
+        assert_eq!(pace(second, Duration::from_millis(1_900), &mut share), QUICK);
+        assert_eq!(pace(second, QUICK_FOR, &mut share), second);
+        assert_eq!(
+            pace(5 * second, Duration::ZERO, &mut share),
+            Duration::from_millis(2_500)
+        );
+        assert_eq!(pace(5 * second, Duration::from_millis(2_500), &mut share), 5 * second);
+    }
+
+    #[test]
     fn backoff_grows_to_its_limit_and_no_further() {
         for failures in 0..40 {
-            let wait = backoff(failures);
+            let wait = backoff(failures, QUICK);
             assert!(wait >= BACKOFF.0 / 2 && wait <= BACKOFF.1, "{failures}: {wait:?}");
+            let wait = backoff(failures, 3 * BACKOFF.1);
+            assert!(wait <= 3 * BACKOFF.1, "{failures}: {wait:?}");
+            assert!(failures < 8 || wait > BACKOFF.1, "{failures}: {wait:?}");
         }
     }
 }

@@ -100,6 +100,11 @@ impl Bus {
         self.client.connection_state() == State::Connected
     }
 
+    /// The connection as it is.
+    pub(super) fn link_now(&self) -> Link {
+        *self.link.borrow()
+    }
+
     /// The connection's ups and downs. What has been is not reported again.
     pub(super) fn link(&self) -> watch::Receiver<Link> {
         self.link.clone()

@@ -137,10 +137,10 @@ impl Settings<'_> {
     }
 }
 
-/// How many messages one worker holds at most: 1,000, or two batches where a batch is larger
-/// than half of that, so that one can be pulled while the other is written.
+/// How many messages one worker holds at most: 1,000, or four batches where that is more, so that
+/// one can be pulled while two are written and one is acked.
 pub(super) fn in_flight(batch_size: usize) -> usize {
-    batch_size.saturating_mul(2).max(1_000)
+    batch_size.saturating_mul(4).max(1_000)
 }
 
 #[cfg(test)]
@@ -179,6 +179,6 @@ mod tests {
         let env = environment(&[]);
         assert_eq!(Settings(&env).topology().unwrap().max_ack_pending, 10_000);
         let env = environment(&[("WEBHOOK_BATCH_SIZE", "1000"), ("WEBHOOK_MAX_WORKERS", "4")]);
-        assert_eq!(Settings(&env).topology().unwrap().max_ack_pending, 8_000);
+        assert_eq!(Settings(&env).topology().unwrap().max_ack_pending, 16_000);
     }
 }

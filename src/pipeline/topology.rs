@@ -205,11 +205,10 @@ async fn ensure_stream(context: &Context, config: stream::Config) -> Result<stre
 /// character outside `[A-Za-z0-9_-]`; `unknown` when nothing is left; at most 100 bytes.
 #[must_use]
 pub fn token(name: &str) -> String {
-    let mut token: String = name
-        .chars()
-        .take(TOKEN)
-        .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
-        .collect();
+    // Collected, it would grow step by step.
+    let mut token = String::with_capacity(name.len().min(TOKEN));
+    let word = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+    token.extend(name.chars().take(TOKEN).map(word));
     if token.is_empty() {
         "unknown".clone_into(&mut token);
     }

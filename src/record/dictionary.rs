@@ -25,16 +25,88 @@ pub(super) struct Word {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Meaning {
-    Series(Vec<SeriesId>),
+    Series(Vec<Arc<SeriesId>>),
+    Like(Likeness),
     Stream(Arc<StreamConfig>),
     Consumer(Arc<ConsumerConfig>),
 }
+
+/// The series of a page that differ from those of another one: a thousand processes of one program
+/// have the same series but for their names.
+#[derive(Debug, Serialize, Deserialize)]
+struct Likeness {
+    /// The other one.
+    of: Id,
+    /// Places in its list whose series this one does not have, ascending.
+    without: Vec<u32>,
+    /// Series that it has besides, by their place in its own list, ascending.
+    with: Vec<(u32, Arc<SeriesId>)>,
+}
+
+impl Likeness {
+    /// What makes `base` into `layout`; `None`: too much.
+    fn find(of: &Id, base: &[Arc<SeriesId>], layout: &[Arc<SeriesId>]) -> Option<Self> {
+        let most = layout.len() / LIKE;
+        let mut found = Self {
+            of: of.clone(),
+            without: Vec::new(),
+            with: Vec::new(),
+        };
+        let place = |at: usize| u32::try_from(at).ok();
+        let (mut old, mut new) = (0, 0);
+        while old < base.len() || new < layout.len() {
+            if found.without.len() + found.with.len() > most {
+                return None;
+            }
+            match (base.get(old), layout.get(new)) {
+                (Some(before), Some(after)) if before == after => (old, new) = (old + 1, new + 1),
+                (Some(before), after) if after.is_none_or(|after| before < after) => {
+                    found.without.push(place(old)?);
+                    old += 1;
+                }
+                (_, Some(after)) => {
+                    found.with.push((place(new)?, after.clone()));
+                    new += 1;
+                }
+                (_, None) => break,
+            }
+        }
+        Some(found)
+    }
+
+    /// The list that it describes, from the other one's.
+    fn resolve(self, base: &[Arc<SeriesId>]) -> Vec<Arc<SeriesId>> {
+        let mut without = self.without.into_iter().peekable();
+        let mut kept = (0..).zip(base).filter_map(|(at, series)| {
+            let gone = without.next_if_eq(&at).is_some();
+            (!gone).then(|| series.clone())
+        });
+        let mut series = Vec::with_capacity(base.len());
+        for (place, new) in self.with {
+            let before = usize::try_from(place)
+                .unwrap_or(usize::MAX)
+                .saturating_sub(series.len());
+            series.extend(kept.by_ref().take(before));
+            series.push(new);
+        }
+        series.extend(kept);
+        series
+    }
+}
+
+/// A list is described by another one when no more than one in so many of its series differ.
+const LIKE: usize = 4;
+
+/// Lists of a chunk that others are described by.
+const BASES: usize = 8;
 
 /// The writer's side: which entries the chunk holds already, and which must be written first.
 #[derive(Debug, Default)]
 pub(super) struct Words {
     known: BTreeSet<Id>,
     fresh: Vec<Word>,
+    /// Lists that the chunk holds whole.
+    bases: Vec<(Id, Arc<Layout>)>,
 }
 
 impl Words {
@@ -42,6 +114,7 @@ impl Words {
     pub(super) fn forget(&mut self) {
         self.known.clear();
         self.fresh.clear();
+        self.bases.clear();
     }
 
     /// What must be written before the frame.
@@ -49,9 +122,20 @@ impl Words {
         std::mem::take(&mut self.fresh)
     }
 
-    pub(super) fn layout(&mut self, layout: &Layout) -> Id {
+    pub(super) fn layout(&mut self, layout: &Arc<Layout>) -> Id {
         let id: Id = format!("{:016x}", layout.hash).into();
-        self.add(&id, || Meaning::Series(layout.series.clone()));
+        if self.known.contains(&id) {
+            return id;
+        }
+        let mut bases = self.bases.iter();
+        let like = bases.find_map(|(of, base)| Likeness::find(of, &base.series, &layout.series));
+        if like.is_none() && self.bases.len() < BASES {
+            self.bases.push((id.clone(), layout.clone()));
+        }
+        self.add(&id, || match like {
+            Some(like) => Meaning::Like(like),
+            None => Meaning::Series(layout.series.clone()),
+        });
         id
     }
 
@@ -111,11 +195,12 @@ impl Dictionary {
         }
         let word: Word = serde_json::from_slice(data)?;
         match word.meaning {
-            Meaning::Series(series) => {
-                let hash = u64::from_str_radix(&word.id, 16).unwrap_or_default();
-                let layout = Arc::new(Layout { series, hash });
-                self.seen.insert(word.id.clone(), (data.to_vec(), layout.clone()));
-                self.layouts.insert(word.id, layout);
+            Meaning::Series(series) => self.keep(word.id, series, data),
+            // Without the other one it is not known: frames that refer to it are missing.
+            Meaning::Like(like) => {
+                if let Some(base) = self.layouts.get(&like.of).cloned() {
+                    self.keep(word.id, like.resolve(&base.series), data);
+                }
             }
             Meaning::Stream(config) => {
                 self.streams.insert(word.id, config);
@@ -125,6 +210,13 @@ impl Dictionary {
             }
         }
         Ok(())
+    }
+
+    fn keep(&mut self, id: Id, series: Vec<Arc<SeriesId>>, data: &[u8]) {
+        let hash = u64::from_str_radix(&id, 16).unwrap_or_default();
+        let layout = Arc::new(Layout { series, hash });
+        self.seen.insert(id.clone(), (data.to_vec(), layout.clone()));
+        self.layouts.insert(id, layout);
     }
 
     fn known(&self, data: &[u8]) -> Option<(Id, Arc<Layout>)> {
@@ -143,5 +235,79 @@ impl Dictionary {
 
     pub(super) fn consumer(&self, id: &Id) -> Result<Arc<ConsumerConfig>, Missing> {
         self.consumers.get(id).cloned().ok_or(Missing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sample::SeriesKind;
+
+    fn layout(numbers: &BTreeSet<u16>) -> Arc<Layout> {
+        let series = |number: &u16| SeriesId {
+            name: format!("webhook_{}_total", number % 3).into(),
+            labels: vec![("provider".into(), number.to_string().into())]
+                .into_iter()
+                .collect(),
+            kind: SeriesKind::Counter,
+        };
+        Arc::new(Layout::new(numbers.iter().map(series).collect()))
+    }
+
+    fn written(words: &mut Words, layout: &Arc<Layout>) -> Vec<Vec<u8>> {
+        words.layout(layout);
+        let fresh = words.take_fresh();
+        fresh.iter().map(|word| serde_json::to_vec(word).unwrap()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn every_list_is_read_as_it_was_written(
+            common in proptest::collection::btree_set(0u16..300, 0..80),
+            pages in proptest::collection::vec(
+                (proptest::collection::btree_set(0u16..300, 0..6), proptest::collection::btree_set(0u16..300, 0..6)),
+                1..6,
+            ),
+        ) {
+            let mut words = Words::default();
+            let mut dictionary = Dictionary::default();
+            for (more, fewer) in pages {
+                let numbers = common.union(&more).copied().filter(|number| !fewer.contains(number)).collect();
+                let layout = layout(&numbers);
+                for word in written(&mut words, &layout) {
+                    dictionary.learn(&word).unwrap();
+                }
+                let id = format!("{:016x}", layout.hash).into();
+                prop_assert_eq!(dictionary.layout(&id).unwrap(), layout);
+            }
+        }
+    }
+
+    #[test]
+    fn pages_that_differ_by_a_name_cost_that_name() {
+        let mut words = Words::default();
+        let all: BTreeSet<u16> = (0..500).collect();
+        let whole: usize = written(&mut words, &layout(&all)).iter().map(Vec::len).sum();
+        for other in 500..600 {
+            let mut numbers = all.clone();
+            numbers.remove(&(other - 400));
+            numbers.insert(other);
+            let more: usize = written(&mut words, &layout(&numbers)).iter().map(Vec::len).sum();
+            assert!(more * 50 < whole, "{more} beside {whole}");
+        }
+    }
+
+    #[test]
+    fn without_the_list_that_it_is_like_a_list_is_missing() {
+        let mut words = Words::default();
+        let all: BTreeSet<u16> = (0..50).collect();
+        written(&mut words, &layout(&all));
+        let other = layout(&(1..50).collect());
+        let like = written(&mut words, &other);
+        let mut dictionary = Dictionary::default();
+        dictionary.learn(&like[0]).unwrap();
+        assert_eq!(dictionary.layout(&format!("{:016x}", other.hash).into()), Err(Missing));
     }
 }

@@ -10,7 +10,7 @@ mod dictionary;
 mod error;
 mod file;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod folder;
 
 mod item;

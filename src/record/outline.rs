@@ -77,6 +77,15 @@ impl Outline {
         }
     }
 
+    /// Leaves out what is not within these times.
+    pub(super) fn clip(&mut self, from: u64, to: u64) {
+        self.load
+            .retain(|(bucket, _)| (bucket + 1) * BUCKET > from && bucket * BUCKET < to);
+        for points in [&mut self.alerts, &mut self.markers, &mut self.actions, &mut self.gaps] {
+            points.retain(|point| (from..to).contains(&point.at));
+        }
+    }
+
     /// Adds what comes after it.
     pub fn extend(&mut self, later: Self) {
         self.load.extend(later.load);

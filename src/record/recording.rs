@@ -1,7 +1,10 @@
 //! A recording: one file, or a folder of rotated files, on one axis of time.
 
+use std::ops::{ControlFlow, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
 
 use super::damage::{Damage, Health};
 use super::dictionary::Dictionary;
@@ -18,6 +21,21 @@ pub struct Recording {
     chunks: Vec<ChunkAt>,
     /// What could not be opened at all.
     unreadable: Vec<String>,
+    seam: Option<Seam>,
+}
+
+/// Chunks that are read ahead of their use.
+const AHEAD: usize = 4;
+
+/// Where one recording ends and another one of the same pipeline begins.
+#[derive(Clone, Copy, Debug)]
+struct Seam {
+    /// From when on the earlier one is needed at all, unix nanoseconds.
+    from: u64,
+    /// Where the later one begins: nothing of the earlier one counts from here on.
+    at: u64,
+    /// The first chunk of the later one.
+    chunk: usize,
 }
 
 /// Where a chunk stands in time.
@@ -92,7 +110,66 @@ impl Recording {
             files,
             chunks,
             unreadable,
+            seam: None,
         })
+    }
+
+    /// The same with the sessions only that are wanted.
+    ///
+    /// # Errors
+    /// When none is.
+    pub fn of_sessions(mut self, mut wanted: impl FnMut(&SessionInfo) -> bool) -> Result<Self, RecordError> {
+        self.files.retain(|file| wanted(file.info()));
+        Self::of(self.files, self.unreadable)
+    }
+
+    /// The same after what another recording knows of the `reach` before it. What both of them
+    /// know is taken from this one alone, so that no sample counts twice.
+    #[must_use]
+    pub fn after(self, earlier: Self, reach: Duration) -> Self {
+        let (begin, _) = self.span();
+        let from = begin.saturating_sub(u64::try_from(reach.as_nanos()).unwrap_or(u64::MAX));
+        let (mut files, mut chunks) = (Vec::new(), Vec::new());
+        for (number, file) in earlier.files.into_iter().enumerate() {
+            let known = earlier.chunks.iter().filter(|chunk| chunk.file == number);
+            let kept: Vec<ChunkAt> = known
+                .filter(|chunk| chunk.end >= from && chunk.start < begin)
+                .map(|chunk| ChunkAt {
+                    file: files.len(),
+                    end: chunk.end.min(begin),
+                    ..*chunk
+                })
+                .collect();
+            if !kept.is_empty() {
+                files.push(file);
+                chunks.extend(kept);
+            }
+        }
+        let seam = (!chunks.is_empty()).then_some(Seam {
+            from,
+            at: begin,
+            chunk: chunks.len(),
+        });
+        let before = files.len();
+        chunks.extend(self.chunks.into_iter().map(|chunk| ChunkAt {
+            file: chunk.file + before,
+            ..chunk
+        }));
+        files.extend(self.files);
+        let mut unreadable = earlier.unreadable;
+        unreadable.extend(self.unreadable);
+        Self {
+            files,
+            chunks,
+            unreadable,
+            seam,
+        }
+    }
+
+    /// Where what an earlier recording knew ends: [`Recording::after`]. Unix nanoseconds.
+    #[must_use]
+    pub fn seam(&self) -> Option<u64> {
+        self.seam.map(|seam| seam.at)
     }
 
     /// Its files, in order.
@@ -157,14 +234,50 @@ impl Recording {
         }
     }
 
+    /// Reads chunks in order, a few ahead of whoever takes them: reading and folding share the
+    /// time that they take.
+    pub fn each_chunk(
+        self: &Arc<Self>,
+        chunks: RangeInclusive<usize>,
+        mut take: impl FnMut(usize, Result<Vec<(u64, Item)>, Damage>) -> ControlFlow<()>,
+    ) {
+        let (sender, read) = sync_channel(AHEAD);
+        let ahead = chunks.clone();
+        let read_ahead = move || {
+            let mut reader = self.reader();
+            for chunk in ahead {
+                // Whoever takes them has seen enough.
+                if sender.send((chunk, reader.read(chunk))).is_err() {
+                    return;
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().name("read-ahead".to_owned());
+            if thread.spawn_scoped(scope, read_ahead).is_ok() {
+                let mut read = read.into_iter();
+                let _ = read.try_for_each(|(chunk, items)| take(chunk, items));
+            } else {
+                let (mut reader, mut chunks) = (self.reader(), chunks);
+                let _ = chunks.try_for_each(|chunk| take(chunk, reader.read(chunk)));
+            }
+        });
+    }
+
     /// What a timeline shows. Files that were finished say it of themselves; others are read.
     #[must_use]
     pub fn outline(self: &Arc<Self>) -> Outline {
         let mut outline = Outline::default();
         let mut reader = self.reader();
+        let later = self.seam.and_then(|seam| self.chunks.get(seam.chunk));
+        let earlier = later.map_or(0, |chunk| chunk.file);
         for (number, file) in self.files.iter().enumerate() {
             if let Some(closing) = file.closing() {
-                outline.extend(closing.outline.clone());
+                let mut own = closing.outline.clone();
+                if let Some(seam) = self.seam.filter(|_| number < earlier) {
+                    own.clip(seam.from, seam.at);
+                }
+                outline.extend(own);
                 continue;
             }
             let mut own = Outline::default();
@@ -214,6 +327,9 @@ impl ChunkReader {
         let at = self.recording.chunks[chunk];
         let file = &self.recording.files[at.file];
         let mut items = file.items(at.chunk, &mut self.dictionary)?;
+        if let Some(seam) = self.recording.seam.filter(|seam| chunk < seam.chunk) {
+            items.retain(|(time, _)| *time < seam.at);
+        }
         for (time, _) in &mut items {
             *time = (*time).max(at.start);
         }

@@ -78,6 +78,13 @@ impl Redaction {
         }
     }
 
+    /// Whether a text holds a secret.
+    #[must_use]
+    pub fn finds(&self, text: &str) -> bool {
+        let cleaned = self.redactor.clean(text);
+        *cleaned != *text || mask_headers(&cleaned).is_some()
+    }
+
     /// Takes the secrets out of one text.
     pub fn clean_text(&mut self, text: &mut String) {
         let cleaned = self.redactor.clean(text);

@@ -121,6 +121,20 @@ fn is_zero(value: &u64) -> bool {
 }
 
 impl EnvelopeWire {
+    /// The texts of a metrics page, which is names and numbers but for those; `None`: it is
+    /// something else.
+    pub(super) fn texts_of_page(&self) -> Option<[&str; 4]> {
+        match &self.sample {
+            SampleWire::Scrape(scrape) => Some([
+                &self.profile,
+                &self.source.name,
+                &scrape.target,
+                scrape.first_skipped.as_deref().unwrap_or_default(),
+            ]),
+            _ => None,
+        }
+    }
+
     /// Takes the names out of an envelope; `words` notes which of them the chunk lacks.
     pub(super) fn new(envelope: Envelope, words: &mut Words) -> serde_json::Result<Self> {
         let sample = match envelope.sample {

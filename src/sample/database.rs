@@ -147,6 +147,8 @@ pub enum Panel {
     Calls,
     /// `rule_nats_consumer_stats`.
     ConsumerStats,
+    /// `rule_webhook_calls` that have failed, where `webhook_recent_failures` cannot be read.
+    FailedCalls,
 }
 
 impl Panel {
@@ -170,7 +172,7 @@ impl Panel {
             Self::CallStatus => "webhook_status_summary",
             Self::CallLatency => "webhook_performance_stats",
             Self::CallFailures => "webhook_recent_failures",
-            Self::Calls => "rule_webhook_calls",
+            Self::Calls | Self::FailedCalls => "rule_webhook_calls",
             Self::ConsumerStats => "rule_nats_consumer_stats",
         }
     }

@@ -53,8 +53,8 @@ impl SeriesId {
 /// layouts with the same hash, and the same layout is shared by `Arc`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layout {
-    /// Sorted, without repetition.
-    pub series: Vec<SeriesId>,
+    /// Sorted, without repetition. Processes of one program share what they have in common.
+    pub series: Vec<Arc<SeriesId>>,
     /// A hash of `series`, the same in every process that runs this version.
     pub hash: u64,
 }
@@ -62,7 +62,13 @@ pub struct Layout {
 impl Layout {
     /// Sorts `series` and computes its hash. Repetitions must have been removed.
     #[must_use]
-    pub fn new(mut series: Vec<SeriesId>) -> Self {
+    pub fn new(series: Vec<SeriesId>) -> Self {
+        Self::of(series.into_iter().map(Arc::new).collect())
+    }
+
+    /// The same of series that are shared already.
+    #[must_use]
+    pub fn of(mut series: Vec<Arc<SeriesId>>) -> Self {
         series.sort_unstable();
         // `DefaultHasher::new` has fixed keys; `RandomState` would not.
         let mut hasher = DefaultHasher::new();

@@ -1,10 +1,11 @@
 //! What was before the console's start, from a folder of recordings or a Prometheus server: charts
-//! and events reach back to before somebody looked.
+//! and events reach back to before somebody looked, and recordings can be stepped back into.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::playback::{PlaybackError, feed, settings_of};
+use super::playback::{PlaybackError, pass, settings_of};
 use crate::base::text;
 use crate::base::time::{Moment, Timestamp};
 use crate::config::Family;
@@ -40,6 +41,47 @@ pub enum HistoryError {
     },
 }
 
+/// Where what was before the console's start is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// A file or folder of recordings.
+    Recordings(PathBuf),
+    /// A Prometheus server: it knows charts, and no moment that could be stepped back into.
+    Server,
+}
+
+/// How far beyond the last minutes of a live session one can step back into recordings.
+pub const FURTHER: Duration = REACH;
+
+impl Before {
+    /// What can be stepped back into beyond the memory of a live session with these settings;
+    /// `None`: nothing of it ever can.
+    ///
+    /// # Errors
+    /// When it cannot be read, or holds nothing of that stream.
+    pub fn recording(&self, settings: &Settings) -> Result<Option<Recording>, HistoryError> {
+        match self {
+            Self::Recordings(path) => sessions_in(path, settings).map(Some),
+            Self::Server => Ok(None),
+        }
+    }
+}
+
+/// The recorded sessions that watched the same stream.
+fn sessions_in(path: &Path, settings: &Settings) -> Result<Recording, HistoryError> {
+    let same = |info: &SessionInfo| settings_of(info).is_ok_and(|of| of.pipeline.stream == settings.pipeline.stream);
+    match Recording::open(path)?.of_sessions(same) {
+        Err(RecordError::NoRecording(_)) => Err(nothing_in(path)),
+        other => Ok(other?),
+    }
+}
+
+fn nothing_in(path: &Path) -> HistoryError {
+    HistoryError::Nothing {
+        path: text::safe(&path.display().to_string()).into_owned(),
+    }
+}
+
 /// Folds what a file or folder of recordings holds of the 6 h before `start`, where the model
 /// with these settings began. A job: it takes a second or two, away from the screen. What is
 /// recorded from `start` on is left alone, so that no sample counts twice.
@@ -47,7 +89,7 @@ pub enum HistoryError {
 /// # Errors
 /// When it cannot be read, or holds nothing of that time and stream.
 pub fn past_of(path: &Path, settings: &Settings, start: Moment) -> Result<History, HistoryError> {
-    let recording = Arc::new(Recording::open(path)?);
+    let recording = Arc::new(sessions_in(path, settings)?);
     let begin = nanoseconds(start);
     let reach = u64::try_from(REACH.as_nanos()).unwrap_or(u64::MAX);
     let mut teller = Teller {
@@ -64,9 +106,6 @@ pub fn past_of(path: &Path, settings: &Settings, start: Moment) -> Result<Histor
         }
         let info = recording.session_of(number);
         let of_info = settings_of(info)?;
-        if of_info.pipeline.stream != settings.pipeline.stream {
-            continue;
-        }
         // Damage is a gap in the charts.
         for (at, item) in reader.read(number).unwrap_or_default() {
             if at >= begin {
@@ -79,9 +118,7 @@ pub fn past_of(path: &Path, settings: &Settings, start: Moment) -> Result<Histor
     }
     teller.leave();
     let Some(until) = teller.until else {
-        return Err(HistoryError::Nothing {
-            path: text::safe(&path.display().to_string()).into_owned(),
-        });
+        return Err(nothing_in(path));
     };
     let path = path.display().to_string();
     Ok(History {
@@ -191,7 +228,8 @@ impl Teller {
             self.open = Some((info.clone(), Model::new(settings.clone(), item.moment())));
         }
         if let Some((_, model)) = &mut self.open {
-            feed(model, item);
+            // Its histories and events are what is wanted.
+            pass(model, item);
         }
         if matches!(item, Item::Tick(_)) {
             self.until = Some(item.moment());

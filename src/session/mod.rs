@@ -12,8 +12,8 @@ mod tap;
 mod ticker;
 
 pub use alert::{Alarms, Alert};
-pub use history::{HistoryError, past_of, past_on};
-pub use playback::{Past, Playback, PlaybackError, Seek, Speed, Step, Timeline, settings_of, state_at};
+pub use history::{Before, FURTHER, HistoryError, past_of, past_on};
+pub use playback::{Load, Loaded, Past, Playback, PlaybackError, Seek, Speed, Step, Timeline, settings_of, state_at};
 pub use ring::Ring;
 pub use tap::Tap;
 pub use ticker::Ticker;
@@ -76,6 +76,7 @@ impl Session {
             ));
         }
         let mut fleet = Fleet::new(&profile.families);
+        fleet.expect(profile.targets.len());
         for target in &profile.targets {
             let refused = match &target.discovery {
                 Discovery::One => fleet.source(target).map(|source| crew.start(source)),

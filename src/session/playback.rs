@@ -7,7 +7,7 @@ mod timeline;
 pub use fold::{Past, PlaybackError, Seek, settings_of, state_at};
 pub use timeline::Timeline;
 
-pub(super) use fold::feed;
+pub(super) use fold::{feed, pass};
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,6 +23,8 @@ use crate::sample::Envelope;
 pub enum Step {
     /// A session begins: a new model with these settings, from this moment on.
     Begin(Box<Settings>, Moment),
+    /// What the live session remembers begins: the model as it was then.
+    Resume(Arc<Model>),
     /// For [`Model::apply`].
     Data(Box<Envelope>),
     /// For [`Model::advance`].
@@ -120,18 +122,28 @@ impl Speed {
 /// How much faster it goes where nothing happens, at most.
 const RAMP: f64 = 8.0;
 
+/// Chunks that are read ahead of where it stands: at the fastest a chunk lasts a twelfth of a second.
+const AHEAD: usize = 4;
+
 /// Nothing happens this far from an alert, marker, action or gap: from here on faster, and from
 /// here on fastest.
 const QUIET: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(30));
+
+/// The model where the recording of a session begins in the middle of it.
+#[derive(Clone, Debug)]
+struct Base {
+    session: String,
+    model: Arc<Model>,
+}
 
 /// A recording being played.
 #[derive(Debug)]
 pub struct Playback {
     recording: Arc<Recording>,
-    reader: ChunkReader,
+    /// `None`: a chunk is being read.
+    reader: Option<ChunkReader>,
     timeline: Timeline,
-    /// The model at the recording's beginning, where it is the middle of a session.
-    base: Option<Arc<Model>>,
+    base: Option<Base>,
     /// Unix nanoseconds on the recording's axis.
     position: u64,
     /// The chunk to read next.
@@ -159,22 +171,41 @@ impl Playback {
     /// # Errors
     /// When its settings cannot be read.
     pub fn rewind(recording: Recording, base: Model) -> Result<Self, PlaybackError> {
+        Self::rewind_beyond(recording, base, None)
+    }
+
+    /// The same after what is known of the `reach` before it.
+    ///
+    /// # Errors
+    /// When its settings cannot be read.
+    pub fn rewind_beyond(
+        recording: Recording,
+        base: Model,
+        earlier: Option<(Recording, Duration)>,
+    ) -> Result<Self, PlaybackError> {
+        let base = Base {
+            session: recording.info().session.clone(),
+            model: Arc::new(base),
+        };
+        let recording = match earlier {
+            Some((earlier, reach)) => recording.after(earlier, reach),
+            None => recording,
+        };
         let mut playback = Self::start(recording, Some(base))?;
         playback.position = playback.timeline.end;
         playback.next = playback.recording.chunks().len();
         Ok(playback)
     }
 
-    fn start(recording: Recording, base: Option<Model>) -> Result<Self, PlaybackError> {
+    fn start(recording: Recording, base: Option<Base>) -> Result<Self, PlaybackError> {
         settings_of(recording.info())?;
         let recording = Arc::new(recording);
         let timeline = Timeline::of(&recording);
         Ok(Self {
-            reader: recording.reader(),
+            reader: Some(recording.reader()),
             position: timeline.start,
-            // In the middle of a session, that session goes on.
-            session: base.is_some().then(|| recording.info().session.clone()),
-            base: base.map(Arc::new),
+            session: None,
+            base,
             timeline,
             recording,
             next: 0,
@@ -269,6 +300,9 @@ impl Playback {
         let to = self
             .position
             .saturating_add(u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX));
+        // No further than it was read.
+        let unread = self.recording.chunks().get(self.next).map(|chunk| chunk.start);
+        let to = unread.map_or(to, |unread| to.min(unread.max(self.position)));
         let mut steps = self.take_until(to);
         self.position = to.min(self.timeline.end);
         if self.is_over() {
@@ -304,61 +338,87 @@ impl Playback {
         self.position = self.timeline.start;
         self.next = 0;
         self.waiting.clear();
-        self.session = self.base.is_some().then(|| self.recording.info().session.clone());
+        self.session = None;
     }
 
     fn take_until(&mut self, to: u64) -> Vec<Step> {
         let mut steps = Vec::new();
-        while self.fill() && self.waiting.front().is_some_and(|(at, _)| *at <= to) {
+        while self.waiting.front().is_some_and(|(at, _)| *at <= to) {
             steps.extend(self.waiting.pop_front().map(|(_, step)| step));
         }
         steps
     }
 
-    /// One tick forward: what the model is to be given up to it. Empty at the end.
-    pub fn step(&mut self) -> Vec<Step> {
-        let mut steps = Vec::new();
-        while self.fill() {
-            let Some((at, step)) = self.waiting.pop_front() else {
-                break;
-            };
-            self.position = self.position.max(at);
-            let done = matches!(step, Step::Tick(_));
-            steps.push(step);
-            if done {
-                break;
-            }
+    /// One tick forward: what the model is to be given up to it. Empty at the end. `None`: it must
+    /// be read first, with [`Playback::wanted`].
+    pub fn step(&mut self) -> Option<Vec<Step>> {
+        let tick = self.waiting.iter().position(|(_, step)| matches!(step, Step::Tick(_)));
+        let count = match tick {
+            Some(tick) => tick + 1,
+            // A span without any tick is passed in parts.
+            None if self.is_short() => return None,
+            None => self.waiting.len(),
+        };
+        if let Some((at, _)) = self.waiting.get(count.wrapping_sub(1)) {
+            self.position = self.position.max(*at);
         }
-        steps
+        Some(self.waiting.drain(..count).map(|(_, step)| step).collect())
     }
 
-    /// Reads on when nothing waits. False at the end.
-    fn fill(&mut self) -> bool {
-        while self.waiting.is_empty() {
-            if self.next >= self.recording.chunks().len() {
-                return false;
-            }
-            self.load(self.next);
-            self.next += 1;
-        }
-        true
+    /// Whether there is more to be read by now.
+    fn is_short(&self) -> bool {
+        let here = self.recording.chunk_before(self.position);
+        self.next < self.recording.chunks().len() && self.next <= here + AHEAD
     }
 
-    fn load(&mut self, chunk: usize) {
+    /// A job that reads what comes next. Run it away from the screen, and give what comes of it to
+    /// [`Playback::take`]. `None`: enough is read, or it is being read.
+    pub fn wanted(&mut self) -> Option<Load> {
+        if !self.is_short() {
+            return None;
+        }
+        Some(Load {
+            reader: self.reader.take()?,
+            chunk: self.next,
+        })
+    }
+
+    /// Takes what was read. What nobody waits for any more is left out.
+    pub fn take(&mut self, loaded: Loaded) {
+        self.reader = Some(loaded.reader);
+        let chunk = loaded.chunk;
+        if chunk != self.next {
+            return;
+        }
+        self.next += 1;
         let info = self.recording.session_of(chunk).clone();
         let start = self.recording.chunks()[chunk].start;
         if self.session.as_ref() != Some(&info.session) {
             self.session = Some(info.session.clone());
-            if let Ok(settings) = settings_of(&info) {
-                self.waiting
-                    .push_back((start, Step::Begin(Box::new(settings), info.start)));
-            }
+            let base = self.base.as_ref().filter(|base| base.session == info.session);
+            let begin = match base {
+                Some(base) => Some(Step::Resume(base.model.clone())),
+                None => settings_of(&info)
+                    .ok()
+                    .map(|settings| Step::Begin(Box::new(settings), info.start)),
+            };
+            self.waiting.extend(begin.map(|step| (start, step)));
         }
-        match self.reader.read(chunk) {
-            Ok(items) => self
-                .waiting
-                .extend(items.into_iter().filter_map(|(at, item)| Some((at, step_of(item)?)))),
+        match loaded.items {
+            Ok(items) => self.wait_for(items),
             Err(damage) => self.waiting.push_back((start, Step::Damage(damage))),
+        }
+    }
+
+    fn wait_for(&mut self, items: Vec<(u64, Item)>) {
+        self.waiting
+            .extend(items.into_iter().filter_map(|(at, item)| Some((at, step_of(item)?))));
+    }
+
+    /// Reads what comes next here and now: for whoever may wait.
+    pub fn read_ahead(&mut self) {
+        while let Some(load) = self.wanted() {
+            self.take(load.run());
         }
     }
 
@@ -385,16 +445,39 @@ impl Playback {
     }
 
     /// A seek is done: from there on.
-    pub fn arrive(&mut self, past: &Past) {
+    pub fn arrive(&mut self, past: &mut Past) {
+        let (rest, next) = past.take_rest();
         self.position = past.at();
-        self.waiting.clear();
-        let (chunk, behind) = past.place();
-        self.next = chunk;
         self.session = Some(past.session().to_owned());
-        if self.next < self.recording.chunks().len() {
-            self.load(self.next);
-            self.next += 1;
-            self.waiting.drain(..behind.min(self.waiting.len()));
+        self.waiting.clear();
+        self.next = next;
+        self.wait_for(rest);
+    }
+}
+
+/// A job: what comes next is read.
+#[derive(Debug)]
+pub struct Load {
+    reader: ChunkReader,
+    chunk: usize,
+}
+
+/// What was read.
+#[derive(Debug)]
+pub struct Loaded {
+    reader: ChunkReader,
+    chunk: usize,
+    items: Result<Vec<(u64, Item)>, Damage>,
+}
+
+impl Load {
+    /// Reads it.
+    #[must_use]
+    pub fn run(mut self) -> Loaded {
+        Loaded {
+            items: self.reader.read(self.chunk),
+            reader: self.reader,
+            chunk: self.chunk,
         }
     }
 }

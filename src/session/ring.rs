@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use crate::base::secret::Redactor;
 use crate::base::time::Moment;
-use crate::model::{Model, Settings};
+use crate::model::{History, Model, Settings};
 use crate::record::{
     CHUNK, Item, Progress, RecordError, RecordWriter, Recorder, RecorderOptions, RecorderState, Recording,
     RecordingFile, Redaction, SessionInfo, Target,
 };
 
+use super::playback::{feed, pass};
 use super::tap::info;
 
 /// How far back it reaches.
@@ -38,6 +39,7 @@ pub struct Ring {
 #[derive(Debug)]
 enum Order {
     Take(Box<Item>),
+    Remember(Box<History>),
     Give(SyncSender<Result<(Recording, Model), RecordError>>),
 }
 
@@ -55,6 +57,7 @@ impl Ring {
             while let Ok(order) = orders.recv() {
                 match order {
                     Order::Take(item) => chunks.offer(*item),
+                    Order::Remember(history) => chunks.remember(*history),
                     // Nobody may be waiting any more.
                     Order::Give(reply) => drop(reply.send(chunks.recording())),
                 }
@@ -68,6 +71,11 @@ impl Ring {
     pub fn offer(&self, item: Item) {
         // Full only when the machine is so busy that 8,192 items wait: then rewind has a gap.
         let _ = self.sender.try_send(Order::Take(Box::new(item)));
+    }
+
+    /// Takes what was before the session's start, so that it is charted in the last minutes, too.
+    pub fn remember(&self, history: History) {
+        let _ = self.sender.try_send(Order::Remember(Box::new(history)));
     }
 
     /// What its sealed chunks take, bytes.
@@ -165,6 +173,12 @@ impl Chunks {
         }
     }
 
+    /// The model at the ring's beginning knows it from there on: no later one is kept.
+    fn remember(&mut self, history: History) {
+        let begin = self.base.view().now;
+        self.base.remember(history, begin);
+    }
+
     fn seal(&mut self, end: Duration) {
         let items = std::mem::take(&mut self.open);
         let Ok(bytes) = encode(&self.info, &self.redactor, items) else {
@@ -198,8 +212,15 @@ impl Chunks {
         let recording = Arc::new(recording);
         let mut reader = recording.reader();
         for chunk in 0..recording.chunks().len() {
-            for (_, item) in reader.read(chunk).unwrap_or_default() {
-                super::playback::feed(&mut self.base, &item);
+            let items = reader.read(chunk).unwrap_or_default();
+            // What it shows is asked for between two chunks only.
+            let shown = items.iter().rposition(|(_, item)| matches!(item, Item::Tick(_)));
+            for (number, (_, item)) in items.iter().enumerate() {
+                if Some(number) == shown {
+                    feed(&mut self.base, item);
+                } else {
+                    pass(&mut self.base, item);
+                }
             }
         }
     }

@@ -3,12 +3,13 @@
 use crate::base::secret::Redactor;
 use crate::base::time::{Moment, Timestamp};
 use crate::config::Profile;
-use crate::model::{EventKind, Settings, Severity, View};
+use crate::model::{EventKind, History, Settings, Severity, View};
 use crate::record::{
     Action, Event, Item, Marker, Progress, RecordError, Recorder, RecorderOptions, SessionInfo, Target, Tick,
 };
 use crate::sample::Envelope;
 
+use super::history::Before;
 use super::ring::Ring;
 
 /// Whoever feeds a model tells the tap the same things in the same order, so that folding the
@@ -19,6 +20,7 @@ pub struct Tap {
     redactor: Redactor,
     recorder: Option<Recorder>,
     ring: Option<Ring>,
+    before: Option<Before>,
     /// The last event told: when, and how many at that moment.
     told: (Option<Timestamp>, usize),
 }
@@ -32,6 +34,7 @@ impl Tap {
             redactor: profile.redactor.clone(),
             recorder: None,
             ring: None,
+            before: None,
             told: (None, 0),
         }
     }
@@ -43,6 +46,26 @@ impl Tap {
     pub fn with_ring(mut self, start: Moment) -> std::io::Result<Self> {
         self.ring = Some(Ring::start(self.settings.clone(), start, self.redactor.clone())?);
         Ok(self)
+    }
+
+    /// The same where one can step back to before the session's start, too.
+    #[must_use]
+    pub fn with_before(mut self, before: Option<Before>) -> Self {
+        self.before = before;
+        self
+    }
+
+    /// Where what was before the session's start is kept.
+    #[must_use]
+    pub fn before(&self) -> Option<&Before> {
+        self.before.as_ref()
+    }
+
+    /// The model is told what was before its start.
+    pub fn remember(&self, history: &History) {
+        if let Some(ring) = &self.ring {
+            ring.remember(history.clone());
+        }
     }
 
     /// Starts to record, from `start` on: where the model began, or now.

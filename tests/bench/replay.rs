@@ -123,6 +123,7 @@ async fn main() {
         },
         attended: false,
         signer: None,
+        oracle: None,
     };
     let server = descendant("nats-server").unwrap();
     let usage = || [std::process::id(), server].map(|pid| Usage::of(pid).unwrap());

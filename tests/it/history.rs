@@ -10,12 +10,12 @@ use axum::extract::Query;
 use axum::routing::get;
 use hookwatch::base::secret::Redactor;
 use hookwatch::base::time::{Clock as _, Moment, SystemClock, Timestamp};
-use hookwatch::config::{Families, Pipeline, Thresholds};
+use hookwatch::config::{Families, Pipeline, Profile, Thresholds};
 use hookwatch::model::field::Field;
 use hookwatch::model::{Model, SeriesKey, Settings};
 use hookwatch::record::{Item, RecordWriter, Redaction, SessionInfo, Tick};
 use hookwatch::sample::{Envelope, Layout, Sample, Scrape, SeriesId, SeriesKind, SourceId, SourceKind};
-use hookwatch::session::{past_of, past_on};
+use hookwatch::session::{Before, FURTHER, Playback, Step, Tap, past_of, past_on};
 
 use crate::support;
 use crate::terminal::Terminal;
@@ -141,6 +141,129 @@ fn charts_reach_back_into_the_recordings_up_to_the_start_and_totals_do_not() {
     assert!(total.is_some_and(|total| total <= 200.0), "since the start: {total:?}");
 }
 
+/// A live session of 20 s that has stepped back, with the recordings of a service before it.
+fn step_back(folder: &Path, start: Moment) -> (Playback, Model) {
+    let mut model = Model::new(settings("webhooks"), start);
+    let mut tap = Tap::new(&Profile::empty("service"), settings("webhooks"))
+        .with_ring(start)
+        .unwrap();
+    let history = past_of(folder, &settings("webhooks"), start).unwrap();
+    tap.remember(&history);
+    model.remember(history, start);
+    for second in 1..=20_u32 {
+        let now = Moment {
+            at: start.at + Duration::from_secs(second.into()),
+            mono: start.mono + Duration::from_secs(second.into()),
+        };
+        let envelope = Envelope {
+            profile: "service".into(),
+            source: SourceId::new(SourceKind::Metrics, "gateway"),
+            seq: second.into(),
+            at: now.at,
+            mono: now.mono,
+            sample: scrape(second, 10.0),
+        };
+        tap.envelope(&envelope);
+        model.apply(&envelope);
+        model.advance(now);
+        tap.tick(model.view());
+    }
+    let (recording, base) = tap.ring().unwrap().recording().unwrap();
+    let earlier = Before::Recordings(folder.to_owned())
+        .recording(base.settings())
+        .unwrap();
+    let earlier = earlier.map(|earlier| (earlier, FURTHER));
+    (Playback::rewind_beyond(recording, base, earlier).unwrap(), model)
+}
+
+fn service_until_after(start: Timestamp) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let ago = |seconds: u64| start - Duration::from_secs(seconds);
+    record(&folder.path().join("a.mcap"), "webhooks", ago(500), 200, 50.0);
+    // The service goes on while the console runs.
+    record(&folder.path().join("b.mcap"), "webhooks", ago(200), 260, 80.0);
+    record(&folder.path().join("c.mcap"), "other", ago(400), 300, 9_000.0);
+    folder
+}
+
+#[test]
+fn a_live_session_steps_back_beyond_its_start_into_the_recordings_and_returns_to_what_it_was() {
+    let start = SystemClock::start().now();
+    let folder = service_until_after(start.at);
+    let (playback, model) = step_back(folder.path(), start);
+    let seam = playback.timeline().seam.expect("the seam is known");
+    let zero = playback.timeline().start;
+    let place = |seconds_ago: u64| Duration::from_nanos(seam - zero) - Duration::from_secs(seconds_ago);
+    for (ago, rate) in [(400, 50.0), (100, 80.0), (2, 80.0)] {
+        let past = playback.seek(place(ago)).run().unwrap();
+        let received = past.model().view().flow.received_per_s.value.unwrap();
+        assert!((received - rate).abs() < 1.0, "{ago} s before the seam: {received}");
+    }
+    let past = playback.seek(playback.duration()).run().unwrap();
+    let (here, live) = (past.model(), &model);
+    assert_eq!(
+        here.view().flow,
+        live.view().flow,
+        "at the end it is what the live session shows"
+    );
+    assert_eq!(here.view().ledger, live.view().ledger);
+    for ago in [400, 150, 30, 5] {
+        let now = live.view().now;
+        assert_eq!(
+            charted(here, now, ago),
+            charted(live, now, ago),
+            "the chart {ago} s ago"
+        );
+    }
+    assert_eq!(here.histories().seam(), Some(start.mono));
+}
+
+#[test]
+fn no_sample_counts_twice_where_recordings_and_the_live_session_overlap() {
+    let start = SystemClock::start().now();
+    let folder = service_until_after(start.at);
+    let (mut playback, _) = step_back(folder.path(), start);
+    // From its beginning, over the seam, to its end.
+    let mut past = playback.seek(Duration::ZERO).run().unwrap();
+    playback.arrive(&mut past);
+    let seam = playback.timeline().seam.unwrap();
+    let (mut last, mut resumed, mut service, mut own) = (Timestamp::UNIX_EPOCH, 0, 0, 0);
+    loop {
+        playback.read_ahead();
+        let steps = playback.step().unwrap();
+        if steps.is_empty() {
+            break;
+        }
+        for step in steps {
+            match step {
+                Step::Resume(model) => {
+                    resumed += 1;
+                    assert_eq!(
+                        model.view().flow.received_total.value,
+                        None,
+                        "it begins at its own start"
+                    );
+                }
+                Step::Tick(now) => {
+                    assert!(now.at > last, "time never goes back: {} after {last}", now.at);
+                    last = now.at;
+                    let before = u64::try_from(now.at.as_nanosecond()).unwrap() < seam;
+                    assert_eq!(before, resumed == 0, "{}", now.at);
+                    *(if before { &mut service } else { &mut own }) += 1;
+                }
+                Step::Damage(damage) => panic!("{damage}"),
+                _ => {}
+            }
+        }
+    }
+    assert_eq!((resumed, own), (1, 20), "each second of the live session once");
+    // 200 of one session and 200 of the next, but for the first one, at which it began.
+    assert!(
+        (398..=401).contains(&service),
+        "each second of the recordings once: {service}"
+    );
+}
+
 #[test]
 fn a_folder_without_the_last_hours_of_this_stream_is_refused() {
     let folder = tempfile::tempdir().unwrap();
@@ -234,6 +357,30 @@ async fn charts_reach_back_into_a_prometheus_servers_memory() {
 }
 
 #[test]
+fn charts_alone_cannot_be_stepped_into_and_the_console_says_so() {
+    support::choose_tls();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let server = runtime.block_on(prometheus());
+    let home = tempfile::tempdir().unwrap();
+    let arguments = [
+        "--metrics",
+        "gateway=http://127.0.0.1:9/metrics",
+        "--stream",
+        "webhooks",
+        "--history",
+        &server,
+    ];
+    let home = home.path().to_str().unwrap();
+    let mut terminal = Terminal::start(&arguments, &[("HOME", home)], 120, 40);
+    terminal.see("what was before is known");
+    terminal.see("history ┊");
+    terminal.press("R0");
+    terminal.see("What Prometheus knows of the time before this is charts: it cannot be stepped into");
+    terminal.press("Rq");
+    assert_eq!(terminal.end(Duration::from_secs(10)), 0);
+}
+
+#[test]
 fn the_console_tells_where_what_was_before_is_from() {
     let folder = tempfile::tempdir().unwrap();
     let clock = SystemClock::start();
@@ -252,6 +399,19 @@ fn the_console_tells_where_what_was_before_is_from() {
     let mut terminal = Terminal::start(&arguments, &[("HOME", home)], 120, 40);
     terminal.see("what was before is known");
     terminal.see("last 15 min");
+    terminal.see("history ┊");
+    // Nine tenths of what is there are recordings: it stands in them, and at their beginning.
+    terminal.press("R5");
+    terminal.wait("a moment in the recordings", Duration::from_secs(10), |screen| {
+        screen.contains("REWIND −2:") && screen.contains("50/s")
+    });
+    terminal.press("0");
+    terminal.see("Nothing before this is in the recordings");
+    terminal.see("REWIND −5:");
+    terminal.press("R");
+    terminal.wait("live again", Duration::from_secs(10), |screen| {
+        screen.contains("LIVE") && !screen.contains("REWIND")
+    });
     terminal.press("q");
     assert_eq!(terminal.end(Duration::from_secs(10)), 0);
 

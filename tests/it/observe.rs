@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use hookwatch::base::time::SystemClock;
-use hookwatch::config::{NatsAuth, NatsLink, Profile, Tls};
+use hookwatch::config::{Discovery, NatsAuth, NatsLink, Profile, Target, Tls};
 use hookwatch::model::{Health, View, WorkerCondition};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -178,4 +178,45 @@ async fn probes_and_listed_targets_stand_in_the_snapshot() {
     assert_eq!(source(&format!("127.0.0.1:{gateway}"))["state"], "ok");
     assert_eq!(source("hooks.json")["state"], "ok");
     assert_eq!(seen["providers"][0]["name"], "telnyx");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_thousand_providers_are_bounded_and_the_number_left_out_is_told() {
+    const PROVIDERS: usize = 100_000;
+    let long = format!("\u{202e}{}", "x".repeat(10_000));
+    let mut page = format!("# TYPE webhook_received_total counter\nwebhook_received_total{{provider=\"{long}\"}} 1\n");
+    for number in 1..PROVIDERS {
+        page += &format!("webhook_received_total{{provider=\"p{number}\"}} {number}\n");
+    }
+    let port = serve("200 OK", "text/plain; version=0.0.4", page).await;
+    let mut profile = Profile::empty("many");
+    profile.targets.push(Target {
+        name: "gateway".into(),
+        url: format!("http://127.0.0.1:{port}/metrics"),
+        discovery: Discovery::One,
+        auth: None,
+        headers: Vec::new(),
+        tls: Tls::default(),
+        interval: Duration::from_secs(1),
+        timeout: Duration::from_secs(10),
+    });
+    let mut watcher = Watcher::start(&profile, &SystemClock::shared());
+    watcher
+        .until("what is left out", PATIENCE, |view| {
+            let shown = view.providers.len() as u64;
+            (1..=201).contains(&shown) && shown + view.left_out >= PROVIDERS as u64
+        })
+        .await;
+    let view = watcher.view();
+    for provider in &view.providers {
+        assert!(
+            provider.name.chars().count() <= 200 && !provider.name.contains('\u{202e}'),
+            "{:?}",
+            provider.name
+        );
+    }
+    // Reading it again and again counts nothing twice.
+    let before = view.left_out;
+    let views = watcher.during(Duration::from_secs(3)).await;
+    assert!(views.iter().all(|view| view.left_out == before), "{before}");
 }

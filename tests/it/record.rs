@@ -37,7 +37,8 @@ fn refused(args: &[&str], reason: &str) {
 fn play(playback: &mut Playback) -> Vec<View> {
     let (mut model, mut views) = (None::<Model>, Vec::new());
     while !playback.is_over() {
-        for step in playback.step() {
+        playback.read_ahead();
+        for step in playback.step().unwrap() {
             match step {
                 Step::Begin(settings, start) => model = Some(Model::new(*settings, start)),
                 Step::Data(envelope) => model.as_mut().unwrap().apply(&envelope),
@@ -101,9 +102,9 @@ async fn a_recording_folds_to_the_view_of_the_live_session_at_every_tick() {
     for live in [&views[3], &views[views.len() / 2], &views[views.len() - 1]] {
         let at = recording.info().axis(live.now);
         assert_eq!(state_at(&recording, at).unwrap().view(), live);
-        let past = playback.seek_time(live.now.at).run().unwrap();
+        let mut past = playback.seek_time(live.now.at).run().unwrap();
         assert!(past.is_exact());
-        playback.arrive(&past);
+        playback.arrive(&mut past);
         let into = Duration::from_nanos(at - playback.timeline().start);
         assert!(playback.position().abs_diff(into) < Duration::from_millis(5));
     }

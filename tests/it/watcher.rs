@@ -71,15 +71,20 @@ impl Watcher {
         self.views.borrow().clone()
     }
 
-    /// Waits until a view shows `what`, and says how long that took.
-    pub(crate) async fn until(&mut self, what: &str, limit: Duration, shows: impl Fn(&View) -> bool) -> Duration {
-        let begun = self.clock.now().mono;
+    /// Waits until a view shows it, no longer than `limit`. Returns whether one did.
+    pub(crate) async fn lets_see(&mut self, limit: Duration, shows: impl Fn(&View) -> bool) -> bool {
         let seen = async {
             while !shows(&self.views.borrow_and_update()) {
                 self.views.changed().await.expect("the watcher goes on");
             }
         };
-        let in_time = tokio::time::timeout(limit, seen).await.is_ok();
+        tokio::time::timeout(limit, seen).await.is_ok()
+    }
+
+    /// Waits until a view shows `what`, and says how long that took.
+    pub(crate) async fn until(&mut self, what: &str, limit: Duration, shows: impl Fn(&View) -> bool) -> Duration {
+        let begun = self.clock.now().mono;
+        let in_time = self.lets_see(limit, shows).await;
         let took = self.clock.now().mono.saturating_sub(begun);
         assert!(in_time, "not within {limit:?}: {what}\n{}", picture(&self.view()));
         took

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
-use hyper::{HeaderMap, Request, Response};
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -19,13 +19,10 @@ use tokio::sync::Mutex;
 use tokio_rustls::TlsConnector;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::outcome::{Answer, Failure, FailureKind, KEPT};
 use super::payload::Payload;
 use super::plan::HttpVersion;
-use super::tally::{Failure, FailureKind};
 use super::target::Target;
-
-/// How much of an answer's body is kept.
-pub(super) const KEPT: usize = 2_048;
 
 /// How much of an answer's body is read at most; beyond, the connection is given up.
 pub(super) const READ: usize = 1 << 20;
@@ -37,15 +34,6 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 type Io = TokioIo<Box<dyn Stream>>;
-
-/// An answer.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    /// Its headers.
-    pub(super) headers: HeaderMap,
-    /// The beginning of its body, where the status says that something is wrong or it is asked for.
-    pub(super) body: Vec<u8>,
-}
 
 /// Opens a TCP connection, and TLS on it.
 async fn open(target: &Target) -> Result<Io, Failure> {

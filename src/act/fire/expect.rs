@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
-use super::tally::Summary;
+use super::outcome::Summary;
 use crate::base::json_match::JsonMatch;
 use crate::base::text;
 

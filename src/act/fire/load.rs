@@ -3,10 +3,11 @@
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
+use super::error::PlanError;
 use super::expect::Expectation;
 use super::mix::Mix;
 use super::order::Composed;
-use super::plan::{HttpVersion, Limit, Plan, PlanError};
+use super::plan::{HttpVersion, Limit, Plan};
 use super::variant::Variant;
 use crate::act::pace::{Rate, Shape};
 use crate::config::Tls;

@@ -9,7 +9,7 @@ use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use secrecy::SecretString;
 
-use super::plan::PlanError;
+use super::error::PlanError;
 use super::template::{BodyKind, Template, Webhook};
 use super::variant::Variant;
 use crate::signature::{Scheme, SecretPair, Signer, UnknownScheme};

@@ -7,18 +7,13 @@ use std::time::Duration;
 use hyper::Method;
 use tokio::sync::{mpsc, watch};
 
+use super::error::{MAX_CONCURRENCY, MAX_RETRIES, PlanError};
 use super::expect::Expectation;
 use super::mix::Mix;
-use super::tally::Exchange;
-use crate::act::pace::{RateError, Shape};
+use super::outcome::Exchange;
+use crate::act::pace::Shape;
 use crate::base::secret::Redactor;
 use crate::config::Tls;
-
-/// Connections at most.
-pub const MAX_CONCURRENCY: usize = 10_000;
-
-/// Attempts at one request beyond the first, at most.
-pub const MAX_RETRIES: u32 = 10;
 
 /// When a run ends by itself. Without either limit it goes on until it is stopped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -162,67 +157,4 @@ impl Plan {
         }
         Ok(())
     }
-}
-
-/// A plan that cannot be run.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum PlanError {
-    /// No entries, no weight, no shots.
-    #[error("there is nothing to fire → name a template with a weight above 0 and at least one shot")]
-    NothingToFire,
-    /// A weight that is none.
-    #[error("weight {weight} of {template}: it is no number from 0 up → correct it")]
-    Weight {
-        /// Of which template.
-        template: Arc<str>,
-        /// As given.
-        weight: f64,
-    },
-    /// A share that is none.
-    #[error("share of {what}: {share} is not between 0 and 1 → correct it")]
-    Share {
-        /// Of what.
-        what: &'static str,
-        /// As given.
-        share: f64,
-    },
-    /// Poison without a cause.
-    #[error("poison: no cause is named → name at least one")]
-    NoPoisonCause,
-    /// A template cannot be sent like that.
-    #[error("{what} of {template}: {reason} → leave out the one or the other")]
-    Unfit {
-        /// Which template.
-        template: Arc<str>,
-        /// What was asked of it.
-        what: &'static str,
-        /// Why it cannot be.
-        reason: String,
-    },
-    /// A rate that cannot be.
-    #[error(transparent)]
-    Rate(#[from] RateError),
-    /// A batch that waits for a time, and nothing that comes in it.
-    #[error("batch: a time says nothing without a rate → give --rate, or leave the time out")]
-    BatchTime,
-    /// A key that does not fit.
-    #[error("{0}")]
-    Key(String),
-    /// Too many connections.
-    #[error("concurrency {0}: more than {MAX_CONCURRENCY} connections → give fewer")]
-    Concurrency(usize),
-    /// Too many attempts.
-    #[error("retries {0}: more than {MAX_RETRIES} hide what is wrong → give fewer")]
-    Retries(u32),
-    /// No time for an answer.
-    #[error("timeout 0: no answer is that fast → give a duration above 0")]
-    Timeout,
-    /// A URL that cannot be requested.
-    #[error("target {url}: {reason} → give http:// or https://, a host and a path")]
-    Url {
-        /// The URL, without credentials.
-        url: String,
-        /// What is wrong with it.
-        reason: String,
-    },
 }

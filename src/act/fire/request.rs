@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use super::error::{GuardError, PlanError};
+use super::guard::guard;
 use super::library::Library;
 use super::load::Load;
-use super::order::{Composed, GuardError, Order, OrderError, guard};
-use super::plan::{Plan, PlanError};
+use super::order::{Composed, Order, OrderError};
+use super::plan::Plan;
 use crate::config::{Environment, Profile};
 
 /// What is to be fired, how often, and how closely it is watched.

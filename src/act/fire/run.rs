@@ -8,14 +8,15 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::FireError;
 use super::compose::{Composer, Kind, Shot};
-use super::connection::{self, Answer, Lane, Pool};
+use super::connection::{self, Lane, Pool};
 use super::dispatch::{Dispatch, Dispatcher, lock};
+use super::error::FireError;
 use super::expect::Expectation;
+use super::outcome::{Answer, Exchange, Failure, FailureKind, Progress, Summary};
 use super::payload::Payload;
 use super::plan::Plan;
-use super::tally::{Exchange, Failure, FailureKind, Progress, Summary, Tally, Times};
+use super::tally::{Tally, Times};
 use super::target::Target;
 use crate::base::secret::Redactor;
 use crate::base::text;

@@ -4,12 +4,12 @@ use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::error::{FireError, PlanError};
 use super::mix::{Entry, Mix};
-use super::plan::{Plan, PlanError};
+use super::outcome::{Exchange, Progress};
+use super::plan::{Limit, Plan};
 use super::run::run;
-use super::tally::{Exchange, Progress};
 use super::variant::Variant;
-use super::{FireError, Limit};
 use crate::act::pace::Shape;
 use crate::base::text;
 use crate::base::time::SharedClock;

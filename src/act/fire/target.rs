@@ -14,8 +14,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 
-use super::FireError;
-use super::plan::{HttpVersion, Plan, PlanError};
+use super::error::{FireError, PlanError};
+use super::plan::{HttpVersion, Plan};
 use crate::base::secret::strip_url_credentials;
 use crate::config;
 

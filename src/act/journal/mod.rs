@@ -17,7 +17,8 @@ use std::sync::Arc;
 use rustix::fs::{FlockOperation, flock};
 
 pub use record::{
-    Begin, Entry, Hash, How, Intent, MOST_IN_A_WINDOW, Outcome, Purpose, Record, Settlement, TargetMark, Window,
+    Begin, Entry, GivenUpBy, Hash, How, Intent, MOST_IN_A_WINDOW, Outcome, Purpose, Record, Settlement, TargetMark,
+    Window,
 };
 pub use standing::{Counts, Stand, Standing, Standings, WindowAt};
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::base::time::Timestamp;
+use crate::config::LetterHeaders;
 
 /// The first 16 bytes of a SHA-256 in hex: of a payload, or of what names a publish.
 pub type Hash = Arc<str>;
@@ -63,6 +64,21 @@ pub struct How {
     /// Signed anew by this scheme. The key is asked for again at a resume: it is written nowhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sign: Option<Arc<str>>,
+    /// They are parked in their own stream, given up by this consumer; `None`: copies in a DLQ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parked: Option<GivenUpBy>,
+    /// Configured headers, which are the DLQ's and not the webhook's.
+    #[serde(default, skip_serializing_if = "LetterHeaders::is_empty")]
+    pub headers: LetterHeaders,
+}
+
+/// The consumer that gave messages up. Another one of its name would deliver them again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GivenUpBy {
+    /// Its name.
+    pub consumer: Arc<str>,
+    /// When it was created.
+    pub created: Timestamp,
 }
 
 impl Default for How {
@@ -78,6 +94,8 @@ impl Default for How {
             payload: None,
             to_url: None,
             sign: None,
+            parked: None,
+            headers: LetterHeaders::default(),
         }
     }
 }

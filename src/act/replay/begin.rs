@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::gateway::Gateway;
+use super::halt::Halt;
 use super::mirror::{self, Mirror, PART};
 use super::run::Run;
 use super::{Context, ReplayError, Report, Resume};
@@ -140,6 +141,10 @@ pub async fn resume(dlq: &str, how: &Resume, permit: Permit, context: Context) -
     mirror.settle_all(&standings);
     let mut run = Run::new(context, exchange, journal, standings, begin, lease, mirror);
     run.gateway = gateway;
+    // What somebody knows by now is no longer a person's to decide.
+    if let Err(Halt::Broken(error)) = run.reconsider().await {
+        return Err(error);
+    }
     run.settle_doubts(how.in_doubt).await?;
     Box::pin(run.complete()).await
 }

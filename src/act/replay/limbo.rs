@@ -10,7 +10,7 @@ use super::halt::Halt;
 use super::run::Run;
 use crate::act::exchange::{ExchangeError, NO_STREAM, PATIENCE, WRONG_LAST_SEQUENCE};
 use crate::act::hash;
-use crate::act::journal::{Hash, Intent, Record, Settlement, Stand, WindowAt};
+use crate::act::journal::{Hash, Intent, Purpose, Record, Settlement, Stand, WindowAt};
 use crate::act::plan::REPLAY_ID;
 use crate::base::time::since;
 use crate::sample::StreamReading;
@@ -55,7 +55,7 @@ impl Run {
         }
         for ((number, stream), intents) in by_window {
             if stream.is_empty() {
-                self.doubt_gateway(&intents).await?;
+                self.doubt_gateway(intents).await?;
                 continue;
             }
             let Some(window) = self.standings.windows.get(&number).cloned() else {
@@ -66,8 +66,57 @@ impl Run {
         Ok(())
     }
 
+    /// Looks once more at the letters in doubt: (d) somebody may know by now that they arrived.
+    pub(super) async fn reconsider(&mut self) -> Result<(), Halt> {
+        let doubtful = |letter: u64| self.standings.letters.get(&letter)?.intent.clone();
+        let doubts = self.standings.which(|s| matches!(s.stand, Stand::Doubt(_)));
+        let doubts: Vec<Intent> = doubts.filter_map(doubtful).collect();
+        if doubts.is_empty() {
+            return Ok(());
+        }
+        let again = self.ids_in_dlq().await?;
+        let (dead, left): (Vec<Intent>, Vec<Intent>) =
+            doubts.into_iter().partition(|intent| again.contains(&intent.id));
+        self.commit(dead.iter().map(consequence).collect()).await?;
+        self.consult(left).await?;
+        Ok(())
+    }
+
+    /// (d) Asks the oracle, where there is one. Those that it knows have landed; the others come
+    /// back, with what it said.
+    async fn consult(&mut self, intents: Vec<Intent>) -> Result<(Vec<Intent>, Option<String>), Halt> {
+        let Some(oracle) = self.context.oracle.clone() else {
+            return Ok((intents, None));
+        };
+        let letters: Vec<u64> = intents.iter().map(|intent| intent.letter).collect();
+        let found = self.exchange.messages(&self.begin.dlq, &letters).await?;
+        // That a webhook was processed does not say that its letter is in the archive.
+        let is_replayed = |intent: &Intent| self.how_of(intent.letter).purpose == Purpose::Replay;
+        let asked: Vec<_> = intents
+            .iter()
+            .zip(found)
+            .filter(|(intent, _)| is_replayed(intent))
+            .filter_map(|(intent, letter)| Some((letter?, &*intent.id)))
+            .collect();
+        let processed = match oracle.ask(&asked).await {
+            Ok(processed) => processed,
+            Err(reason) => {
+                return Ok((
+                    intents,
+                    Some(format!("whether it was processed cannot be asked: {reason}")),
+                ));
+            }
+        };
+        let (known, left): (Vec<Intent>, Vec<Intent>) = intents
+            .into_iter()
+            .partition(|intent| processed.contains(&intent.letter));
+        self.commit(known.iter().map(consequence).collect()).await?;
+        Ok((left, Some("nor is it known as processed".to_owned())))
+    }
+
     /// A gateway cannot be asked what it took.
-    async fn doubt_gateway(&mut self, intents: &[Intent]) -> Result<(), Halt> {
+    async fn doubt_gateway(&mut self, intents: Vec<Intent>) -> Result<(), Halt> {
+        let (intents, said) = self.consult(intents).await?;
         let idempotent = self.begin.how.idempotent_workers;
         let record = |intent: &Intent| {
             let letter = intent.letter;
@@ -75,7 +124,10 @@ impl Run {
                 let settlement = Settlement::Resend;
                 Record::Settled { letter, settlement }
             } else {
-                let reason = "the gateway may have taken it, its answer is not known".to_owned();
+                let reason = with(
+                    "the gateway may have taken it, its answer is not known",
+                    said.as_deref(),
+                );
                 Record::Doubt { letter, reason }
             }
         };
@@ -115,6 +167,7 @@ impl Run {
             }
         }
         self.commit(records).await?;
+        let (left, said) = self.consult(left).await?;
         let is_within = |run: &Self| {
             let Some(above) = same_stream else { return false };
             let leader = above.now.cluster.as_ref().and_then(|cluster| cluster.leader.clone());
@@ -146,7 +199,7 @@ impl Run {
                 // (e) nobody can know.
                 None => Record::Doubt {
                     letter: intent.letter,
-                    reason: doubt(same_stream.is_some()),
+                    reason: with(doubt(same_stream.is_some()), said.as_deref()),
                 },
             };
             if let Record::Landed {
@@ -187,6 +240,8 @@ impl Run {
 
     /// Sends under the same id; `None`: no answer settles it.
     async fn send_again(&mut self, intent: &Intent, expected: Option<u64>) -> Result<Option<Record>, Halt> {
+        // A parked message that its consumer has in hand again needs no copy.
+        self.idle(&[intent.letter]).await?;
         let letter = self.exchange.message(&self.begin.dlq, intent.letter).await?;
         let Some(letter) = letter.filter(|letter| hash::short(&letter.payload) == intent.hash) else {
             // Somebody deleted it: it cannot be sent again, and nobody knows whether it was.
@@ -254,10 +309,27 @@ impl Run {
     }
 }
 
-fn doubt(same_stream: bool) -> String {
+fn doubt(same_stream: bool) -> &'static str {
     if same_stream {
-        "it may have been stored and taken by a worker since: the server's memory of ids does not reach back".to_owned()
+        "it may have been stored and taken by a worker since: the server's memory of ids does not reach back"
     } else {
-        "the target stream was deleted or made anew since it was sent".to_owned()
+        "the target stream was deleted or made anew since it was sent"
+    }
+}
+
+/// A letter that arrived, as its consequences say.
+fn consequence(intent: &Intent) -> Record {
+    Record::Landed {
+        letter: intent.letter,
+        stored: None,
+        duplicate: false,
+    }
+}
+
+/// Why a letter is in doubt, and what the oracle said.
+fn with(reason: &str, said: Option<&str>) -> String {
+    match said {
+        Some(said) => format!("{reason}; {said}"),
+        None => reason.to_owned(),
     }
 }

@@ -56,7 +56,12 @@ impl Run {
                 self.follow.found_gone(&stream, sequence);
             }
         }
-        self.search_dlq().await?;
+        if self.begin.how.parked.is_some() {
+            // Their stream is their target: what lies there under our id is no letter of it.
+            self.look_for_parked().await?;
+        } else {
+            self.search_dlq().await?;
+        }
         self.follow.decide();
         Ok(())
     }

@@ -46,7 +46,7 @@ pub(super) fn message(
     let own = letter
         .headers
         .iter()
-        .filter(|(name, _)| is_kept_by(how.purpose, name) && !is_replaced(name));
+        .filter(|(name, _)| is_kept_by(how, name) && !is_replaced(name));
     // NATS tells names apart by their case: whoever reads them knows them as they were spelled.
     let spelled = |name| {
         let mut names = letter.headers.iter().map(|(known, _)| &**known);

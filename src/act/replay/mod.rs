@@ -21,6 +21,7 @@ mod look;
 mod message;
 mod mirror;
 mod pack;
+mod parked;
 mod ramp;
 mod report;
 mod run;
@@ -40,6 +41,7 @@ pub use follow::{Fates, Follow};
 use super::exchange::ExchangeError;
 use super::journal::{Counts, Folder, JournalError, Settlement};
 use super::lease::{self, LeaseError};
+use super::oracle::Oracle;
 use super::permit::Refusal;
 use crate::base::time::SharedClock;
 use crate::config::NatsLink;
@@ -69,6 +71,8 @@ pub struct Context {
     pub attended: bool,
     /// Signs letters anew, where that is asked for.
     pub signer: Option<Signer>,
+    /// Who knows whether a webhook was processed, when nobody else does.
+    pub oracle: Option<Oracle>,
 }
 
 /// What the operator wants.

@@ -1,6 +1,6 @@
 //! A replay from its first window to its report.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,6 +42,8 @@ pub(super) struct Run {
     /// A connection for deletes alone: a server works off a connection's requests one by one.
     pub(super) sweeper: Option<Arc<Exchange>>,
     pub(super) sweep: Sweep,
+    /// Copies of parked messages that the last look found in nobody's hands.
+    pub(super) lying: BTreeSet<u64>,
     /// The last sequence of the DLQ that was searched for letters of our own.
     pub(super) searched: u64,
     /// When the last delete was made, on the monotonic clock.
@@ -85,6 +87,7 @@ impl Run {
             follow: Follow::default(),
             sweeper: None,
             sweep: Sweep::default(),
+            lying: BTreeSet::new(),
             last_delete: None,
             came_back: 0,
             published: 0,

@@ -83,24 +83,22 @@ impl Run {
         let counts = self.standings.counts();
         let is_shut = counts.refused >= MOST_REFUSED && counts.refused > counts.landed;
         if self.gateway.is_some() && is_shut {
-            let why = format!("the gateway refused {} letters", text::count(counts.refused));
+            let letters = text::counted(counts.refused, "letter", "letters");
+            let why = format!("the gateway refused {letters}");
             return self.pause_by_itself(why).await;
         }
         let fates = self.follow.fates();
         if fates.is_deadly() {
             self.follow = Follow::default();
-            return self
-                .pause_by_itself(format!("{} letters died again", fates.died_again))
-                .await;
+            let letters = text::counted(fates.died_again, "letter", "letters");
+            return self.pause_by_itself(format!("{letters} died again")).await;
         }
         if fates.undecided > self.context.timing.backlog {
             let limit = self.context.timing.backlog;
             let enough = move |run: &Self| run.follow.fates().undecided <= limit / 2;
             if !self.follow_until(enough).await? {
-                let why = format!(
-                    "the backlog grew above {} letters and does not drain",
-                    text::count(limit)
-                );
+                let letters = text::counted(limit, "letter", "letters");
+                let why = format!("the backlog grew above {letters} and does not drain");
                 return self.pause_by_itself(why).await;
             }
         }

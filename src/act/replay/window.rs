@@ -39,9 +39,10 @@ impl Run {
         ramp: &mut Ramp,
         flights: &mut Flights,
     ) -> Result<(), Halt> {
+        let how = &self.begin.how;
         // Windows that may be on their way while another is written down: so many, and that one,
         // are in limbo when this process dies.
-        let beside = usize::from(!self.begin.how.ordered && self.begin.how.window > 1);
+        let beside = usize::from(!how.ordered && how.window > 1 && how.parked.is_none());
         let mut settled = Settled::default();
         let mut ahead = if beside > 0 && !ramp.is_paced() && queue.len() > self.begin.how.window {
             self.open_ahead().await
@@ -53,17 +54,26 @@ impl Run {
             !queue.is_empty() || ahead.as_ref().is_some_and(|ahead| !ahead.is_empty())
         };
         loop {
-            let next = self.fetch(queue, ramp, ahead.as_mut()).await?;
+            let mut next = self.fetch(queue, ramp, ahead.as_mut()).await?;
             if next.is_empty() && !is_left(queue, &ahead) {
                 break;
             }
             self.land(flights, &mut settled, beside).await?;
+            if self.begin.how.parked.is_some() {
+                self.flush(&mut settled).await?;
+                self.finish_deletes().await?;
+                self.leave_out_held(&mut next).await?;
+            }
             let ready = self.write_down(next, &mut settled, flights).await?;
             self.published += ready.len() as u64;
             let before = self.sent_before(&ready);
             flights.launch(self.sender(), ready, before);
             if beside == 0 {
                 self.land(flights, &mut settled, 0).await?;
+            }
+            if self.begin.how.ordered {
+                // What waits behind these letters goes when it is known that they landed.
+                self.flush(&mut settled).await?;
             }
             let now = self.context.clock.now().mono;
             let is_due = now.saturating_sub(looked) >= LOOK;

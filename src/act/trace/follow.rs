@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::message::{Message, Reader};
 use super::plan::{TraceError, TracePlan};
-use super::row::Rows;
 use super::timeline::{Stage, State, Timeline};
+use crate::act::database::Rows;
 use crate::act::fire::{self, Exchange, Plan, Progress};
 use crate::base::text;
 use crate::base::time::{Moment, SharedClock, since};
@@ -22,6 +22,9 @@ const LOOK: Duration = Duration::from_millis(10);
 
 /// Without a step for this long, it is said where the webhook seems to be stuck.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long Postgres may take for an answer.
+const ANSWER: Duration = Duration::from_secs(3);
 
 /// Messages that are looked at until the webhook's own is found.
 const MOST_MESSAGES: usize = 20_000;
@@ -101,7 +104,7 @@ impl<'a> Walk<'a> {
             },
             async {
                 match &plan.postgres {
-                    Some(link) => Some(Rows::open(link, &plan.query).await),
+                    Some(link) => Some(Rows::open(link, &plan.query, ANSWER).await),
                     None => None,
                 }
             }

@@ -9,7 +9,6 @@ mod follow;
 mod message;
 mod once;
 mod plan;
-mod row;
 mod timeline;
 
 pub use canary::{History, Outcome, Percentiles, reading};

@@ -7,6 +7,7 @@ use serde_json_path::JsonPath;
 
 use super::message::Message;
 use crate::base::secret::Redactor;
+use crate::base::sql::one_select;
 use crate::base::text;
 use crate::config::{NatsLink, Pipeline, PostgresLink, Profile, TraceSettings};
 
@@ -80,7 +81,7 @@ impl TracePlan {
             return Err(TraceError::NoStream);
         }
         let query = query.as_deref().unwrap_or(QUERY);
-        check_query(query)?;
+        one_select(query).map_err(TraceError::Query)?;
         Ok(Self {
             nats: profile.nats.clone(),
             pipeline: profile.pipeline.clone(),
@@ -113,19 +114,6 @@ fn parse(key: &'static str, path: &str) -> Result<JsonPath, TraceError> {
         key,
         reason: text::safe(&error.to_string()).into_owned(),
     })
-}
-
-/// The transaction is read-only in any case; this is for an error that comes early.
-fn check_query(query: &str) -> Result<(), TraceError> {
-    let body = query.trim().trim_end_matches(';');
-    let first = body.split_whitespace().next().unwrap_or_default();
-    if !first.eq_ignore_ascii_case("select") && !first.eq_ignore_ascii_case("with") {
-        return Err(TraceError::Query("it is no SELECT"));
-    }
-    if body.contains(';') {
-        return Err(TraceError::Query("it is more than one statement"));
-    }
-    Ok(())
 }
 
 /// Tells a webhook's message from others.

@@ -4,6 +4,7 @@ use super::Overrides;
 use crate::config::document::{Key, Setting};
 use crate::config::paths::Surroundings;
 use crate::config::problem::Origin;
+use crate::config::profile::Environment;
 use crate::config::schema::{
     ConsoleSection, MetricsSection, NatsSection, PipelineSection, PostgresSection, ProfileSection, TargetSection,
     Targets,
@@ -81,6 +82,53 @@ pub(super) fn environment(surroundings: &Surroundings<'_>) -> ProfileSection {
     layer
 }
 
+/// The flags given that say where something is.
+pub(super) fn link_flags(overrides: &Overrides) -> Vec<&'static str> {
+    let given = [
+        (overrides.context.is_some(), "--context"),
+        (overrides.nats.is_some(), "--nats"),
+        (overrides.creds.is_some(), "--creds"),
+        (overrides.monitoring.is_some(), "--monitoring"),
+        (!overrides.metrics.is_empty(), "--metrics"),
+        (!overrides.probes.is_empty(), "--probe"),
+        (overrides.postgres.is_some(), "--postgres"),
+        (overrides.stream.is_some(), "--stream"),
+        (overrides.consumer.is_some(), "--consumer"),
+        (overrides.dlq.is_some(), "--dlq"),
+    ];
+    let given = given.into_iter().filter(|(given, _)| *given);
+    given.map(|(_, flag)| flag).collect()
+}
+
+/// Variables that say where something is. What else libpq reads completes a URL, and makes none.
+const LINKS: [&str; 15] = [
+    "HOOKWATCH_NATS",
+    "NATS_URL",
+    "HOOKWATCH_CONTEXT",
+    "HOOKWATCH_CREDS",
+    "HOOKWATCH_MONITORING",
+    "HOOKWATCH_STREAM",
+    "HOOKWATCH_CONSUMER",
+    "HOOKWATCH_DLQ",
+    "HOOKWATCH_METRICS",
+    "HOOKWATCH_PROBES",
+    "HOOKWATCH_POSTGRES",
+    "DATABASE_URL",
+    "PGHOST",
+    "PGHOSTADDR",
+    "PGDATABASE",
+];
+
+/// The environment without the variables that say where something is, and which of them were set.
+pub(super) fn without_links(surroundings: &Surroundings<'_>) -> (Environment, Vec<&'static str>) {
+    let mut environment = surroundings.environment.clone();
+    let set = LINKS
+        .into_iter()
+        .filter(|name| environment.remove(*name).is_some_and(|value| !value.is_empty()))
+        .collect();
+    (environment, set)
+}
+
 /// Targets in one variable, with commas or blanks between them.
 fn listed_targets(list: &Setting<String>) -> Option<Targets> {
     let urls = list
@@ -140,7 +188,7 @@ pub(super) fn console_environment(surroundings: &Surroundings<'_>) -> ConsoleSec
 }
 
 /// Every variable of ours, to find misspelt ones.
-pub(super) const VARIABLES: [&str; 18] = [
+pub(super) const VARIABLES: [&str; 19] = [
     "HOOKWATCH_ASCII",
     "HOOKWATCH_COLOURS",
     "HOOKWATCH_CONFIG",
@@ -154,6 +202,7 @@ pub(super) const VARIABLES: [&str; 18] = [
     "HOOKWATCH_MOUSE",
     "HOOKWATCH_NATS",
     "HOOKWATCH_POSTGRES",
+    "HOOKWATCH_PROBES",
     "HOOKWATCH_PROFILE",
     "HOOKWATCH_READ_ONLY",
     "HOOKWATCH_STREAM",

@@ -1,5 +1,6 @@
 //! From flags, environment, file and contexts to one profile.
 
+mod dead_letters;
 mod fire;
 mod layers;
 mod limits;
@@ -12,7 +13,7 @@ mod secrets;
 mod tests;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use self::layers::{VARIABLES, variable};
@@ -30,8 +31,8 @@ use crate::base::text;
 /// What the command line says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides {
-    /// `--profile`
-    pub profile: Option<String>,
+    /// `--profile`, one or several
+    pub profiles: Vec<String>,
     /// `--config`
     pub config: Option<PathBuf>,
     /// `--context`
@@ -144,10 +145,71 @@ impl Resolved {
 /// Resolves a configuration: flags, then environment, then file, then defaults.
 ///
 /// # Errors
-/// Everything that is wrong with it.
+/// Everything that is wrong with it; several profiles, where one is wanted.
 pub fn resolve(overrides: &Overrides, surroundings: &Surroundings<'_>) -> Result<Resolved, Problems> {
     let file = read_file(overrides, surroundings)?;
-    let chosen = choose_profile(overrides, surroundings, file.as_ref())?;
+    let chosen = choose_profiles(overrides, surroundings, file.as_ref())?;
+    if let [first, _, ..] = chosen.as_slice() {
+        let what = format!("this works on one profile, and {} are named", chosen.len());
+        let names: Vec<&str> = chosen.iter().map(|name| name.value.as_str()).collect();
+        let next = format!("give one with --profile: {}", text::safe(&names.join(", ")));
+        return Err(Problem::new(&first.origin, what).next(next).into());
+    }
+    resolve_one(overrides, surroundings, file, chosen.into_iter().next())
+}
+
+/// Resolves every profile that is named, in the order in which they are: one, or several to be
+/// watched side by side. Of several, each says itself where it connects to: flags that do are
+/// refused, and variables that do (`NATS_URL` is set for many programs) are left out, with a warning.
+///
+/// # Errors
+/// Everything that is wrong with the first of them that something is wrong with.
+pub fn resolve_all(overrides: &Overrides, surroundings: &Surroundings<'_>) -> Result<Vec<Resolved>, Problems> {
+    let file = read_file(overrides, surroundings)?;
+    let chosen = choose_profiles(overrides, surroundings, file.as_ref())?;
+    if chosen.len() < 2 {
+        return Ok(vec![resolve_one(
+            overrides,
+            surroundings,
+            file,
+            chosen.into_iter().next(),
+        )?]);
+    }
+    if let Some(flag) = layers::link_flags(overrides).first() {
+        let what = format!("it would hold for each of {} profiles", chosen.len());
+        let next = "leave it out, or name one profile";
+        return Err(Problem::new(&Origin::Flag(flag), what).next(next).into());
+    }
+    let (environment, left_out) = layers::without_links(surroundings);
+    let surroundings = Surroundings {
+        environment: &environment,
+        ..*surroundings
+    };
+    let mut all = Vec::new();
+    for name in chosen {
+        let label = text::safe(&name.value).into_owned();
+        let mut resolved = resolve_one(overrides, &surroundings, file.clone(), Some(name))?;
+        for warning in &mut resolved.warnings {
+            *warning = format!("{label}: {warning}");
+        }
+        all.push(resolved);
+    }
+    if let Some(first) = all.first_mut().filter(|_| !left_out.is_empty()) {
+        let names = left_out.join(", ");
+        first.warnings.insert(
+            0,
+            format!("${names} left out: of several profiles, each says where it connects to"),
+        );
+    }
+    Ok(all)
+}
+
+fn resolve_one(
+    overrides: &Overrides,
+    surroundings: &Surroundings<'_>,
+    file: Option<(PathBuf, FileSection)>,
+    chosen: Key<String>,
+) -> Result<Resolved, Problems> {
     let mut work = Resolver::new(surroundings, file.as_ref().map(|(path, _)| path.as_path()));
     work.misspelt_variables();
 
@@ -190,6 +252,7 @@ pub fn resolve(overrides: &Overrides, surroundings: &Surroundings<'_>) -> Result
     profile.runbooks = work.runbooks(&layers);
     profile.alerts = work.alerts(&layers);
     profile.fire = work.fire(&layers);
+    profile.dead_letters = Box::new(work.dead_letters(&layers));
     let console = work.console(&console);
     work.overridden(&layers);
     let mut resolved = work.finish(profile, console)?;
@@ -248,18 +311,22 @@ fn read_file(
     }
 }
 
-/// Which profile: the one that is named, else the file's default, else the only one there is.
-fn choose_profile(
+/// Which profiles: those that are named, else the file's default, else the only one there is.
+fn choose_profiles(
     overrides: &Overrides,
     surroundings: &Surroundings<'_>,
     file: Option<&(PathBuf, FileSection)>,
-) -> Result<Key<String>, Problems> {
+) -> Result<Vec<Setting<String>>, Problems> {
     let section = file.map(|(_, section)| section);
-    let asked = overrides
-        .profile
-        .as_ref()
-        .map(|name| Setting::new(name.clone(), Origin::Flag("--profile")))
-        .or_else(|| variable(surroundings, "HOOKWATCH_PROFILE"))
+    let flags =
+        (!overrides.profiles.is_empty()).then(|| Setting::new(overrides.profiles.clone(), Origin::Flag("--profile")));
+    let from_variable = || {
+        let setting = variable(surroundings, "HOOKWATCH_PROFILE")?;
+        let names = setting.value.split(',').map(|name| name.trim().to_owned());
+        Some(Setting::new(names.collect(), setting.origin))
+    };
+    let asked = flags
+        .or_else(from_variable)
         .or_else(|| section?.default_profile.clone());
     let profiles: Vec<&str> = section
         .iter()
@@ -267,16 +334,28 @@ fn choose_profile(
         .collect();
     let Some(asked) = asked else {
         let only = match profiles.as_slice() {
-            [only] => Some(Setting::new((*only).to_owned(), Origin::Default)),
-            _ => None,
+            [only] => vec![Setting::new((*only).to_owned(), Origin::Default)],
+            _ => Vec::new(),
         };
         return Ok(only);
     };
-    if profiles.contains(&asked.value.as_str()) {
-        return Ok(Some(asked));
+    let mut chosen: Vec<Setting<String>> = Vec::new();
+    for name in asked.value {
+        if chosen.iter().any(|known| known.value == name) {
+            continue;
+        }
+        let name = Setting::new(name, asked.origin.clone());
+        if !profiles.contains(&name.value.as_str()) {
+            return Err(unknown_profile(&name, &profiles, file.map(|(path, _)| path.as_path())).into());
+        }
+        chosen.push(name);
     }
+    Ok(chosen)
+}
+
+fn unknown_profile(asked: &Setting<String>, profiles: &[&str], file: Option<&Path>) -> Problem {
     let place = match file {
-        Some((path, _)) => format!("in {}", path.display()),
+        Some(path) => format!("in {}", path.display()),
         None => "because there is no configuration file".to_owned(),
     };
     let what = format!("there is no profile `{}` {place}", text::safe(&asked.value));
@@ -285,7 +364,7 @@ fn choose_profile(
     } else {
         suggest(&asked.value, profiles.iter().copied())
     };
-    Err(Problem::new(&asked.origin, what).next(next).into())
+    Problem::new(&asked.origin, what).next(next)
 }
 
 impl Resolver<'_> {

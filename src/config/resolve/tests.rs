@@ -63,6 +63,14 @@ impl Case {
         self.resolve().unwrap_or_else(|problems| panic!("{problems}"))
     }
 
+    fn resolve_all(&self) -> Result<Vec<Resolved>, Problems> {
+        let surroundings = Surroundings {
+            environment: &self.environment,
+            home: Some(self.home.path()),
+        };
+        resolve_all(&self.overrides, &surroundings)
+    }
+
     /// The problems, one a line, the home folder written as `~`.
     fn problems(&self) -> Vec<String> {
         let problems = self.resolve().expect_err("a problem was expected");
@@ -290,7 +298,7 @@ fn everything_wrong_with_the_values_is_said_at_once() {
 fn an_unknown_profile_is_told_the_nearest() {
     let case = Case::new()
         .config("[profile.demo]\n[profile.prod]\n")
-        .flags(|f| f.profile = Some("prdo".to_owned()));
+        .flags(|f| f.profiles = vec!["prdo".to_owned()]);
     assert_eq!(
         case.problem(),
         "--profile: there is no profile `prdo` in ~/.config/hookwatch/hookwatch.toml → did you mean `prod`?"
@@ -300,10 +308,77 @@ fn an_unknown_profile_is_told_the_nearest() {
         case.problem(),
         "~/.config/hookwatch/hookwatch.toml:1: there is no profile `x` in ~/.config/hookwatch/hookwatch.toml → there are: demo, prod"
     );
-    let case = Case::new().flags(|f| f.profile = Some("prod".to_owned()));
+    let case = Case::new().flags(|f| f.profiles = vec!["prod".to_owned()]);
     assert!(
         case.problem()
             .contains("because there is no configuration file → hookwatch config --example")
+    );
+}
+
+/// Two pipelines, and what holds for both.
+const TWO: &str = "default_profile = ['a', 'b']\n[pipeline]\nstream = 'hooks'\n[profile.a.nats]\nurl = 'nats://a'\n[profile.b.nats]\nurl = 'nats://b'\n[profile.c]\n";
+
+#[test]
+fn several_profiles_are_resolved_each_by_itself_in_the_order_given() {
+    let names = |case: &Case| -> Vec<(String, Vec<String>)> {
+        let all = case.resolve_all().unwrap_or_else(|problems| panic!("{problems}"));
+        all.iter()
+            .map(|one| (one.profile.name.to_string(), servers(one)))
+            .collect()
+    };
+    let expected =
+        [("a", "nats://a:4222"), ("b", "nats://b:4222")].map(|(name, url)| (name.to_owned(), vec![url.to_owned()]));
+    assert_eq!(names(&Case::new().config(TWO)), expected);
+    let case = Case::new().config(TWO).variable("HOOKWATCH_PROFILE", "b, a");
+    assert_eq!(names(&case), [expected[1].clone(), expected[0].clone()]);
+    let twice = |f: &mut Overrides| f.profiles = ["b", "b"].map(str::to_owned).to_vec();
+    assert_eq!(names(&case.flags(twice)), [expected[1].clone()]);
+    let all = Case::new().config(TWO).resolve_all().unwrap();
+    assert!(
+        all.iter()
+            .all(|one| one.profile.pipeline.stream.as_deref() == Some("hooks"))
+    );
+}
+
+#[test]
+fn what_works_on_one_profile_says_so_where_several_are_named() {
+    let case = Case::new().config(TWO);
+    assert_eq!(
+        case.problem(),
+        "~/.config/hookwatch/hookwatch.toml:1: this works on one profile, and 2 are named → give one with --profile: a, b"
+    );
+    let unknown = Case::new().config(TWO).variable("HOOKWATCH_PROFILE", "a,x");
+    assert!(
+        unknown
+            .resolve_all()
+            .unwrap_err()
+            .to_string()
+            .contains("there is no profile `x`")
+    );
+}
+
+#[test]
+fn of_several_profiles_each_says_itself_where_it_connects_to() {
+    let case = Case::new()
+        .config(TWO)
+        .variable("NATS_URL", "nats://elsewhere")
+        .variable("PGHOST", "db");
+    let all = case.resolve_all().unwrap();
+    assert_eq!(
+        all.iter().flat_map(servers).collect::<Vec<_>>(),
+        ["nats://a:4222", "nats://b:4222"]
+    );
+    assert!(all.iter().all(|one| one.profile.postgres.is_none()));
+    assert_eq!(
+        all[0].warnings,
+        ["$NATS_URL, PGHOST left out: of several profiles, each says where it connects to"]
+    );
+    let case = Case::new()
+        .config(TWO)
+        .flags(|f| f.nats = Some("nats://elsewhere".to_owned()));
+    assert_eq!(
+        case.resolve_all().unwrap_err().to_string(),
+        "--nats: it would hold for each of 2 profiles → leave it out, or name one profile"
     );
 }
 
@@ -912,6 +987,47 @@ fn test_webhooks_name_their_keys_and_never_hold_them() {
         let problem = Case::new().config(text).problem();
         assert!(problem.contains(expected), "{text}: {problem}");
         assert!(!problem.contains("s3cr3t"), "{problem}");
+    }
+}
+
+#[test]
+fn headers_of_dead_letters_are_named_and_a_query_only_asks() {
+    let resolved = Case::new()
+        .config(
+            "[dead_letters]\nprocessed = 'SELECT 1 FROM inbox WHERE id = $1'\nid_path = '$.id'\n\
+             headers.reason = ['X-Why', 'X-Error']\nheaders.strip = ['X-Acme-']\n",
+        )
+        .ok();
+    let letters = &resolved.profile.dead_letters;
+    assert_eq!(letters.processed.as_deref(), Some("SELECT 1 FROM inbox WHERE id = $1"));
+    assert_eq!(letters.headers.reason, ["X-Why".into(), "X-Error".into()]);
+    for (name, holds) in [
+        ("x-why", true),
+        ("x-acme-new", true),
+        ("x-acme", false),
+        ("X-Whyever", false),
+    ] {
+        assert_eq!(letters.headers.holds(name), holds, "{name}");
+    }
+    assert!(origin(&resolved, "dead_letters.headers.strip").ends_with("hookwatch.toml:5"));
+    for (text, expected) in [
+        (
+            "[dead_letters.headers]\nreasons = ['X-Why']",
+            "toml:2: unknown key `reasons` in `dead_letters.headers` → did you mean `reason`?",
+        ),
+        (
+            "[dead_letters]\nheaders.strip = ['']",
+            "toml:2: `dead_letters.headers.strip`: \"\" is no header's name",
+        ),
+        ("[dead_letters]\nprocessed = 'DELETE FROM inbox'", "it is no SELECT"),
+        ("[dead_letters]\nprocessed = 'SELECT 1'", "it does not ask for $1"),
+        (
+            "[dead_letters]\nid_path = 'data.id'",
+            "`dead_letters.id_path` is no JSONPath",
+        ),
+    ] {
+        let problem = Case::new().config(text).problem();
+        assert!(problem.contains(expected), "{text}: {problem}");
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{App, Effect, Picture, Still};
 use crate::console::command::{Command, Mode};
+use crate::console::fleet::Fleet;
 use crate::console::layer::{Confirm, Consent, Detail, Dialog, Layer, Why};
 use crate::console::palette::{Argument, Palette, Request, range_name};
 use crate::console::player::Control;
@@ -47,6 +48,8 @@ impl App {
             Command::Copy => return self.copy(),
             Command::Mouse => return self.toggle_mouse(),
             Command::Open => return self.open(hits),
+            Command::NextProfile => return self.step_profile(1),
+            Command::PreviousProfile => return self.step_profile(-1),
             Command::Help => self.ui.layers.push(Layer::Help(0)),
             Command::Messages => self.ui.layers.push(Layer::Messages(0)),
             Command::Palette => self.ui.layers.push(Layer::Palette(Palette::default())),
@@ -126,6 +129,7 @@ impl App {
                     self.set_theme(theme);
                 }
             }
+            Some((Argument::Profile, name)) => return self.show_profile(&name),
             Some((Argument::Range, name)) => {
                 let range = RANGES.into_iter().find(|range| range_name(*range) == name);
                 (self.ui.range, self.ui.span) = (range, None);
@@ -153,6 +157,38 @@ impl App {
         self.ui.screen = screen;
         self.ui.zoomed = false;
         self.close_all();
+    }
+
+    fn step_profile(&mut self, step: isize) -> Vec<Effect> {
+        let to = self.scene().fleet.map(|fleet| fleet.step(step));
+        match to {
+            Some(to) => self.go_to_profile(to),
+            None => self.watch_only_one(),
+        }
+    }
+
+    fn show_profile(&mut self, name: &str) -> Vec<Effect> {
+        let named = |fleet: &Fleet| fleet.lanes.iter().position(|lane| &*lane.name == name);
+        let to = self.scene().fleet.and_then(named);
+        match to {
+            Some(to) => self.go_to_profile(to),
+            None => self.watch_only_one(),
+        }
+    }
+
+    /// Shows another profile. While a question is open, it is about this one.
+    pub(super) fn go_to_profile(&mut self, to: usize) -> Vec<Effect> {
+        let here = self.scene().fleet.map(|fleet| fleet.here);
+        if here == Some(to) || matches!(self.ui.layers.last(), Some(Layer::Dialog(_))) {
+            return Vec::new();
+        }
+        vec![Effect::Profile(to)]
+    }
+
+    fn watch_only_one(&mut self) -> Vec<Effect> {
+        let text = "One profile is watched: hookwatch --profile a,b watches several side by side";
+        self.flash(Severity::Info, text);
+        Vec::new()
     }
 
     /// Goes to a row of a screen.

@@ -122,6 +122,7 @@ impl App {
                 self.ui.scrubbing = true;
                 return self.scrub(column, hits);
             }
+            Spot::Lane(lane) => return self.go_to_profile(lane),
             Spot::Choice(choice) => return self.choose(choice, hits),
             Spot::Layer => {}
         }
@@ -165,7 +166,7 @@ impl App {
                 };
                 return self.run_past(command).unwrap_or_default();
             }
-            Some(Spot::Command(_)) | None => {}
+            Some(Spot::Command(_) | Spot::Lane(_)) | None => {}
         }
         Vec::new()
     }

@@ -17,12 +17,13 @@ use ratatui::layout::{Position, Rect};
 
 use super::bench::{Bench, Supply};
 use super::command::{Command, Mode};
+use super::fleet::Fleet;
 use super::kept::{Kept, KeptTable, TYPED};
 use super::keymap::Keymap;
 use super::layer::{Dialog, Layer};
 use super::letters::{Letters, Office};
 use super::player::{Control, Keep, Player, Tape};
-use super::screen::{self, Badge, Hits, PanelId, Scene, Screen, Stage, popup, status, strip};
+use super::screen::{self, Badge, Hits, PanelId, Scene, Screen, Stage, lanes, popup, status, strip};
 use super::theme::{Role, Theme};
 use super::ui::{FLASH, Flash, RANGES, Ui};
 use super::widget::grid::GridState;
@@ -59,6 +60,8 @@ pub enum Msg {
     Tape(Option<Tape>),
     /// Something happened to a test webhook or a canary.
     Fired(Moment, Box<Report>),
+    /// How every profile is, where several are watched.
+    Fleet(Arc<Fleet>),
     /// Somebody edited the body of a template: its name, and the text or why there is none.
     Edited(Moment, String, Result<String, String>),
 }
@@ -109,6 +112,8 @@ pub enum Effect {
     },
     /// Read or replay letters.
     Letters(Box<Request>),
+    /// Show another of several profiles: its place in the fleet.
+    Profile(usize),
 }
 
 /// A moment that is held still: a paused picture, a recording, a test.
@@ -185,6 +190,8 @@ pub struct App {
     kept: Kept,
     bench: Bench,
     pub(super) office: Option<Office>,
+    /// Every profile at a glance, where several are watched.
+    fleet: Option<Arc<Fleet>>,
 }
 
 /// What was drawn.
@@ -269,6 +276,26 @@ impl App {
             kept,
             bench: Bench::new(options.supply, begun),
             office: options.office,
+            fleet: None,
+        }
+    }
+
+    /// Takes over how the person works from the console of another profile: the same screen,
+    /// theme, zone, range, sort and columns. What was opened, marked or filtered here stays.
+    pub fn continue_from(&mut self, other: &Self) {
+        if self.ui.layers.is_empty() {
+            self.ui.screen = other.ui.screen;
+        }
+        self.ui.theme = other.ui.theme;
+        self.ui.local = other.ui.local;
+        self.ui.mouse = other.ui.mouse;
+        self.ui.range = other.ui.range;
+        self.ui.typed.clone_from(&other.ui.typed);
+        self.kept.clone_from(&other.kept);
+        for (panel, theirs) in &other.ui.grids {
+            let ours = self.grid(*panel);
+            ours.sort.clone_from(&theirs.sort);
+            ours.columns.clone_from(&theirs.columns);
         }
     }
 
@@ -404,6 +431,7 @@ impl App {
             keymap: &self.keymap,
             themes: &self.themes,
             bench: &self.bench,
+            fleet: self.fleet.as_deref(),
         }
     }
 
@@ -498,6 +526,10 @@ pub fn update(app: &mut App, msg: Msg, hits: &Hits) -> Vec<Effect> {
             app.now = now;
             app.hear(*report)
         }
+        Msg::Fleet(fleet) => {
+            app.fleet = (fleet.lanes.len() > 1).then_some(fleet);
+            Vec::new()
+        }
         Msg::Edited(now, template, edited) => {
             app.now = now;
             app.edited(&template, edited);
@@ -521,12 +553,16 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Drawn 
     let row = |y: u16| Rect::new(area.left(), y, area.width, 1);
     status::status_line(&scene, &mut stage, row(area.top()));
     status::key_line(&scene, &mut stage, row(area.bottom() - 1));
+    let lanes = lanes::height(&scene, area.height);
+    let below = area.top() + 1 + lanes;
+    let fleet = Rect::new(area.left(), area.top() + 1, area.width, lanes);
+    lanes::draw(&scene, &mut stage, fleet, area.height);
     let most = usize::from((area.height / 6).clamp(2, 6));
     let alerts = status::alerts(&scene, stage.canvas.glyphs(), area.width - 2, most);
-    for (line, y) in alerts.iter().zip(area.top() + 1..) {
+    for (line, y) in alerts.iter().zip(below..) {
         stage.canvas.line(area.left() + 1, y, area.width - 2, line);
     }
-    let above = 1 + u16::try_from(alerts.len()).unwrap_or(0);
+    let above = 1 + lanes + u16::try_from(alerts.len()).unwrap_or(0);
     let under = strip::height(&scene, area.height);
     let body = Rect::new(
         area.left(),

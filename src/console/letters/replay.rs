@@ -321,10 +321,14 @@ impl App {
         }
     }
 
+    /// Whether a replay runs, which leaving would end.
+    pub(in crate::console) fn is_busy(&self) -> bool {
+        matches!(self.ui.letters.deed, Deed::Running { .. })
+    }
+
     /// Asks before a replay is left that runs. Who says it twice is not asked again.
     pub(in crate::console) fn asks_before_leaving(&mut self) -> bool {
-        let runs = matches!(self.ui.letters.deed, Deed::Running { .. });
-        if !runs || matches!(self.ui.layers.last(), Some(Layer::Dialog(_))) {
+        if !self.is_busy() || matches!(self.ui.layers.last(), Some(Layer::Dialog(_))) {
             return false;
         }
         let consent = Consent::Effects(vec![Effect::Quit]);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::job::{Done, Jobs};
+use super::job::{Done, Jobs, Rewound};
 use crate::base::text::{self, safe};
 use crate::base::time::{Moment, Timestamp};
 use crate::console::app::{App, Msg, Played, update};
@@ -14,7 +14,7 @@ use crate::console::player::{Back, Control, Mark, Player, Reel, length};
 use crate::console::screen::Hits;
 use crate::model::{Model, Severity};
 use crate::record::{BUCKET, Damage, Note, RecordError, Recording, read_notes, write_notes};
-use crate::session::{Past, Playback, PlaybackError, Ring, Speed, Step, Tap};
+use crate::session::{Before, FURTHER, Loaded, Past, Playback, PlaybackError, Ring, Speed, Step, Tap};
 
 /// What is played moves this often on screen.
 const STEP: Duration = Duration::from_millis(100);
@@ -113,6 +113,7 @@ fn reel_of(playback: &Playback, name: String, live: bool) -> Reel {
         load: load
             .map(|(bucket, load)| (offset(bucket * BUCKET), offset((bucket + 1) * BUCKET), *load))
             .collect(),
+        seam: timeline.seam.map(offset),
         alerts: marks(&outline.alerts),
         markers: marks(&outline.markers),
         actions: marks(&outline.actions),
@@ -144,10 +145,14 @@ struct Playing {
     target: Option<Duration>,
     queued: Option<Duration>,
     since: Option<Timestamp>,
+    /// Why the past of a live session begins where it does: told there.
+    begins: String,
     /// When it was moved last, time since session start.
     moved: Duration,
     /// Whether its figures have been on screen.
     shown: bool,
+    /// Whether to step one reading forward as soon as it is read.
+    stepping: bool,
 }
 
 impl Playing {
@@ -161,8 +166,30 @@ impl Playing {
             target: None,
             queued: None,
             since: None,
+            begins: String::new(),
             moved: Duration::ZERO,
             shown: false,
+            stepping: false,
+        }
+    }
+
+    /// One reading forward, once it is read.
+    fn step(&mut self, app: &mut App, jobs: &mut Jobs) {
+        let steps = self.playback.step();
+        self.stepping = steps.is_none();
+        match steps {
+            Some(steps) if steps.is_empty() => app.flash(Severity::Info, "Nothing comes after this"),
+            Some(steps) => self.feed(steps, app),
+            None => {}
+        }
+        self.read_on(jobs);
+    }
+
+    /// Has read what comes next, away from the screen.
+    fn read_on(&mut self, jobs: &mut Jobs) {
+        if let Some(load) = self.playback.wanted() {
+            let number = self.number;
+            jobs.start(move || Done::Read(number, load.run()));
         }
     }
 
@@ -207,6 +234,10 @@ impl Playing {
                 Step::Begin(settings, start) => {
                     self.since = None;
                     tell(app, Msg::Past(Box::new(Model::new(*settings, start))));
+                }
+                Step::Resume(model) => {
+                    self.since = None;
+                    tell(app, Msg::Past(Box::new((*model).clone())));
                 }
                 Step::Data(envelope) => tell(app, Msg::Played(Played::Data(envelope))),
                 Step::Tick(moment) => tell(app, Msg::Played(Played::Tick(moment))),
@@ -276,7 +307,7 @@ impl Deck {
     }
 
     /// Moves on with the time. Returns whether anything changed.
-    pub(super) fn advance(&mut self, now: Duration, app: &mut App) -> bool {
+    pub(super) fn advance(&mut self, now: Duration, app: &mut App, jobs: &mut Jobs) -> bool {
         if self.wake().is_none_or(|at| now < at) {
             return false;
         }
@@ -285,6 +316,7 @@ impl Deck {
         playing.moved = now;
         let steps = playing.playback.advance(passed);
         playing.feed(steps, app);
+        playing.read_on(jobs);
         if let Some(skipped) = playing.playback.skip_hole() {
             let skipped = text::duration(Duration::from_secs(skipped.as_secs()));
             app.flash(Severity::Info, format!("Nothing was recorded for {skipped}: left out"));
@@ -313,7 +345,7 @@ impl Deck {
         jobs: &mut Jobs,
     ) {
         match control {
-            Control::Back(back) => return self.step_back(back, tap.and_then(|tap| tap.ring()), jobs),
+            Control::Back(back) => return self.step_back(back, tap.as_deref(), jobs),
             Control::Live => {
                 self.playing = None;
                 return tell(app, Msg::Player(None));
@@ -338,11 +370,7 @@ impl Deck {
                     let to = playing.player().position.saturating_sub(Duration::from_millis(1_001));
                     playing.seek(to, app, jobs);
                 } else if playing.target.is_none() {
-                    let steps = playback.step();
-                    if steps.is_empty() {
-                        app.flash(Severity::Info, "Nothing comes after this");
-                    }
-                    playing.feed(steps, app);
+                    playing.step(app, jobs);
                 }
             }
             Control::To(to) => playing.seek(to, app, jobs),
@@ -355,30 +383,28 @@ impl Deck {
         playing.tell(app);
     }
 
-    /// Fetches the last minutes of the live session.
-    fn step_back(&mut self, back: Back, ring: Option<&Ring>, jobs: &mut Jobs) {
-        let Some(ring) = ring.filter(|_| !self.fetching && self.playing.is_none()).cloned() else {
+    /// Fetches the last minutes of the live session, and what was before them.
+    fn step_back(&mut self, back: Back, tap: Option<&Tap>, jobs: &mut Jobs) {
+        let idle = !self.fetching && self.playing.is_none();
+        let Some((tap, ring)) = tap.filter(|_| idle).and_then(|tap| Some((tap, tap.ring()?.clone()))) else {
             return;
         };
+        let before = tap.before().cloned();
         self.fetching = true;
-        jobs.start(move || {
-            let playback = last_minutes(&ring)
-                .and_then(|(recording, base)| Playback::rewind(recording, base).map_err(|error| error.to_string()));
-            Done::Rewound(playback.map(Box::new), back)
-        });
+        jobs.start(move || Done::Rewound(fetch_past(&ring, before.as_ref()).map(Box::new), back));
     }
 
-    /// The last minutes are there: where to in them?
+    /// The past is there: where to in it?
     pub(super) fn rewound(
         &mut self,
-        playback: Result<Box<Playback>, String>,
+        rewound: Result<Box<Rewound>, String>,
         back: &Back,
         app: &mut App,
         jobs: &mut Jobs,
     ) {
         self.fetching = false;
-        let playback = match playback {
-            Ok(playback) => *playback,
+        let Rewound { playback, begins } = match rewound {
+            Ok(rewound) => *rewound,
             Err(reason) => return app.flash(Severity::Warning, format!("cannot step back: {reason}")),
         };
         let mut reel = reel_of(&playback, String::new(), true);
@@ -401,11 +427,25 @@ impl Deck {
             Ok(to) => {
                 self.played += 1;
                 let mut playing = Playing::new(self.played, playback, reel);
+                playing.begins = begins;
                 playing.seek(to, app, jobs);
                 self.playing = Some(playing);
             }
             Err(reason) => app.flash(Severity::Info, reason),
         }
+    }
+
+    /// What comes next was read.
+    pub(super) fn read(&mut self, number: u64, loaded: Loaded, app: &mut App, jobs: &mut Jobs) {
+        let Some(playing) = self.playing.as_mut().filter(|playing| playing.number == number) else {
+            return;
+        };
+        playing.playback.take(loaded);
+        if playing.stepping && playing.target.is_none() {
+            playing.step(app, jobs);
+            playing.tell(app);
+        }
+        playing.read_on(jobs);
     }
 
     /// The figures of a moment are there.
@@ -423,8 +463,9 @@ impl Deck {
         };
         let Some(target) = playing.target.take() else { return };
         match past {
-            Ok(past) => {
-                playing.playback.arrive(&past);
+            Ok(mut past) => {
+                playing.playback.arrive(&mut past);
+                playing.stepping = false;
                 let start = playing.playback.timeline().start;
                 playing.since = (!past.is_exact() && past.since() > start)
                     .then(|| Timestamp::from_nanosecond(i128::from(past.since())).ok())
@@ -433,8 +474,10 @@ impl Deck {
                     playing.miss(damage, app);
                 }
                 tell(app, Msg::Past(Box::new(past.into_model())));
-                if !playing.shown {
-                    playing.shown = true;
+                let first = !std::mem::replace(&mut playing.shown, true);
+                if playing.reel.live && target.is_zero() {
+                    app.flash(Severity::Info, playing.begins.as_str());
+                } else if first {
                     if playing.reel.live {
                         let length = length(playing.reel.length.saturating_sub(target));
                         let key = app.key(Command::Rewind);
@@ -444,8 +487,7 @@ impl Deck {
                         );
                     } else if target.is_zero() {
                         // At its very beginning nothing is known yet: the first reading is shown.
-                        let steps = playing.playback.step();
-                        playing.feed(steps, app);
+                        playing.step(app, jobs);
                     }
                 }
             }
@@ -455,6 +497,7 @@ impl Deck {
         if let Some(next) = playing.queued.take() {
             playing.seek(next, app, jobs);
         }
+        playing.read_on(jobs);
         playing.tell(app);
     }
 
@@ -508,6 +551,28 @@ pub(super) fn last_minutes(ring: &Ring) -> Result<(Recording, Model), String> {
         RecordError::NoRecording(_) => "nothing has been seen yet".to_owned(),
         error => error.to_string(),
     })
+}
+
+/// The last minutes, and what recordings know of the time before them.
+fn fetch_past(ring: &Ring, before: Option<&Before>) -> Result<Rewound, String> {
+    let (recording, base) = last_minutes(ring)?;
+    let (earlier, begins) = match before.map(|before| before.recording(base.settings())) {
+        None => (
+            None,
+            "The last 15 minutes are kept; --history reaches further back".to_owned(),
+        ),
+        Some(Ok(None)) => (
+            None,
+            "What Prometheus knows of the time before this is charts: it cannot be stepped into".to_owned(),
+        ),
+        Some(Ok(Some(earlier))) => (
+            Some((earlier, FURTHER)),
+            "Nothing before this is in the recordings of --history, 6 h at most".to_owned(),
+        ),
+        Some(Err(error)) => (None, error.to_string()),
+    };
+    let playback = Playback::rewind_beyond(recording, base, earlier).map_err(|error| error.to_string())?;
+    Ok(Rewound { playback, begins })
 }
 
 fn keep_notes(path: &Path, notes: &[Note], clock: &str) -> Result<String, String> {

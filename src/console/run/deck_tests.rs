@@ -46,11 +46,14 @@ impl Desk {
         }
     }
 
-    /// Takes in what came of the next job.
-    async fn job(&mut self) {
-        match self.jobs.next().await {
-            Done::Sought(number, past) => self.deck.sought(number, past, self.now, &mut self.app, &mut self.jobs),
-            done => panic!("{done:?}"),
+    /// Takes in what comes of everything that is done away from the screen.
+    async fn settle(&mut self) {
+        while self.jobs.running() > 0 {
+            match self.jobs.next().await {
+                Done::Sought(number, past) => self.deck.sought(number, past, self.now, &mut self.app, &mut self.jobs),
+                Done::Read(number, loaded) => self.deck.read(number, loaded, &mut self.app, &mut self.jobs),
+                done => panic!("{done:?}"),
+            }
         }
     }
 
@@ -62,7 +65,7 @@ impl Desk {
     /// Time passes.
     fn pass(&mut self, by: Duration) -> bool {
         self.now += by;
-        self.deck.advance(self.now, &mut self.app)
+        self.deck.advance(self.now, &mut self.app, &mut self.jobs)
     }
 
     fn position(&self) -> Duration {
@@ -80,7 +83,7 @@ async fn it_begins_where_it_is_told_to_and_plays_at_once() {
     let mut desk = Desk::new(seconds(20), false);
     assert!(desk.app.player().unwrap().seeking && desk.position() == seconds(20));
     assert!(!desk.pass(seconds(5)), "time waits for the figures");
-    desk.job().await;
+    desk.settle().await;
     assert!(desk.shown().abs_diff(seconds(20)) <= seconds(1), "{:?}", desk.shown());
     assert!(desk.pass(seconds(3)));
     assert_eq!(desk.position(), seconds(23));
@@ -90,7 +93,7 @@ async fn it_begins_where_it_is_told_to_and_plays_at_once() {
 #[tokio::test]
 async fn at_the_very_beginning_the_first_reading_is_shown() {
     let mut desk = Desk::new(Duration::ZERO, false);
-    desk.job().await;
+    desk.settle().await;
     assert!(!desk.app.view().sources.is_empty() || desk.shown() < seconds(1));
     assert!(desk.position() < seconds(2));
 }
@@ -102,8 +105,7 @@ async fn of_several_places_asked_for_at_once_the_last_one_counts() {
         desk.control(Control::To(seconds(to)));
         assert_eq!(desk.position(), seconds(to), "it shows where it will be");
     }
-    desk.job().await;
-    desk.job().await;
+    desk.settle().await;
     assert_eq!(desk.position(), seconds(15));
     assert!(!desk.app.player().unwrap().seeking);
     assert!(desk.shown().abs_diff(seconds(15)) <= seconds(1), "{:?}", desk.shown());
@@ -112,7 +114,7 @@ async fn of_several_places_asked_for_at_once_the_last_one_counts() {
 #[tokio::test]
 async fn it_pauses_steps_and_plays_again_from_the_beginning_once_it_is_over() {
     let mut desk = Desk::new(seconds(10), false);
-    desk.job().await;
+    desk.settle().await;
     desk.control(Control::Toggle);
     assert!(desk.deck.wake().is_none() && !desk.pass(seconds(5)));
     let before = desk.shown();
@@ -123,31 +125,52 @@ async fn it_pauses_steps_and_plays_again_from_the_beginning_once_it_is_over() {
         "{before:?} {stepped:?}"
     );
     desk.control(Control::Step { forward: false });
-    desk.job().await;
+    desk.settle().await;
     assert!(desk.shown() < stepped);
     desk.control(Control::Toggle);
     for _ in 0..4 {
         desk.pass(seconds(15));
+        desk.settle().await;
     }
     let player = desk.app.player().unwrap();
     assert!(!player.playing && player.position == player.reel.length);
     desk.control(Control::Toggle);
-    desk.job().await;
+    desk.settle().await;
     assert!(desk.app.player().unwrap().playing && desk.position() < seconds(2));
+}
+
+#[tokio::test]
+async fn it_waits_for_what_is_read_away_from_the_screen_and_goes_on_from_there() {
+    let mut desk = Desk::new(Duration::ZERO, false);
+    desk.settle().await;
+    // Nothing that is read comes in meanwhile, and the screen is drawn all the same.
+    for _ in 0..20 {
+        assert!(desk.pass(seconds(10)));
+    }
+    let waits = desk.position();
+    let player = desk.app.player().unwrap();
+    assert!(player.playing && waits < player.reel.length, "{waits:?}");
+    assert_eq!(desk.jobs.running(), 1, "one read at a time");
+    desk.settle().await;
+    assert_eq!(desk.position(), waits);
+    desk.pass(seconds(3));
+    assert_eq!(desk.position(), waits + seconds(3));
 }
 
 #[tokio::test]
 async fn it_goes_faster_and_slower_and_over_again() {
     let mut desk = Desk::new(Duration::ZERO, true);
-    desk.job().await;
+    desk.settle().await;
     for _ in 0..9 {
         desk.control(Control::Faster);
     }
     assert_eq!(desk.app.player().unwrap().speed, "16×");
     desk.pass(seconds(1));
+    desk.settle().await;
     let far = desk.position();
     assert!(far >= seconds(16), "{far:?}");
     desk.pass(seconds(2));
+    desk.settle().await;
     assert!(desk.position() < far, "it began anew");
     for _ in 0..9 {
         desk.control(Control::Slower);
@@ -162,7 +185,7 @@ async fn it_goes_faster_and_slower_and_over_again() {
 #[tokio::test]
 async fn a_marker_stands_in_the_reel_even_without_a_file_to_keep_it_in() {
     let mut desk = Desk::new(Duration::ZERO, false);
-    desk.job().await;
+    desk.settle().await;
     desk.control(Control::Note(Some(seconds(12)), "here \u{1b}[2J".to_owned()));
     let markers = &desk.app.player().unwrap().reel.markers;
     assert_eq!((markers.len(), markers[0].at), (1, seconds(12)));
@@ -172,7 +195,7 @@ async fn a_marker_stands_in_the_reel_even_without_a_file_to_keep_it_in() {
 #[tokio::test]
 async fn without_a_live_session_nothing_is_stepped_back_into() {
     let mut desk = Desk::new(Duration::ZERO, false);
-    desk.job().await;
+    desk.settle().await;
     let place = desk.position();
     desk.control(Control::Back(crate::console::player::Back::By(seconds(5))));
     assert_eq!(desk.position(), place);

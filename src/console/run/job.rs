@@ -6,19 +6,30 @@ use tokio::sync::mpsc;
 
 use crate::console::player::Back;
 use crate::record::{RecordError, Recorder};
-use crate::session::{Past, Playback, PlaybackError};
+use crate::session::{Loaded, Past, Playback, PlaybackError};
 
 /// What came of a job.
 #[derive(Debug)]
 pub(super) enum Done {
     /// The figures of a moment were worked out, for what is played under this number.
     Sought(u64, Result<Box<Past>, PlaybackError>),
-    /// The last minutes can be played.
-    Rewound(Result<Box<Playback>, String>, Back),
+    /// What comes next was read, for what is played under this number.
+    Read(u64, Loaded),
+    /// The last minutes can be played, and what was before them.
+    Rewound(Result<Box<Rewound>, String>, Back),
     /// It is recorded, or not.
     Recording(Result<Recorder, RecordError>),
     /// Something was written: what to say of it.
     Written(Result<String, String>),
+}
+
+/// The past of a live session.
+#[derive(Debug)]
+pub(super) struct Rewound {
+    /// It stands at its end.
+    pub(super) playback: Playback,
+    /// Why it begins where it does: safe text.
+    pub(super) begins: String,
 }
 
 /// How long the end of the console waits for what is being written.
@@ -51,6 +62,12 @@ impl Jobs {
         self.running += 1;
         // Nobody listens any more once the console has ended.
         tokio::task::spawn_blocking(move || drop(sender.send(job())));
+    }
+
+    /// How many run.
+    #[cfg(test)]
+    pub(super) fn running(&self) -> usize {
+        self.running
     }
 
     /// What is done next. Never, while nothing runs.

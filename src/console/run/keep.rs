@@ -24,11 +24,9 @@ pub struct Shelf {
 }
 
 impl Shelf {
-    /// Where a file goes: as it is typed, else by profile and time in the recordings folder.
-    fn place(&self, file: &File, now: Timestamp) -> PathBuf {
-        if let Some(path) = &file.path {
-            return path.into();
-        }
+    /// The profile's name as a part of a file's name.
+    #[must_use]
+    pub fn plain_name(&self) -> String {
         let plain = |c: char| {
             if c.is_ascii_alphanumeric() || c == '-' || c == '_' {
                 c
@@ -36,8 +34,15 @@ impl Shelf {
                 '-'
             }
         };
-        let profile: String = self.profile.chars().take(60).map(plain).collect();
-        let name = format!("{profile}-{}.mcap", now.strftime("%Y%m%dT%H%M%SZ"));
+        self.profile.chars().take(60).map(plain).collect()
+    }
+
+    /// Where a file goes: as it is typed, else by profile and time in the recordings folder.
+    fn place(&self, file: &File, now: Timestamp) -> PathBuf {
+        if let Some(path) = &file.path {
+            return path.into();
+        }
+        let name = format!("{}-{}.mcap", self.plain_name(), now.strftime("%Y%m%dT%H%M%SZ"));
         self.folder.as_deref().unwrap_or(Path::new("")).join(name)
     }
 }

@@ -9,6 +9,7 @@ pub mod failures;
 pub mod fire;
 pub mod help;
 pub mod history;
+pub mod lanes;
 pub mod overview;
 pub mod popup;
 pub mod queues;
@@ -24,6 +25,7 @@ use ratatui::layout::{Position, Rect};
 
 use super::bench::Bench;
 use super::command::{Command, Mode};
+use super::fleet::Fleet;
 use super::keymap::Keymap;
 use super::palette::Choices;
 use super::player::{Player, Tape};
@@ -32,7 +34,7 @@ use super::ui::Ui;
 use super::widget::grid::{Filter, Rows, order};
 use super::widget::table::{Align, Cell};
 use super::widget::time::Zone;
-use super::widget::{Canvas, Frame, Line, figure, scroll_bar, span};
+use super::widget::{Canvas, Frame, Line, chart, figure, scroll_bar, span};
 use crate::base::text;
 use crate::base::time::{Moment, since};
 use crate::model::field::Field;
@@ -244,6 +246,8 @@ pub struct Scene<'a> {
     pub themes: &'a [Arc<str>],
     /// Test webhooks.
     pub bench: &'a Bench,
+    /// The profiles beside this one.
+    pub fleet: Option<&'a Fleet>,
 }
 
 impl<'a> Scene<'a> {
@@ -281,6 +285,12 @@ impl<'a> Scene<'a> {
         Choices {
             themes: self.themes.iter().map(ToString::to_string).collect(),
             columns: columns.unwrap_or_default(),
+            profiles: self
+                .fleet
+                .iter()
+                .flat_map(|fleet| &fleet.lanes)
+                .map(|lane| lane.name.to_string())
+                .collect(),
             screen: self.ui.screen(),
             mode: self.mode(),
         }
@@ -322,6 +332,8 @@ pub enum Spot {
     Chart(PanelId),
     /// Goes to a moment of what is played.
     Strip,
+    /// Goes to one of several profiles.
+    Lane(usize),
     /// The focused layer: what lies under it is out of reach.
     Layer,
     /// A choice of the topmost layer: a completion, a column, a button.
@@ -368,6 +380,18 @@ pub struct ChartHit {
     pub end: Duration,
     /// How far it reaches back.
     pub span: Duration,
+}
+
+impl ChartHit {
+    /// The column in which a time since session start is; `None`: it is not in the chart.
+    fn column(&self, at: Duration) -> Option<u16> {
+        let ago = self.end.checked_sub(at).filter(|ago| *ago < self.span)?;
+        let columns = ago.as_nanos() * u128::from(self.plot.width) / self.span.as_nanos();
+        self.plot
+            .width
+            .checked_sub(1)?
+            .checked_sub(u16::try_from(columns).ok()?)
+    }
 }
 
 /// What is where on screen, as it was last drawn.
@@ -463,6 +487,9 @@ impl<'a> Stage<'a> {
     pub fn chart(&mut self, scene: &Scene<'_>, chart: ChartHit) {
         self.hits.charts.push(chart);
         self.hits.spots.push((chart.plot, Spot::Chart(chart.panel)));
+        if let Some(column) = scene.histories.seam().and_then(|seam| chart.column(seam)) {
+            chart::seam(&mut self.canvas, chart.plot, column);
+        }
         if let Some((from, to)) = scene.ui.dragged(chart.panel) {
             let left = from.max(chart.plot.left());
             let width = (to + 1).min(chart.plot.right()).saturating_sub(left);

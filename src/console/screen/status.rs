@@ -148,7 +148,7 @@ fn name<'a>(scene: &Scene<'a>, glyphs: &Glyphs, detail: Detail) -> Line<'a> {
 }
 
 /// What a kind of source is called on screen.
-fn kind_name(kind: SourceKind) -> &'static str {
+pub(super) fn kind_name(kind: SourceKind) -> &'static str {
     match kind {
         SourceKind::Jetstream => "nats",
         SourceKind::Metrics => "metrics",
@@ -172,7 +172,7 @@ fn sources<'a>(scene: &Scene<'a>, glyphs: &Glyphs, detail: Detail) -> Line<'a> {
             .iter()
             .filter(|source| source.id.kind == kind)
             .collect();
-        let Some(worst) = of_kind.iter().max_by_key(|source| badness(source.state)) else {
+        let Some(worst) = of_kind.iter().max_by_key(|source| source.state.badness()) else {
             continue;
         };
         if !line.is_empty() {
@@ -187,7 +187,11 @@ fn sources<'a>(scene: &Scene<'a>, glyphs: &Glyphs, detail: Detail) -> Line<'a> {
         line.push(span(kind_name(kind), Role::Text));
         let fresh = of_kind.iter().filter(|source| source.state == Health::Ok).count();
         if of_kind.len() > 1 {
-            line.push(span(format!(" {fresh}/{}", of_kind.len()), Role::Dim));
+            let counted = format!(" {}/{}", text::count(fresh as u64), text::count(of_kind.len() as u64));
+            line.push(span(counted, Role::Dim));
+        }
+        if let Some(every) = usual_period(&of_kind).filter(|_| detail.keeps(Part::Air)) {
+            line.push(span(format!(" every {}", text::duration(every)), Role::Dim));
         }
         if let Some((_, role, word)) = sick {
             line.push(span(format!(" {word}"), role));
@@ -216,22 +220,25 @@ fn sources<'a>(scene: &Scene<'a>, glyphs: &Glyphs, detail: Detail) -> Line<'a> {
     line
 }
 
+/// How often metrics targets are read, where that is more seldom than every second: many of them
+/// share a pace. Of different periods the one in the middle.
+fn usual_period(targets: &[&SourceView]) -> Option<Duration> {
+    let mut periods: Vec<Duration> = targets
+        .iter()
+        .filter(|source| source.id.kind == SourceKind::Metrics)
+        .filter_map(|source| source.period)
+        .collect();
+    periods.sort_unstable();
+    let middle = *periods.get(periods.len().checked_sub(1)? / 2)?;
+    (middle > Duration::from_secs(1)).then_some(middle)
+}
+
 /// What the worst of the probes says, where that is not that all is well.
 fn sickest(scene: &Scene<'_>, glyphs: &Glyphs) -> Option<(char, Role, &'static str)> {
     match scene.view.probes.iter().filter_map(|probe| probe.state).max()? {
         ProbeState::Healthy => None,
         ProbeState::Degraded => Some((glyphs.warning, Role::Warning, "degraded")),
         ProbeState::Unhealthy => Some((glyphs.critical, Role::Critical, "unhealthy")),
-    }
-}
-
-fn badness(state: Health) -> u8 {
-    match state {
-        Health::Off => 0,
-        Health::Ok => 1,
-        Health::Connecting => 2,
-        Health::Stale => 3,
-        Health::Failing => 4,
     }
 }
 

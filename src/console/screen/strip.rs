@@ -50,6 +50,11 @@ pub fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
             (false, false) => (block, Role::ChartAxis),
         };
         stage.canvas.glyph(x, load, glyph, role);
+        if cell.seam {
+            for y in plot.top()..plot.bottom() {
+                stage.canvas.glyph(x, y, glyphs.seam, Role::Note);
+            }
+        }
         if column == here {
             for y in plot.top()..plot.bottom() {
                 stage.canvas.glyph(x, y, glyphs.marker.1, Role::Marker);

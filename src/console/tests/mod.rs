@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 
 mod bench;
+mod fleet;
 mod letters;
 mod past;
 mod screens;

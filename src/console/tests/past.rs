@@ -58,6 +58,7 @@ fn reel(live: bool) -> Reel {
         ],
         actions: vec![Mark::new(seconds(1_000), "replayed 37 letters")],
         gaps: vec![(seconds(800), seconds(899))],
+        seam: live.then_some(seconds(400)),
         missing: vec!["at byte 7: damaged; missing: 99 s".to_owned()],
     }
 }

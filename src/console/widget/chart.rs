@@ -145,6 +145,22 @@ fn hatch(canvas: &mut Canvas<'_>, area: Rect, rows: &[Vec<Option<usize>>]) {
     }
 }
 
+/// Draws where what was before a session ends and the session begins, `column` columns from the left.
+pub fn seam(canvas: &mut Canvas<'_>, area: Rect, column: u16) {
+    const WORDS: (&str, &str) = ("history ", " live");
+    let x = area.left() + column;
+    for y in area.top()..area.bottom() {
+        canvas.glyph(x, y, canvas.glyphs().seam, Role::Note);
+    }
+    let wide = |text: &str| u16::try_from(text.len()).unwrap_or(u16::MAX);
+    if let Some(before) = column.checked_sub(wide(WORDS.0)) {
+        canvas.put(area.left() + before, area.top(), wide(WORDS.0), WORDS.0, Role::Note);
+    }
+    if column + wide(WORDS.1) < area.width {
+        canvas.put(x + 1, area.top(), wide(WORDS.1), WORDS.1, Role::Note);
+    }
+}
+
 /// Draws an area of blocks from the bottom up: one value a column, oldest first.
 #[expect(
     clippy::cast_possible_truncation,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::places::{Places, visit_series};
 use super::text::scrub;
-use crate::sample::Layout;
+use crate::sample::{Layout, SeriesId};
 
 /// What a name is of. One that is of several is called after the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -138,9 +138,8 @@ impl Places for Names {
 
     fn layout(&mut self, layout: &Arc<Layout>) -> Option<(Arc<Layout>, Arc<[usize]>)> {
         if self.layouts.insert(layout.hash) {
-            let mut series = layout.series.clone();
-            for series in &mut series {
-                visit_series(series, self);
+            for series in &layout.series {
+                visit_series(&mut SeriesId::clone(series), self);
             }
         }
         None
@@ -243,7 +242,8 @@ impl Places for Pseudonyms {
         if let Some(known) = self.layouts.get(&layout.hash) {
             return Some(known.clone());
         }
-        let mut series: Vec<_> = layout.series.iter().cloned().enumerate().collect();
+        let series = layout.series.iter().map(|series| SeriesId::clone(series));
+        let mut series: Vec<_> = series.enumerate().collect();
         for (_, series) in &mut series {
             visit_series(series, self);
         }

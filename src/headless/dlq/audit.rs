@@ -43,7 +43,11 @@ pub fn audit(log: &AuditLog, json: bool, out: &mut impl Write, err: &mut impl Wr
             )?;
         }
         if damaged > 0 {
-            writeln!(err, "hookwatch dlq audit: {damaged} lines are damaged")?;
+            writeln!(
+                err,
+                "hookwatch dlq audit: damaged: {}",
+                text::counted(damaged, "line", "lines")
+            )?;
         }
         out.flush()?;
         Ok(u8::from(damaged > 0))

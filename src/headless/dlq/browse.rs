@@ -3,17 +3,20 @@
 
 use std::io::{self, Write};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::act::search::Search;
+use crate::act::exchange::{ConnectError, Exchange};
+use crate::act::journal::Folder;
+use crate::act::parked::{self, Idle, ParkedError};
+use crate::act::search::{Place, Search};
 use crate::base::text;
 use crate::base::time::{SharedClock, Timestamp};
-use crate::config::Profile;
+use crate::config::{NatsLink, Profile};
 use crate::model::letters::json::{summary, whole};
 use crate::model::letters::payload::{self, Look};
-use crate::model::letters::{self, GroupBy, Groups, LetterFilter, died};
+use crate::model::letters::{self, GroupBy, Groups, LetterFilter, Origins, died};
 use crate::observe::letters::{Direction, LetterError, Mailbox};
-use crate::sample::{LetterOrigin, Stored};
+use crate::sample::{LetterForm, LetterOrigin, Stored};
 
 /// Lines of a payload in `show`.
 const LINES: usize = 500;
@@ -32,6 +35,12 @@ pub enum BrowseError {
         /// The stream.
         dlq: String,
     },
+    /// There is no connection.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// Parked messages cannot be told from others.
+    #[error(transparent)]
+    Parked(#[from] ParkedError),
     /// They cannot be read.
     #[error(transparent)]
     Letters(#[from] LetterError),
@@ -40,10 +49,21 @@ pub enum BrowseError {
     Write(#[from] io::Error),
 }
 
-/// A dead letter stream that is read.
+/// A stream whose dead letters are read.
 #[derive(Debug)]
 pub struct Browser {
     mailbox: Mailbox,
+    place: Place,
+    /// Of letters that lie in the source stream, what is known of them.
+    source: Option<Source>,
+}
+
+/// Messages of a source stream that were delivered and lie there in nobody's hands.
+#[derive(Debug)]
+struct Source {
+    idle: Idle,
+    /// The form that is asked for.
+    asked: LetterForm,
 }
 
 impl Browser {
@@ -52,17 +72,95 @@ impl Browser {
     /// # Errors
     /// When it names none, or it cannot be reached.
     pub async fn open(profile: &Profile, clock: &SharedClock) -> Result<Self, BrowseError> {
-        let link = profile.nats.as_ref();
-        let link = link.ok_or(BrowseError::Missing("no NATS server is configured → give --nats"))?;
         let dlq = profile.pipeline.dlq.as_deref();
         let dlq = dlq.ok_or(BrowseError::Missing("no dead letter stream is configured → give --dlq"))?;
         Ok(Self {
-            mailbox: Mailbox::open(link, dlq, clock).await?,
+            mailbox: Mailbox::open(link(profile)?, dlq, clock).await?,
+            place: Place::new(Origins::new(profile.dead_letters.headers.clone())),
+            source: None,
+        })
+    }
+
+    /// Connects to the source stream of a profile, for the letters of this form that lie there.
+    ///
+    /// # Errors
+    /// When it names none, it cannot be reached, or they cannot be told from other messages.
+    pub async fn open_source(
+        profile: &Profile,
+        asked: LetterForm,
+        journals: Option<&Folder>,
+        clock: &SharedClock,
+    ) -> Result<Self, BrowseError> {
+        let stream = profile.pipeline.stream.as_deref();
+        let stream = stream.ok_or(BrowseError::Missing("no source stream is configured → give --stream"))?;
+        let mailbox = Mailbox::open(link(profile)?, stream, clock).await?;
+        let exchange = Exchange::connect(link(profile)?, clock).await?;
+        let consumer = profile.pipeline.consumer.as_deref();
+        let headers = &profile.dead_letters.headers;
+        let idle = parked::find(&mailbox, &exchange, consumer, headers, journals).await?;
+        let mut place = idle.place.clone();
+        if idle.form != asked {
+            place.up_to = 0;
+        }
+        Ok(Self {
+            mailbox,
+            place,
+            source: Some(Source { idle, asked }),
         })
     }
 
     fn dlq(&self) -> String {
         text::safe(self.mailbox.stream()).into_owned()
+    }
+
+    /// What is known of when a letter died: of a message in its own stream only when it was stored.
+    fn moment(&self, letter: &Stored, origin: &LetterOrigin) -> Option<Timestamp> {
+        match self.source {
+            None => died(origin, letter.at),
+            Some(_) => letter.at,
+        }
+    }
+
+    /// What that moment is called.
+    fn moment_name(&self) -> &'static str {
+        if self.source.is_some() { "stored" } else { "died" }
+    }
+
+    /// A letter as JSON: of a message in its own stream with its form, and without a time of death.
+    fn object(&self, letter: &Stored, origin: &LetterOrigin, mut value: Value) -> Value {
+        if let (Some(source), Some(object)) = (&self.source, value.as_object_mut()) {
+            object.insert("form".to_owned(), json!(source.asked));
+            object.insert("died_at".to_owned(), json!(origin.failed_at));
+            object.insert("stored_at".to_owned(), json!(letter.at));
+        }
+        value
+    }
+
+    /// What a list of messages in their own stream does not show.
+    fn remark(&self, out: &mut impl Write) -> io::Result<()> {
+        let Some(Source { idle, asked }) = &self.source else {
+            return Ok(());
+        };
+        if idle.form != *asked && idle.count > 0 {
+            let (are, form) = match idle.form {
+                LetterForm::Parked => ("past max_deliver", "parked"),
+                _ => (
+                    "not acked, or acked before a server crash: nobody can say which",
+                    "orphaned",
+                ),
+            };
+            let count = text::counted(idle.count, "message", "messages");
+            writeln!(out, "{count} in nobody's hands, {are} → --form {form}")?;
+        }
+        if idle.held > 0 {
+            let held = text::counted(idle.held, "message", "messages");
+            writeln!(
+                out,
+                "{held} in the workers' hands, parked ones after sequence {} cannot be told from them → look again later",
+                idle.place.up_to
+            )?;
+        }
+        Ok(())
     }
 
     /// Gives every letter that is meant to `each`, newest first, until it has had `most` of them.
@@ -77,7 +175,14 @@ impl Browser {
         most: u64,
         mut each: impl FnMut(&Stored, &LetterOrigin) -> io::Result<()>,
     ) -> Result<u64, BrowseError> {
-        let mut search = Search::begin(&self.mailbox, filter.clone(), Direction::Newest, exact).await?;
+        let mut search = Search::begin_at(
+            &self.mailbox,
+            filter.clone(),
+            self.place.clone(),
+            Direction::Newest,
+            exact,
+        )
+        .await?;
         let mut seen = 0;
         while seen < most
             && let Some(found) = search.next().await?
@@ -108,13 +213,17 @@ impl Browser {
             writeln!(
                 out,
                 "{:>10}  {:<20}  {:<10}  {:<24}  {:>5}  reason",
-                "sequence", "died", "provider", "event", "tries"
+                "sequence",
+                self.moment_name(),
+                "provider",
+                "event",
+                "tries"
             )?;
         }
         let seen = self
             .each(filter, false, most, |letter, origin| {
                 if as_json {
-                    return writeln!(out, "{}", summary(letter, origin));
+                    return writeln!(out, "{}", self.object(letter, origin, summary(letter, origin)));
                 }
                 let (provider, event) = letters::label(origin);
                 let cell =
@@ -123,7 +232,7 @@ impl Browser {
                     out,
                     "{:>10}  {:<20}  {:<10}  {:<24}  {:>5}  {}",
                     letter.sequence,
-                    died(origin, letter.at).map_or_else(|| "–".to_owned(), shown),
+                    self.moment(letter, origin).map_or_else(|| "–".to_owned(), shown),
                     cell(provider, 10),
                     cell(event, 24),
                     origin
@@ -134,8 +243,13 @@ impl Browser {
             })
             .await?;
         if !as_json {
-            let all = text::count(self.mailbox.state().await?.state.messages);
-            writeln!(out, "{} of {all} in {}", text::count(seen), self.dlq())?;
+            let all = match &self.source {
+                None => self.mailbox.state().await?.state.messages,
+                Some(source) if source.idle.form == source.asked => source.idle.count,
+                Some(_) => 0,
+            };
+            writeln!(out, "{} of {} in {}", text::count(seen), text::count(all), self.dlq())?;
+            self.remark(out)?;
         }
         Ok(out.flush()?)
     }
@@ -146,13 +260,14 @@ impl Browser {
     /// When it is not there, or cannot be read.
     pub async fn show(&self, sequence: u64, as_json: bool, out: &mut impl Write) -> Result<(), BrowseError> {
         let letter = self.mailbox.get(sequence).await?;
+        let letter = letter.filter(|letter| self.place.holds(letter));
         let letter = letter.ok_or_else(|| BrowseError::NoLetter {
             sequence,
             dlq: self.dlq(),
         })?;
-        let origin = letters::origin(&letter.headers);
+        let origin = self.place.origins.of(&letter);
         if as_json {
-            writeln!(out, "{}", whole(&letter, &origin))?;
+            writeln!(out, "{}", self.object(&letter, &origin, whole(&letter, &origin)))?;
             return Ok(out.flush()?);
         }
         let mut row = |name: &str, value: Option<String>| match value {
@@ -164,7 +279,7 @@ impl Browser {
             Some(format!("{} in {}", letter.sequence, self.mailbox.stream())),
         )?;
         row("subject", origin.subject.as_deref().map(str::to_owned))?;
-        row("died", died(&origin, letter.at).map(shown))?;
+        row(self.moment_name(), self.moment(&letter, &origin).map(shown))?;
         row("why", origin.reason.as_deref().map(str::to_owned))?;
         row("tries", origin.deliveries.map(|tries| tries.to_string()))?;
         let from = (origin.stream.as_deref(), origin.sequence, origin.consumer.as_deref());
@@ -236,8 +351,8 @@ impl Browser {
         if groups.left_out() > 0 && !as_json {
             writeln!(
                 out,
-                "{} letters of further groups are left out",
-                text::count(groups.left_out())
+                "left out: {} of further groups",
+                text::counted(groups.left_out(), "letter", "letters")
             )?;
         }
         Ok(out.flush()?)
@@ -250,12 +365,17 @@ impl Browser {
     pub async fn export(&self, filter: &LetterFilter, most: u64, out: &mut impl Write) -> Result<u64, BrowseError> {
         let seen = self
             .each(filter, true, most, |letter, origin| {
-                writeln!(out, "{}", whole(letter, origin))
+                writeln!(out, "{}", self.object(letter, origin, whole(letter, origin)))
             })
             .await?;
         out.flush()?;
         Ok(seen)
     }
+}
+
+fn link(profile: &Profile) -> Result<&NatsLink, BrowseError> {
+    let link = profile.nats.as_ref();
+    link.ok_or(BrowseError::Missing("no NATS server is configured → give --nats"))
 }
 
 fn shown(at: Timestamp) -> String {

@@ -2,12 +2,12 @@
 
 use std::io::{self, BufRead, Write};
 
+use super::consent::{Action, Consent};
 use super::replay::ReplayContext;
-use crate::act::audit::{AuditError, AuditLog, Deed};
+use crate::act::audit::AuditError;
 use crate::act::exchange::{ConnectError, Exchange};
 use crate::act::import::{self, ImportError};
 use crate::act::journal::Counts;
-use crate::act::permit::{Asked, Confirmed, Gate, Write as Writing};
 use crate::base::text;
 use crate::observe::letters::{LetterError, Mailbox};
 
@@ -16,14 +16,8 @@ use crate::observe::letters::{LetterError, Mailbox};
 pub struct ImportOptions {
     /// The file, as it is called.
     pub name: String,
-    /// Whether anything is to be changed.
-    pub write: bool,
-    /// The count that was confirmed.
-    pub yes: Option<u64>,
-    /// The protected profile's name that was typed.
-    pub confirm_profile: Option<String>,
-    /// Why.
-    pub reason: Option<String>,
+    /// What was confirmed.
+    pub consent: Consent,
     /// JSON instead of text.
     pub json: bool,
 }
@@ -88,62 +82,42 @@ async fn attempt(
     if options.json {
         writeln!(out, "{}", serde_json::json!({ "plan": plan }))?;
     } else {
-        let (count, there) = (text::count(plan.count), text::count(plan.there));
+        let (letters, there) = (text::counted(plan.count, "letter", "letters"), text::count(plan.there));
         let (dlq, bytes) = (text::safe(&plan.dlq), text::bytes(plan.bytes));
-        writeln!(out, "{count} letters into {dlq}, {bytes}; {there} are there already")?;
+        writeln!(out, "{letters} into {dlq}, {bytes}; there already: {there}")?;
     }
     out.flush()?;
     if plan.count == 0 {
         return Ok(0);
     }
-    if !options.write {
+    if !options.consent.write {
         if !options.json {
             writeln!(out, "nothing was sent → --write --yes {} does it", plan.count)?;
         }
         return Ok(0);
     }
-    let gate = Gate::new(&context.profile, Writing::Asked);
-    let asked = Asked {
-        action: "import",
-        plan: &plan.hash,
-        count: plan.count,
-        is_load: false,
-    };
-    let confirmed = Confirmed {
-        count: options.yes,
-        profile: options.confirm_profile.as_deref(),
-    };
-    let permit = gate
-        .permit(asked, confirmed, context.clock.now().mono)
-        .map_err(ImportError::from)?;
-    let log = AuditLog::new(&context.state, context.profile.redactor.clone());
-    let mut deed = Deed {
-        at: context.clock.now().at,
-        who: context.who.clone(),
-        profile: context.profile.name.clone(),
-        action: "import".to_owned(),
-        dlq: plan.dlq.clone(),
-        replay: None,
-        filter: options.name.clone(),
-        reason: options.reason.clone(),
+    let permit = options.consent.permit("import", &plan.hash, plan.count, context);
+    let permit = permit.map_err(ImportError::from)?;
+    let action = Action {
+        name: "import",
+        to: &plan.dlq,
+        filter: &options.name,
         planned: plan.count,
-        counts: None,
-        outcome: "begun".to_owned(),
     };
-    // What cannot be written down is not done.
-    log.append(&deed)?;
-    let report = import::import(&exchange, &plan, permit).await?;
-    deed.at = context.clock.now().at;
-    deed.counts = Some(Counts {
-        selected: plan.count,
-        landed: report.imported,
-        refused: report.refused,
-        in_doubt: report.unknown,
-        ..Counts::default()
+    let account = options.consent.begin(action, context)?;
+    let imported = import::import(&exchange, &plan, permit).await;
+    let told = imported.as_ref().map(|report| {
+        let counts = Counts {
+            selected: plan.count,
+            landed: report.imported,
+            refused: report.refused,
+            in_doubt: report.unknown,
+            ..Counts::default()
+        };
+        (counts, report.is_whole())
     });
-    let whole = report.refused + report.unknown == 0;
-    deed.outcome = String::from(if whole { "done" } else { "partial" });
-    log.append(&deed)?;
+    account.settle(told)?;
+    let report = imported?;
     if options.json {
         writeln!(out, "{}", serde_json::json!({ "report": report }))?;
     } else {
@@ -161,5 +135,5 @@ async fn attempt(
         }
     }
     out.flush()?;
-    Ok(u8::from(!whole))
+    Ok(u8::from(!report.is_whole()))
 }

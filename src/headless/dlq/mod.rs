@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod browse;
+pub mod consent;
 pub mod import;
 pub mod replay;
 mod report;

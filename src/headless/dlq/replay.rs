@@ -11,18 +11,20 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::consent::{Action, Consent};
 use super::report;
-use crate::act::audit::{Account, AuditError, AuditLog, Deed};
+use crate::act::audit::{Account, AuditError};
 use crate::act::draft::{Draft, DraftError};
 use crate::act::fire::{self, GuardError};
 use crate::act::journal::{Folder, How, MOST_IN_A_WINDOW, Purpose};
-use crate::act::permit::{Asked, Confirmed, Gate, Permit, Refusal, Write as Writing};
+use crate::act::oracle::Oracle;
+use crate::act::permit::{Gate, Refusal};
 use crate::act::plan::Plan;
 use crate::act::replay::{self, Context, Ending, Progress, ReplayError, Report, Resume, Steering, Timing};
 use crate::base::secret::strip_url_credentials;
 use crate::base::text;
 use crate::base::time::SharedClock;
-use crate::config::Profile;
+use crate::config::{NatsLink, Profile};
 use crate::model::letters::{self, LetterFilter};
 use crate::observe::letters::{LetterError, Mailbox};
 use crate::signature::Signer;
@@ -45,14 +47,12 @@ const INTERRUPTED: u8 = 130;
 pub struct ReplayOptions {
     /// Which letters.
     pub filter: LetterFilter,
+    /// Whether they are messages that the source stream's consumer gave up.
+    pub in_source: bool,
     /// Whether they are put aside instead.
     pub archive: bool,
-    /// Whether anything is to be changed.
-    pub write: bool,
-    /// The count that was confirmed.
-    pub yes: Option<u64>,
-    /// The protected profile's name that was typed.
-    pub confirm_profile: Option<String>,
+    /// What was confirmed.
+    pub consent: Consent,
     /// Letters a second.
     pub rate: Option<f64>,
     /// Letters that go first.
@@ -69,8 +69,6 @@ pub struct ReplayOptions {
     pub max: Option<u64>,
     /// Whether the order under a subject is kept.
     pub ordered: bool,
-    /// Why.
-    pub reason: Option<String>,
     /// Go on with an unfinished replay.
     pub resume: Option<Resume>,
     /// How long things may take.
@@ -152,26 +150,32 @@ async fn attempt(
     out: &mut (impl Write + Send),
     err: &mut (impl Write + Send),
 ) -> Result<u8, CommandError> {
-    let write = if options.write { Writing::Asked } else { Writing::Locked };
-    let gate = Gate::new(&context.profile, write);
-    let dlq = context.profile.pipeline.dlq.clone();
-    let dlq = dlq.ok_or(CommandError::Missing(
-        "no dead letter stream is configured → give --dlq",
-    ))?;
+    let gate = options.consent.gate(context);
+    let pipeline = &context.profile.pipeline;
+    let dlq = if options.in_source {
+        pipeline
+            .stream
+            .clone()
+            .ok_or(CommandError::Missing("no source stream is configured → give --stream"))?
+    } else {
+        pipeline.dlq.clone().ok_or(CommandError::Missing(
+            "no dead letter stream is configured → give --dlq",
+        ))?
+    };
     if let Some(resume) = &options.resume {
         // The plan was confirmed when the replay began.
-        let asked = Asked {
-            action: "resume",
-            plan: &dlq,
-            count: 1,
-            is_load: false,
+        let consent = Consent {
+            yes: Some(1),
+            ..options.consent.clone()
         };
-        let confirmed = Confirmed {
-            count: Some(1),
-            profile: options.confirm_profile.as_deref(),
+        let permit = consent.permit("resume", &dlq, 1, context)?;
+        let action = Action {
+            name: "resume",
+            to: &dlq,
+            filter: "",
+            planned: 0,
         };
-        let permit = gate.permit(asked, confirmed, context.clock.now().mono)?;
-        let task = Task::new(options, context, "resume", dlq.clone(), String::new(), 0)?;
+        let task = Task::new(options, context, action)?;
         let work = |setting| replay::resume(&dlq, resume, permit, setting);
         return Box::pin(task.run(work, stop, out, err)).await;
     }
@@ -182,32 +186,24 @@ async fn attempt(
         report::plan(&plan, out)?;
     }
     out.flush()?;
-    if !options.write {
+    if !options.consent.write {
         if !options.json {
             writeln!(out, "nothing was sent → --write --yes {} does it", plan.count)?;
         }
         return Ok(DONE);
     }
-    let permit = permit(options, context, &gate, &plan)?;
-    let action = if options.archive { "archive" } else { "replay" };
-    let task = Task::new(options, context, action, dlq, plan.filter.clone(), plan.count)?;
-    let reason = options.reason.clone();
+    let name = if options.archive { "archive" } else { "replay" };
+    let permit = options.consent.permit(name, &plan.hash, plan.count, context)?;
+    let action = Action {
+        name,
+        to: &dlq,
+        filter: &plan.filter,
+        planned: plan.count,
+    };
+    let task = Task::new(options, context, action)?;
+    let reason = options.consent.reason.clone();
     task.run(|setting| replay::start(&plan, reason, permit, setting), stop, out, err)
         .await
-}
-
-fn permit(options: &ReplayOptions, context: &ReplayContext, gate: &Gate, plan: &Plan) -> Result<Permit, Refusal> {
-    let asked = Asked {
-        action: if options.archive { "archive" } else { "replay" },
-        plan: &plan.hash,
-        count: plan.count,
-        is_load: false,
-    };
-    let confirmed = Confirmed {
-        count: options.yes,
-        profile: options.confirm_profile.as_deref(),
-    };
-    gate.permit(asked, confirmed, context.clock.now().mono)
 }
 
 async fn draw(
@@ -237,6 +233,8 @@ async fn draw(
         sign: options.signer.as_ref().map(|signer| signer.scheme().name().into()),
         ordered: options.ordered,
         idempotent_workers: context.profile.idempotent_workers,
+        parked: None,
+        headers: context.profile.dead_letters.headers.clone(),
     };
     let draft = Draft {
         link,
@@ -244,12 +242,19 @@ async fn draw(
         filter: &options.filter,
         how,
         max: options.max,
-        makes_archive: options.write && gate.is_open(context.clock.now().mono),
+        makes_archive: options.consent.write && gate.is_open(context.clock.now().mono),
     };
     let journals = Folder::new(&context.state, context.clock.clone());
-    let mut plan = draft.draw(&journals, &context.clock, |_, _| {}).await?;
+    let consumer = context.profile.pipeline.consumer.as_deref();
+    let mut plan = if options.in_source {
+        draft
+            .draw_parked(consumer, &journals, &context.clock, |_, _| {})
+            .await?
+    } else {
+        draft.draw(&journals, &context.clock, |_, _| {}).await?
+    };
     if let Some(url) = &options.to_url {
-        let is_confirmed = options.yes.is_some() || !options.write;
+        let is_confirmed = options.consent.yes.is_some() || !options.consent.write;
         fire::guard(url, plan.count > 1, is_confirmed, &context.profile)?;
         if strip_url_credentials(url) != *url {
             return Err(CommandError::Missing(
@@ -272,36 +277,18 @@ async fn draw(
 struct Task<'a> {
     options: &'a ReplayOptions,
     context: &'a ReplayContext,
+    link: NatsLink,
     account: Account,
 }
 
 impl<'a> Task<'a> {
-    fn new(
-        options: &'a ReplayOptions,
-        context: &'a ReplayContext,
-        action: &str,
-        dlq: Arc<str>,
-        filter: String,
-        planned: u64,
-    ) -> Result<Self, CommandError> {
-        let log = AuditLog::new(&context.state, context.profile.redactor.clone());
-        let deed = Deed {
-            at: context.clock.now().at,
-            who: context.who.clone(),
-            profile: context.profile.name.clone(),
-            action: action.to_owned(),
-            dlq,
-            replay: None,
-            filter,
-            reason: options.reason.clone(),
-            planned,
-            counts: None,
-            outcome: "begun".to_owned(),
-        };
+    fn new(options: &'a ReplayOptions, context: &'a ReplayContext, action: Action<'_>) -> Result<Self, CommandError> {
+        let link = context.profile.nats.clone();
         Ok(Self {
+            link: link.ok_or(CommandError::Missing("NATS is not configured → give --nats"))?,
+            account: options.consent.begin(action, context)?,
             options,
             context,
-            account: Account::open(log, deed)?,
         })
     }
 
@@ -312,12 +299,10 @@ impl<'a> Task<'a> {
         out: &mut (impl Write + Send),
         err: &mut (impl Write + Send),
     ) -> Result<u8, CommandError> {
-        let link = self.context.profile.nats.clone();
-        let link = link.ok_or(CommandError::Missing("NATS is not configured → give --nats"))?;
         let (steer, steering) = watch::channel(Steering::Run);
         let (progress, watched) = watch::channel(Progress::default());
         let setting = Context {
-            link,
+            link: self.link.clone(),
             profile: self.context.profile.name.clone(),
             who: self.context.who.clone(),
             journals: Folder::new(&self.context.state, self.context.clock.clone()),
@@ -327,10 +312,11 @@ impl<'a> Task<'a> {
             timing: self.options.timing,
             attended: false,
             signer: self.options.signer.clone(),
+            oracle: Oracle::of(&self.context.profile),
         };
-        let outcome = self.watch(work(setting), watched.clone(), steer, stop, err).await?;
+        let outcome = self.watch(work(setting), watched.clone(), steer, stop, err).await;
         let last = watched.borrow().clone();
-        self.account.close(self.context.clock.now().at, &last, &outcome)?;
+        self.account.close(&last, &outcome)?;
         let report = outcome?;
         if self.options.json {
             writeln!(out, "{}", serde_json::json!({ "report": report }))?;
@@ -345,7 +331,8 @@ impl<'a> Task<'a> {
         })
     }
 
-    /// Waits for the replay, tells once a second how it stands, and hands on the interrupt.
+    /// Waits for the replay, tells once a second how it stands, and hands on the interrupt. Whether
+    /// anybody can still read that is no matter for the replay.
     async fn watch<T>(
         &self,
         work: impl Future<Output = T>,
@@ -353,7 +340,7 @@ impl<'a> Task<'a> {
         steer: watch::Sender<Steering>,
         stop: CancellationToken,
         err: &mut (impl Write + Send),
-    ) -> io::Result<T> {
+    ) -> T {
         let mut work = std::pin::pin!(work);
         let mut next = Duration::from_secs(1);
         let mut told = false;
@@ -361,9 +348,9 @@ impl<'a> Task<'a> {
             tokio::select! {
                 outcome = &mut work => {
                     if told {
-                        writeln!(err)?;
+                        let _ = writeln!(err);
                     }
-                    return Ok(outcome);
+                    return outcome;
                 }
                 () = stop.cancelled(), if *steer.borrow() != Steering::Cancel => {
                     steer.send_replace(Steering::Cancel);
@@ -372,9 +359,9 @@ impl<'a> Task<'a> {
                     let progress = watched.borrow_and_update().clone();
                     if self.context.terminal && progress.elapsed >= next {
                         next = progress.elapsed + Duration::from_millis(200);
-                        write!(err, "\r\u{1b}[K{}", text::cut(&report::standing(&progress), 100))?;
-                        err.flush()?;
-                        told = true;
+                        let line = report::standing(&progress);
+                        told = write!(err, "\r\u{1b}[K{}", text::cut(&line, 100)).is_ok();
+                        let _ = err.flush();
                     }
                 }
             }

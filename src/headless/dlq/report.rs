@@ -46,8 +46,8 @@ pub(super) fn plan(plan: &Plan, out: &mut impl Write) -> io::Result<()> {
     };
     writeln!(
         out,
-        "{} letters of {} ({}), {}",
-        text::count(plan.count),
+        "{} of {} ({}), {}",
+        text::counted(plan.count, "letter", "letters"),
         text::safe(&plan.dlq),
         text::safe(&plan.filter),
         text::bytes(plan.bytes)
@@ -71,7 +71,7 @@ pub(super) fn plan(plan: &Plan, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "  headers stripped: {}", names(&plan.stripped))?;
     let out_of = plan.left_out;
     for (count, why) in [
-        (out_of.orphaned, "acked before a server crash"),
+        (out_of.orphaned, "perhaps acked before a server crash"),
         (out_of.replayed_before, "replayed before and back after a crash"),
         (out_of.beyond_max, "beyond --max"),
         (out_of.later, "arrived later"),
@@ -141,8 +141,8 @@ pub(super) fn report(report: &Report, out: &mut impl Write) -> io::Result<()> {
     if report.came_back > 0 {
         writeln!(
             out,
-            "  {} letters had come back and were deleted again",
-            text::count(report.came_back)
+            "  {} again that had come back",
+            text::counted(report.came_back, "letter deleted", "letters deleted")
         )?;
     }
     for remark in &report.refused {

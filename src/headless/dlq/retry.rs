@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
+use super::consent::{Action, Consent};
 use super::replay::ReplayContext;
-use crate::act::audit::{AuditError, AuditLog, Deed};
+use crate::act::audit::AuditError;
 use crate::act::calls::{self, CallError, Way};
 use crate::act::journal::Counts;
-use crate::act::permit::{Asked, Confirmed, Gate, Write as Writing};
 use crate::base::text;
 use crate::observe::postgres::failed_calls;
 
@@ -23,14 +23,8 @@ pub struct RetryOptions {
     pub ids: Option<BTreeSet<String>>,
     /// Calls at most, the latest first.
     pub max: u32,
-    /// Whether anything is to be changed.
-    pub write: bool,
-    /// The count that was confirmed.
-    pub yes: Option<u64>,
-    /// The protected profile's name that was typed.
-    pub confirm_profile: Option<String>,
-    /// Why.
-    pub reason: Option<String>,
+    /// What was confirmed.
+    pub consent: Consent,
     /// JSON instead of text.
     pub json: bool,
 }
@@ -108,9 +102,13 @@ async fn attempt(
             Way::Function => "through rule_webhook_retry",
             Way::Status => "by status: there is no rule_webhook_retry for us",
         };
-        writeln!(out, "{} failed calls, {how}", text::count(plan.count))?;
+        writeln!(
+            out,
+            "{}, {how}",
+            text::counted(plan.count, "failed call", "failed calls")
+        )?;
     }
-    if !options.write || plan.count == 0 {
+    if !options.consent.write || plan.count == 0 {
         if !options.json && plan.count > 0 {
             writeln!(out, "nothing was changed → --write --yes {} does it", plan.count)?;
         }
@@ -118,51 +116,26 @@ async fn attempt(
         return Ok(0);
     }
     out.flush()?;
-    let asked = Asked {
-        action: "retry",
-        plan: &plan.hash,
-        count: plan.count,
-        is_load: false,
-    };
-    let confirmed = Confirmed {
-        count: options.yes,
-        profile: options.confirm_profile.as_deref(),
-    };
-    let gate = Gate::new(&context.profile, Writing::Asked);
-    let permit = gate
-        .permit(asked, confirmed, context.clock.now().mono)
-        .map_err(CallError::from)?;
-    let log = AuditLog::new(&context.state, context.profile.redactor.clone());
-    let mut deed = Deed {
-        at: context.clock.now().at,
-        who: context.who.clone(),
-        profile: context.profile.name.clone(),
-        action: "retry".to_owned(),
-        dlq: TABLE.into(),
-        replay: None,
-        filter: options.reason_like.clone().unwrap_or_else(|| "all".to_owned()),
-        reason: options.reason.clone(),
+    let permit = options.consent.permit("retry", &plan.hash, plan.count, context);
+    let permit = permit.map_err(CallError::from)?;
+    let action = Action {
+        name: "retry",
+        to: &TABLE.into(),
+        filter: options.reason_like.as_deref().unwrap_or("all"),
         planned: plan.count,
-        counts: None,
-        outcome: "begun".to_owned(),
     };
-    // What cannot be written down is not done.
-    log.append(&deed)?;
+    let account = options.consent.begin(action, context)?;
     let outcome = calls::retry(link, &plan, permit).await;
-    deed.at = context.clock.now().at;
-    match &outcome {
-        Ok(report) => {
-            deed.counts = Some(Counts {
-                selected: plan.count,
-                landed: report.retried,
-                gone: report.left,
-                ..Counts::default()
-            });
-            deed.outcome = String::from(if report.left == 0 { "done" } else { "partial" });
-        }
-        Err(error) => deed.outcome = format!("failed: {error}"),
-    }
-    log.append(&deed)?;
+    let told = outcome.as_ref().map(|report| {
+        let counts = Counts {
+            selected: plan.count,
+            landed: report.retried,
+            gone: report.left,
+            ..Counts::default()
+        };
+        (counts, report.left == 0)
+    });
+    account.settle(told)?;
     let report = outcome?;
     if options.json {
         writeln!(out, "{}", serde_json::json!({ "report": report }))?;

@@ -12,7 +12,7 @@ use crate::export::plot;
 use crate::export::report::{Entry, Kind, Raised, SourceStory, Story};
 use crate::export::series::{self, COLUMNS, value};
 use crate::headless::record::wall;
-use crate::model::{EventKind, Health, Ledger, Model, Settings, Severity, Verdict, View};
+use crate::model::{EventKind, Ledger, Model, Settings, Severity, Verdict, View};
 use crate::record::{Action, Marker, Note, Recording};
 use crate::sample::{Envelope, SourceId};
 
@@ -151,21 +151,11 @@ impl Witness {
                 last: source.state,
             });
             known.last = source.state;
-            if badness(source.state) >= badness(known.worst.0) {
+            if source.state.badness() >= known.worst.0.badness() {
                 let why = source.error.clone().or_else(|| known.worst.1.take());
                 known.worst = (source.state, why);
             }
         }
-    }
-}
-
-fn badness(health: Health) -> u8 {
-    match health {
-        Health::Off => 0,
-        Health::Ok => 1,
-        Health::Connecting => 2,
-        Health::Stale => 3,
-        Health::Failing => 4,
     }
 }
 

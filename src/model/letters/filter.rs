@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::GroupBy;
+use super::{GroupBy, Origins};
 use crate::base::json_match::JsonMatch;
 use crate::base::text;
 use crate::base::time::Timestamp;
@@ -111,10 +111,16 @@ impl LetterFilter {
     /// The letter's origin, if it is meant. The cheap parts are looked at first.
     #[must_use]
     pub fn admit(&self, letter: &Stored) -> Option<LetterOrigin> {
+        self.admit_by(letter, &Origins::default())
+    }
+
+    /// The same where letters are read so.
+    #[must_use]
+    pub fn admit_by(&self, letter: &Stored, origins: &Origins) -> Option<LetterOrigin> {
         if self.ids.as_ref().is_some_and(|ids| !ids.contains(&letter.sequence)) {
             return None;
         }
-        let origin = super::origin(&letter.headers);
+        let origin = origins.of(letter);
         let meant = self.is_of_origin(letter, &origin)
             && self
                 .text

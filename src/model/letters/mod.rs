@@ -11,7 +11,7 @@ mod row;
 pub use difference::difference;
 pub use filter::LetterFilter;
 pub use group::{Group, GroupBy, Groups};
-pub use origin::origin;
+pub use origin::{Origins, origin};
 pub use row::LetterRow;
 
 use crate::base::time::Timestamp;

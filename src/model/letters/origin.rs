@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::base::time::Timestamp;
-use crate::sample::LetterOrigin;
+use crate::config::LetterHeaders;
+use crate::sample::{LetterForm, LetterOrigin, Stored};
 
 /// A field, and the headers that may hold it, the most telling first.
 const FAMILIES: &[(Field, &[&str])] = &[
@@ -85,40 +86,102 @@ impl Field {
             Self::FailedAt => &["failed_at", "failedAt", "timestamp"],
         }
     }
+
+    /// Its headers in the configuration.
+    fn configured(self, headers: &LetterHeaders) -> &[Arc<str>] {
+        match self {
+            Self::Subject => &headers.subject,
+            Self::Stream => &headers.stream,
+            Self::Sequence => &headers.sequence,
+            Self::Consumer => &headers.consumer,
+            Self::Deliveries => &headers.deliveries,
+            Self::Reason => &headers.reason,
+            Self::FailedAt => &headers.failed_at,
+        }
+    }
 }
 
-/// What a letter's headers say of where it came from. What none of them says stays unknown.
+/// How it is read where a letter came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origins {
+    headers: LetterHeaders,
+    in_source: Option<LetterForm>,
+}
+
+impl Origins {
+    /// By the headers that everybody knows, and before them by these.
+    #[must_use]
+    pub fn new(headers: LetterHeaders) -> Self {
+        Self {
+            headers,
+            in_source: None,
+        }
+    }
+
+    /// For messages that lie where they were published to, in this form: they say nothing of their
+    /// death, and their subject is their own.
+    #[must_use]
+    pub fn in_source(self, form: LetterForm) -> Self {
+        Self {
+            in_source: Some(form),
+            ..self
+        }
+    }
+
+    /// Where a letter came from. What nobody says stays unknown.
+    #[must_use]
+    pub fn of(&self, letter: &Stored) -> LetterOrigin {
+        let origin = self.read(&letter.headers);
+        let Some(form) = self.in_source else { return origin };
+        LetterOrigin {
+            subject: Some(letter.subject.clone()),
+            reason: Some(match form {
+                LetterForm::Parked => "past max_deliver, nobody delivers it any more".into(),
+                _ => "not acked, or acked before a server crash".into(),
+            }),
+            ..origin
+        }
+    }
+
+    fn read(&self, headers: &[(Arc<str>, Arc<str>)]) -> LetterOrigin {
+        let header = |name: &str| {
+            let found = headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+            found.map(|(_, value)| value.clone()).filter(|value| !value.is_empty())
+        };
+        let context: serde_json::Value = header(CONTEXT)
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default();
+        let value = |field: Field| -> Option<Arc<str>> {
+            let names = FAMILIES
+                .iter()
+                .find(|(known, _)| *known == field)
+                .map_or(&[][..], |(_, names)| names);
+            let configured = field.configured(&self.headers).iter().map(|name| &**name);
+            let mut names = configured.chain(names.iter().copied());
+            names.find_map(header).or_else(|| {
+                let found = field.keys().iter().find_map(|key| context.get(key))?;
+                let text = found.as_str().map(str::to_owned);
+                text.or_else(|| found.as_u64().map(|number| number.to_string()))
+                    .map(Into::into)
+            })
+        };
+        let number = |field| value(field)?.trim().parse().ok();
+        LetterOrigin {
+            subject: value(Field::Subject),
+            stream: value(Field::Stream),
+            sequence: number(Field::Sequence),
+            consumer: value(Field::Consumer),
+            deliveries: number(Field::Deliveries),
+            reason: value(Field::Reason),
+            failed_at: value(Field::FailedAt).and_then(|text| time(&text)),
+        }
+    }
+}
+
+/// What a letter's headers say of where it came from, by the headers that everybody knows.
 #[must_use]
 pub fn origin(headers: &[(Arc<str>, Arc<str>)]) -> LetterOrigin {
-    let header = |name: &str| {
-        let found = headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value.clone()).filter(|value| !value.is_empty())
-    };
-    let context: serde_json::Value = header(CONTEXT)
-        .and_then(|text| serde_json::from_str(&text).ok())
-        .unwrap_or_default();
-    let value = |field: Field| -> Option<Arc<str>> {
-        let names = FAMILIES
-            .iter()
-            .find(|(known, _)| *known == field)
-            .map_or(&[][..], |(_, names)| names);
-        names.iter().find_map(|name| header(name)).or_else(|| {
-            let found = field.keys().iter().find_map(|key| context.get(key))?;
-            let text = found.as_str().map(str::to_owned);
-            text.or_else(|| found.as_u64().map(|number| number.to_string()))
-                .map(Into::into)
-        })
-    };
-    let number = |field| value(field)?.trim().parse().ok();
-    LetterOrigin {
-        subject: value(Field::Subject),
-        stream: value(Field::Stream),
-        sequence: number(Field::Sequence),
-        consumer: value(Field::Consumer),
-        deliveries: number(Field::Deliveries),
-        reason: value(Field::Reason),
-        failed_at: value(Field::FailedAt).and_then(|text| time(&text)),
-    }
+    Origins::default().read(headers)
 }
 
 /// A time as RFC 3339, or as unix seconds or milliseconds.
@@ -230,6 +293,63 @@ mod tests {
             (Some("a.b"), Some("null"))
         );
         assert_eq!(spring.failed_at, Timestamp::from_millisecond(1_785_506_602_123).ok());
+    }
+
+    fn stored(headers: &[(&str, &str)]) -> Stored {
+        Stored {
+            sequence: 1,
+            subject: "webhook.telnyx.sent".into(),
+            headers: headers
+                .iter()
+                .map(|(name, value)| ((*name).into(), (*value).into()))
+                .collect(),
+            payload: bytes::Bytes::new(),
+            at: None,
+        }
+    }
+
+    #[test]
+    fn configured_headers_come_before_those_that_everybody_knows() {
+        let names = |names: &[&str]| names.iter().copied().map(Arc::from).collect();
+        let origins = Origins::new(LetterHeaders {
+            reason: names(&["X-Why", "X-Else"]),
+            subject: names(&["X-Key"]),
+            stream: names(&["X-S"]),
+            sequence: names(&["X-Seq"]),
+            consumer: names(&["X-C"]),
+            deliveries: names(&["X-Tries"]),
+            failed_at: names(&["X-Died"]),
+            strip: names(&["X-D"]),
+        });
+        let letter = stored(&[
+            ("X-NATS-DLQ-Reason", "known"),
+            ("x-else", "configured"),
+            ("X-KEY", "a.b"),
+            ("X-S", "s"),
+            ("X-Seq", "7"),
+            ("X-C", "c"),
+            ("X-Tries", "4"),
+            ("X-Died", "1785506602"),
+        ]);
+        let expected = LetterOrigin {
+            subject: Some("a.b".into()),
+            stream: Some("s".into()),
+            sequence: Some(7),
+            consumer: Some("c".into()),
+            deliveries: Some(4),
+            reason: Some("configured".into()),
+            failed_at: Timestamp::from_second(1_785_506_602).ok(),
+        };
+        assert_eq!(origins.of(&letter), expected);
+        let unknown = stored(&[("X-NATS-DLQ-Reason", "known")]);
+        assert_eq!(origins.of(&unknown).reason.as_deref(), Some("known"));
+    }
+
+    #[test]
+    fn a_message_in_its_own_stream_has_its_own_subject() {
+        let origin = Origins::default().in_source(LetterForm::Parked).of(&stored(&[]));
+        assert_eq!(origin.subject.as_deref(), Some("webhook.telnyx.sent"));
+        assert!(origin.reason.is_some_and(|reason| reason.contains("max_deliver")));
     }
 
     #[test]

@@ -151,8 +151,8 @@ impl Metrics {
     pub(super) fn distribution(&self, sources: &Sources, of: Distribution) -> (Option<Buckets>, Option<Stamp>) {
         let speakers = self.speakers(sources, |target| target.histogram(of).is_some());
         let mut sum: Option<Buckets> = None;
-        for window in speakers.iter().filter_map(|target| target.histogram(of)?.window()) {
-            sum.get_or_insert_default().add(&window);
+        for histogram in speakers.iter().filter_map(|target| target.histogram(of)) {
+            histogram.add_to(&mut sum);
         }
         (sum, Self::stamp(&speakers))
     }

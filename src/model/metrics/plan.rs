@@ -31,6 +31,25 @@ pub(in crate::model) enum Tally {
     Cpu,
 }
 
+impl Tally {
+    /// How many there are.
+    pub(in crate::model) const COUNT: usize = Self::Cpu as usize + 1;
+
+    /// Whether it is asked for by provider, too: a counter with its last minute is kept for each.
+    fn is_by_provider(self) -> bool {
+        matches!(
+            self,
+            Self::Received
+                | Self::Refused
+                | Self::Unconfirmed
+                | Self::SignatureValid
+                | Self::SignatureInvalid
+                | Self::Processed
+                | Self::Failed
+        )
+    }
+}
+
 /// What is measured now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::model) enum Gauge {
@@ -137,7 +156,7 @@ impl Plan {
                 counted => {
                     for tally in tallies(counted, series).into_iter().flatten() {
                         plan.count(&mut slots, at, tally, None);
-                        if let Some(provider) = provider {
+                        if let Some(provider) = provider.filter(|_| tally.is_by_provider()) {
                             plan.count(&mut slots, at, tally, Some(provider));
                         }
                     }
@@ -370,11 +389,21 @@ mod tests {
     #[test]
     fn a_series_counts_for_its_provider_and_for_all() {
         let (plan, ..) = resolve(vec![
-            series("webhook_queued_total", &[("provider", "a")], SeriesKind::Counter),
-            series("webhook_queued_total", &[("provider", "b")], SeriesKind::Counter),
+            series("webhook_received_total", &[("provider", "a")], SeriesKind::Counter),
+            series("webhook_received_total", &[("provider", "b")], SeriesKind::Counter),
         ]);
         assert_eq!(plan.slots.len(), 3);
         assert_eq!(plan.counters.len(), 4);
+    }
+
+    #[test]
+    fn what_nobody_asks_for_by_provider_is_summed_only() {
+        let (plan, ..) = resolve(vec![
+            series("webhook_queued_total", &[("provider", "a")], SeriesKind::Counter),
+            series("webhook_queued_total", &[("provider", "b")], SeriesKind::Counter),
+        ]);
+        assert_eq!(plan.slots.len(), 1);
+        assert_eq!(plan.counters.len(), 2);
     }
 
     #[test]

@@ -63,6 +63,8 @@ pub(in crate::model) struct Target {
     /// By the plan's slot: the counter.
     index: Vec<usize>,
     slots: BTreeMap<Slot, usize>,
+    /// The counters of the sums over all providers, by tally.
+    totals: [Option<u32>; Tally::COUNT],
     counters: Vec<Counter>,
     gauges: BTreeMap<Gauge, f64>,
     in_flight: VecDeque<f64>,
@@ -88,6 +90,7 @@ impl Target {
             start,
             index: Vec::new(),
             slots: BTreeMap::new(),
+            totals: [None; Tally::COUNT],
             counters: Vec::new(),
             gauges: BTreeMap::new(),
             in_flight: VecDeque::new(),
@@ -192,17 +195,22 @@ impl Target {
             return;
         }
         self.index.clear();
+        let span = Arc::new(before.unwrap_or(self.span));
         for (slot, sum) in self.plan.slots.iter().zip(sums) {
             let known = self.slots.get(slot).copied();
             let at = known.unwrap_or_else(|| {
-                let (span, raw, from_zero) = match before {
-                    Some(before) => (before, 0.0, true),
-                    None if sum.is_nan() => (self.span, 0.0, self.from_zero),
-                    None => (self.span, *sum, self.from_zero),
+                let (raw, from_zero) = match before {
+                    Some(_) => (0.0, true),
+                    None if sum.is_nan() => (0.0, self.from_zero),
+                    None => (*sum, self.from_zero),
                 };
-                self.counters.push(Counter::new(span, raw, from_zero));
-                self.slots.insert(*slot, self.counters.len() - 1);
-                self.counters.len() - 1
+                self.counters.push(Counter::new(span.clone(), raw, from_zero));
+                let new = self.counters.len() - 1;
+                self.slots.insert(*slot, new);
+                if slot.provider.is_none() {
+                    self.totals[slot.tally as usize] = u32::try_from(new).ok();
+                }
+                new
             });
             self.index.push(at);
         }
@@ -210,6 +218,7 @@ impl Target {
 
     fn count(&mut self, sums: &[f64], another: bool, signs: &mut Vec<Sign>) {
         let mut seen = vec![false; self.counters.len()];
+        let span = Arc::new(self.span);
         for (at, sum) in self.index.iter().zip(sums) {
             seen[*at] = true;
             let counter = &mut self.counters[*at];
@@ -217,7 +226,7 @@ impl Target {
                 continue;
             }
             if another {
-                counter.restart(self.span, *sum);
+                counter.restart(span.clone(), *sum);
             } else if *sum < counter.raw() {
                 let slot = self.slots.iter().find(|(_, index)| *index == at).map(|(slot, _)| slot);
                 if let Some(slot) = slot
@@ -225,15 +234,15 @@ impl Target {
                 {
                     signs.push(Sign::Fell(slot.tally));
                 }
-                counter.rejoin(self.span, *sum);
+                counter.rejoin(span.clone(), *sum);
             } else {
-                counter.observe(self.span, *sum);
+                counter.observe(span.clone(), *sum);
             }
         }
         // Families that a new process has not used yet are 0 in it.
         for (counter, seen) in self.counters.iter_mut().zip(seen) {
             if another && !seen {
-                counter.restart(self.span, 0.0);
+                counter.restart(span.clone(), 0.0);
             }
         }
     }
@@ -280,14 +289,9 @@ impl Target {
         }
     }
 
-    /// A counter; `None` when the page has none.
-    pub(in crate::model) fn counter(&self, slot: Slot) -> Option<&Counter> {
-        self.slots.get(&slot).map(|at| &self.counters[*at])
-    }
-
-    /// The sum over all providers.
+    /// The sum over all providers; `None` when the page has none.
     pub(in crate::model) fn total(&self, tally: Tally) -> Option<&Counter> {
-        self.counter(Slot { tally, provider: None })
+        self.counters.get(self.totals[tally as usize]? as usize)
     }
 
     /// Every counter with what it counts.

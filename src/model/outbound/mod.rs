@@ -126,6 +126,15 @@ impl Outbound {
             }
             OutboundRows::Calls(rows) => self.queued(rows),
             OutboundRows::Failures(rows) => {
+                // The view and its table say the same: what is read now counts.
+                let other = match reading.panel {
+                    Panel::CallFailures => Some(Panel::FailedCalls),
+                    Panel::FailedCalls => Some(Panel::CallFailures),
+                    _ => None,
+                };
+                if let Some(other) = other {
+                    self.lose(other);
+                }
                 let told = rows.iter().map(|row| (cause(&row.error), row.clone()));
                 self.failures.insert(reading.panel, told.collect());
             }
@@ -208,7 +217,7 @@ impl Outbound {
 
     /// Failures that are not shown.
     pub(super) fn failures_left_out(&self) -> u64 {
-        let failures = [Panel::PublishFailures, Panel::CallFailures];
+        let failures = [Panel::PublishFailures, Panel::CallFailures, Panel::FailedCalls];
         let read = failures.iter().filter_map(|panel| self.read.get(panel));
         read.map(|read| read.left_out).sum()
     }

@@ -14,10 +14,13 @@ pub(super) use consumer::{ConsumerSign, ConsumerTrack, Rise};
 pub(super) use limits::Limit;
 pub(super) use rows::{Followed, plain_state};
 pub(super) use stream::{StreamSign, StreamTrack, seconds};
+pub(crate) use subjects::covers;
 
 use parked::Parked;
 
-use super::sources::Stamp;
+use super::counter::{Counter, Growth, Span};
+use super::reading::Reading;
+use super::sources::{Sources, Stamp};
 use crate::config::Pipeline;
 use crate::sample::{
     ConsumerReading, InventoryReading, OldestReading, QueueReading, ServerReading, StreamReading, SubjectsReading,
@@ -67,9 +70,37 @@ pub(super) struct Queues {
     /// Messages under no consumer's filter, where that is known.
     unmatched: BTreeMap<Arc<str>, Unmatched>,
     pub(super) server: Option<ServerReading>,
+    /// Our own requests, and when they were last told.
+    calls: Option<(Stamp, Counter)>,
 }
 
 impl Queues {
+    /// Takes in what the server's own reading says.
+    pub(super) fn serve(&mut self, stamp: Stamp, server: &ServerReading) {
+        let span = Span::new(stamp.mono, server.rtt);
+        let sent = server.our_requests as f64;
+        match &mut self.calls {
+            None => self.calls = Some((stamp, Counter::new(span, sent, true))),
+            Some((newest, counter)) => {
+                *newest = stamp;
+                if sent < counter.raw() {
+                    counter.restart(span, sent);
+                } else {
+                    counter.observe(span, sent);
+                }
+            }
+        }
+        self.server = Some(server.clone());
+    }
+
+    /// Our own requests per second, over the last minute: sweeps come only now and then.
+    pub(super) fn calls(&self, sources: &Sources) -> Reading {
+        let Some((stamp, counter)) = &self.calls else {
+            return Reading::unknown();
+        };
+        sources.reading(counter.last_minute().map(Growth::per_second), Some(stamp))
+    }
+
     /// Takes one cycle over a stream in. `epoch`: session start, unix seconds.
     pub(super) fn cycle(&mut self, stamp: &Stamp, reading: &QueueReading, epoch: f64) -> Vec<QueueSign> {
         let mut signs = Vec::new();
@@ -272,14 +303,6 @@ impl Queues {
     /// A stream's limits.
     pub(super) fn limits(&self, stream: &StreamTrack) -> Vec<Limit> {
         limits::limits(stream, self.server.as_ref().and_then(|server| server.account.as_ref()))
-    }
-
-    /// How many consumers of a stream are known.
-    pub(super) fn consumers_of(&self, stream: &str) -> usize {
-        self.consumers
-            .range((Arc::from(stream), Arc::from(""))..)
-            .take_while(|((of, _), _)| &**of == stream)
-            .count()
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::consumer::ConsumerTrack;
 use super::stream::StreamTrack;
-use super::{Key, Queues, limits};
+use super::{Key, Missing, Queues, limits};
 use crate::config::Pipeline;
 use crate::model::metrics::Sum;
 use crate::model::reading::{Reading, ReadingState};
@@ -27,46 +27,86 @@ pub(in crate::model) struct Followed {
     pub(in crate::model) retries: Sum,
 }
 
+/// What a row is about, beside its stream.
+enum Place<'a> {
+    Consumer(&'a Key, &'a ConsumerTrack),
+    Missing(&'a Arc<str>, &'a Missing),
+    Alone,
+}
+
+impl Place<'_> {
+    fn consumer(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Consumer((_, consumer), _) => Some(consumer),
+            Self::Missing(consumer, _) => Some(consumer),
+            Self::Alone => None,
+        }
+    }
+}
+
 impl Queues {
-    /// Every stream and consumer, sorted by stream and consumer.
+    /// Every stream and consumer that is wanted, by its number, stream and consumer, sorted by
+    /// stream and consumer.
     pub(in crate::model) fn rows(
         &self,
         sources: &Sources,
         pipeline: &Pipeline,
         followed: &Followed,
+        wanted: impl Fn(usize, &Arc<str>, Option<&Arc<str>>) -> bool,
         state_of: impl Fn(&Key, &ConsumerTrack, &StreamTrack) -> QueueState,
     ) -> Vec<Queue> {
-        let own = self.followed(pipeline).map(|(key, _)| key.clone());
-        let mut rows = Vec::new();
+        let own = self.followed(pipeline).map(|(key, _)| key);
+        let (mut rows, mut number) = (Vec::new(), 0);
         for (name, stream) in &self.streams {
-            let mut alone = true;
-            let consumers = self.consumers.range((name.clone(), Arc::from(""))..);
-            for (key, consumer) in consumers.take_while(|((of, _), _)| of == name) {
-                alone = false;
-                let mut row = self.stream_row(sources, name, stream);
-                self.fill(&mut row, sources, stream, consumer);
-                row.consumer = Some(key.1.clone());
-                row.state = state_of(key, consumer, stream);
-                if own.as_ref() == Some(key) {
-                    prefer_workers(&mut row, sources, followed);
+            let (places, siblings) = self.places(name);
+            // The stream's part of a row is the same for each of its consumers.
+            let mut of_stream = None;
+            for place in places {
+                number += 1;
+                if !wanted(number - 1, name, place.consumer()) {
+                    continue;
+                }
+                let base = of_stream.get_or_insert_with(|| self.stream_row(sources, name, stream));
+                let mut row = base.clone();
+                row.consumer = place.consumer().cloned();
+                match place {
+                    Place::Consumer(key, consumer) => {
+                        self.fill(&mut row, sources, stream, consumer, siblings);
+                        row.state = state_of(key, consumer, stream);
+                        if own == Some(key) {
+                            prefer_workers(&mut row, sources, followed);
+                        }
+                    }
+                    Place::Missing(_, missing) => {
+                        row.state = QueueState::Missing;
+                        row.pending = sources.reading(None, Some(&missing.stamp));
+                    }
+                    Place::Alone => {}
                 }
                 rows.push(row);
             }
-            let gone = self.missing.range((name.clone(), Arc::from(""))..);
-            for ((_, consumer), missing) in gone.take_while(|((of, _), _)| of == name) {
-                alone = false;
-                let mut row = self.stream_row(sources, name, stream);
-                row.consumer = Some(consumer.clone());
-                row.state = QueueState::Missing;
-                row.pending = sources.reading(None, Some(&missing.stamp));
-                rows.push(row);
-            }
-            if alone {
-                rows.push(self.stream_row(sources, name, stream));
-            }
         }
-        rows.sort_by(|a, b| (&a.stream, &a.consumer).cmp(&(&b.stream, &b.consumer)));
         rows
+    }
+
+    /// What there are rows about in a stream, sorted, and how many consumers it has.
+    fn places(&self, name: &Arc<str>) -> (Vec<Place<'_>>, usize) {
+        let first = (name.clone(), Arc::from(""));
+        let consumers = self.consumers.range(first.clone()..);
+        let mut places: Vec<Place<'_>> = consumers
+            .take_while(|((of, _), _)| of == name)
+            .map(|(key, consumer)| Place::Consumer(key, consumer))
+            .collect();
+        let siblings = places.len();
+        let gone = self.missing.range(first..).take_while(|((of, _), _)| of == name);
+        places.extend(gone.map(|((_, consumer), missing)| Place::Missing(consumer, missing)));
+        if places.len() > siblings {
+            places.sort_by(|a, b| a.consumer().cmp(&b.consumer()));
+        }
+        if places.is_empty() {
+            places.push(Place::Alone);
+        }
+        (places, siblings)
     }
 
     /// What is known of a stream whoever consumes it.
@@ -88,7 +128,14 @@ impl Queues {
         }
     }
 
-    fn fill(&self, row: &mut Queue, sources: &Sources, stream: &StreamTrack, consumer: &ConsumerTrack) {
+    fn fill(
+        &self,
+        row: &mut Queue,
+        sources: &Sources,
+        stream: &StreamTrack,
+        consumer: &ConsumerTrack,
+        siblings: usize,
+    ) {
         let stamp = Some(&consumer.stamp);
         let reading = |value: Option<f64>| sources.reading(value, stamp);
         row.pending = reading(Some(consumer.pending as f64));
@@ -98,7 +145,7 @@ impl Queues {
         row.attempts_per_s = reading(consumer.attempts.rate());
         row.retries_per_s = reading(consumer.retry_rate().filter(|_| stream.evictable.raw() <= 0.0));
         row.drain_eta_s = reading(consumer.drain_eta());
-        row.completed_per_s = self.completed(&row.stream, sources, stream, consumer);
+        row.completed_per_s = completed(sources, stream, consumer, siblings == 1);
         row.consumer_config = Some(consumer.config.clone());
         row.leader = consumer.leader.clone().or_else(|| stream.leader.clone());
         if !consumer.unfiltered {
@@ -116,10 +163,17 @@ impl Queues {
         };
         row.oldest_age_s = old(consumer.oldest_waiting());
         row.oldest_held_s = old(consumer.oldest_held());
-        self.fill_parked(row, sources, stream, consumer);
+        self.fill_parked(row, sources, stream, consumer, siblings);
     }
 
-    fn fill_parked(&self, row: &mut Queue, sources: &Sources, stream: &StreamTrack, consumer: &ConsumerTrack) {
+    fn fill_parked(
+        &self,
+        row: &mut Queue,
+        sources: &Sources,
+        stream: &StreamTrack,
+        consumer: &ConsumerTrack,
+        siblings: usize,
+    ) {
         let stamp = Some(&consumer.stamp);
         if stream.config.retention == Retention::Workqueue {
             let Some((found, kept)) = self.parked(&row.stream) else {
@@ -130,7 +184,7 @@ impl Queues {
             if kept {
                 row.parked.state = ReadingState::Stale;
                 row.orphaned.state = ReadingState::Stale;
-            } else if self.consumers_of(&row.stream) > 1 {
+            } else if siblings > 1 {
                 row.parked = at_most(sources.reading(Some(found.parked.min(consumer.redelivered as f64)), stamp));
                 row.orphaned = Reading::unknown();
             }
@@ -140,21 +194,20 @@ impl Queues {
             row.parked = at_most(sources.reading(Some(consumer.redelivered as f64), stamp));
         }
     }
+}
 
-    /// Completions as the server shows them.
-    fn completed(&self, name: &str, sources: &Sources, stream: &StreamTrack, consumer: &ConsumerTrack) -> Reading {
-        let only = self.consumers_of(name) == 1;
-        if stream.config.retention == Retention::Workqueue && consumer.unfiltered && only {
-            // Evicted at least so many: what remains is at most what was completed.
-            let evicted = consumer.evicted().rate().filter(|_| stream.evictable.raw() > 0.0);
-            let left = stream.removed.rate().map(|removed| removed - evicted.unwrap_or(0.0));
-            return at_most(sources.reading(left.filter(|left| *left >= 0.0), Some(&stream.stamp)));
-        }
-        match consumer.completed() {
-            Some((rate, false)) => sources.reading(Some(rate), Some(&consumer.stamp)),
-            Some((rate, true)) => at_most(sources.reading(Some(rate), Some(&consumer.stamp))),
-            None => Reading::unknown(),
-        }
+/// Completions as the server shows them; `only`: nobody else consumes the stream.
+fn completed(sources: &Sources, stream: &StreamTrack, consumer: &ConsumerTrack, only: bool) -> Reading {
+    if stream.config.retention == Retention::Workqueue && consumer.unfiltered && only {
+        // Evicted at least so many: what remains is at most what was completed.
+        let evicted = consumer.evicted().rate().filter(|_| stream.evictable.raw() > 0.0);
+        let left = stream.removed.rate().map(|removed| removed - evicted.unwrap_or(0.0));
+        return at_most(sources.reading(left.filter(|left| *left >= 0.0), Some(&stream.stamp)));
+    }
+    match consumer.completed() {
+        Some((rate, false)) => sources.reading(Some(rate), Some(&consumer.stamp)),
+        Some((rate, true)) => at_most(sources.reading(Some(rate), Some(&consumer.stamp))),
+        None => Reading::unknown(),
     }
 }
 

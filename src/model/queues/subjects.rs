@@ -1,7 +1,7 @@
 //! NATS subjects: which filter takes which subject.
 
 /// Whether every subject that `subject` (which may hold wildcards) stands for is taken by `filter`.
-pub(super) fn covers(filter: &str, subject: &str) -> bool {
+pub(crate) fn covers(filter: &str, subject: &str) -> bool {
     let (mut filter, mut subject) = (filter.split('.'), subject.split('.'));
     loop {
         match (filter.next(), subject.next()) {

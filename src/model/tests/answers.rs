@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use crate::config::Thresholds;
 use crate::model::testing::{Feed, QueueSpec, jetstream, metrics, settings};
 use crate::model::{EventKind, Hush, Settings};
-use crate::sample::{CanaryReading, ConsumerConfig, Sample};
+use crate::sample::{CanaryReading, ConsumerConfig, Sample, StreamConfig};
 
 fn canary(passed: bool) -> Sample {
     Sample::Canary(CanaryReading {
@@ -87,4 +88,95 @@ fn a_threshold_of_the_wrong_type_is_told_once_and_the_others_hold() {
         )]
     );
     assert!(feed.verdict("saturated").unwrap().text.contains("50 of 40"));
+}
+
+/// What a server that knows metadata (2.10 and later) says of it, through the whole model.
+fn with_metadata(feed: &mut Feed, stream: &[(&str, &str)], consumer: &[(&str, &str)]) {
+    let named = |pairs: &[(&str, &str)]| {
+        pairs
+            .iter()
+            .map(|(key, value)| (format!("io.nats.monitor.{key}"), (*value).to_owned()))
+            .collect()
+    };
+    for second in 1..20 {
+        let healthy = QueueSpec::healthy(1_000 * second, 10, 50);
+        let spec = QueueSpec {
+            config: StreamConfig {
+                metadata: named(stream),
+                ..healthy.config.clone()
+            },
+            waiting: 1,
+            consumer_config: ConsumerConfig {
+                metadata: named(consumer),
+                ..healthy.consumer_config.clone()
+            },
+            ..healthy
+        };
+        feed.at(second as f64).ok(&jetstream()).queue(&spec).advance();
+    }
+}
+
+#[test]
+fn thresholds_come_from_the_configuration_then_from_metadata_then_from_the_defaults() {
+    let lag = |settings: Settings, metadata: &[(&str, &str)]| {
+        let mut feed = Feed::with(settings);
+        with_metadata(&mut feed, metadata, &[]);
+        feed.view().lag_critical_s
+    };
+    let configured = Settings {
+        thresholds: Thresholds {
+            lag: (Duration::from_secs(5), Duration::from_secs(10)),
+            lag_set: true,
+            ..Thresholds::default()
+        },
+        ..settings()
+    };
+    assert_eq!(lag(settings(), &[]), None, "the default holds");
+    assert_eq!(lag(settings(), &[("lag-critical", "30s")]), Some(30.0));
+    assert_eq!(
+        lag(settings(), &[("lag-critical", "soon")]),
+        None,
+        "refused, and the default holds"
+    );
+    assert_eq!(
+        lag(configured, &[("lag-critical", "30s")]),
+        None,
+        "the configuration holds"
+    );
+    let defaults = Thresholds::default();
+    assert_eq!(defaults.lag, (Duration::from_secs(5), Duration::from_secs(10)));
+    assert_eq!(
+        (defaults.success_ratio, defaults.latency),
+        (0.95, Duration::from_millis(100))
+    );
+    assert_eq!(defaults.worker_inactive, Duration::from_mins(5));
+}
+
+#[test]
+fn every_key_of_a_consumers_metadata_alarms_by_its_own_figure() {
+    for (key, value, id) in [
+        ("outstanding-ack-critical", "50", "saturated"),
+        ("waiting-critical", "1", "metadata_threshold"),
+        ("unprocessed-critical", "10", "backlog_growing"),
+    ] {
+        let mut feed = Feed::default();
+        with_metadata(&mut feed, &[], &[(key, value)]);
+        let verdict = feed.verdict(id).unwrap_or_else(|| panic!("{key}"));
+        let named = format!("{key} of its metadata is {value}");
+        assert!(verdict.evidence.contains(&named), "{verdict:?}");
+        // One more than there is: nothing is said.
+        let mut feed = Feed::default();
+        let more = (value.parse::<u64>().unwrap() + 1).to_string();
+        with_metadata(&mut feed, &[], &[(key, &more)]);
+        assert!(feed.verdict(id).is_none(), "{key}: {:?}", feed.view().verdicts);
+        // A value of the wrong type is told by its name, and alarms nobody.
+        let mut feed = Feed::default();
+        with_metadata(&mut feed, &[], &[(key, "lots")]);
+        assert!(feed.verdict(id).is_none(), "{key}");
+        let events = &feed.view().events;
+        assert!(
+            events.iter().any(|event| event.detail.contains(key)),
+            "{key}: {events:?}"
+        );
+    }
 }

@@ -13,7 +13,7 @@ use crate::model::ledger::LineId;
 use crate::model::outbound::Minute;
 use crate::model::queues::{Limit, Rise};
 use crate::model::view::{Health, QueueState};
-use crate::sample::{Blocked, SourceId, SourceKind};
+use crate::sample::{Blocked, ProbeState, SourceId, SourceKind};
 
 /// A consumer.
 #[expect(clippy::struct_excessive_bools, reason = "facts are yes or no")]
@@ -75,6 +75,8 @@ pub(in crate::model) struct StreamFacts {
     pub(super) leaderless: bool,
     /// What it holds waits for somebody; a log that rolls over its limit is as it should be.
     pub(super) keeps: bool,
+    /// An ack removes the message: work queues and interest.
+    pub(super) acks_remove: bool,
     /// Publishes are refused at a limit.
     pub(super) refuses: bool,
     pub(super) limits: Vec<Limit>,
@@ -101,6 +103,25 @@ pub(in crate::model) struct SourceFacts {
     pub(super) goods: u32,
     pub(super) failing_s: f64,
     pub(super) error: Option<String>,
+}
+
+/// A health endpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::model) struct ProbeFacts {
+    pub(super) name: Arc<str>,
+    /// Whether it answers, and how often in a row it did not.
+    pub(super) health: Health,
+    pub(super) failures: u32,
+    pub(super) error: Option<String>,
+    /// What the service said last; `None`: nothing yet.
+    pub(super) said: Option<ProbeState>,
+    /// The HTTP status of that answer.
+    pub(super) status: Option<u16>,
+    /// Answers in a row that called the service healthy, and those that did not.
+    pub(super) well: u32,
+    pub(super) ill: u32,
+    /// The checks that are not well, each with what else it says: safe and cut.
+    pub(super) bad: Vec<String>,
 }
 
 /// The workers together.
@@ -190,6 +211,7 @@ pub(in crate::model) struct Facts {
     pub(super) missing: Vec<Arc<str>>,
     pub(super) streams: Vec<StreamFacts>,
     pub(super) sources: Vec<SourceFacts>,
+    pub(super) probes: Vec<ProbeFacts>,
     pub(super) providers: Vec<ProviderFacts>,
     pub(super) crew: Crew,
     pub(super) gate: Gate,
@@ -222,6 +244,7 @@ impl Facts {
             missing: Vec::new(),
             streams: Vec::new(),
             sources: Vec::new(),
+            probes: Vec::new(),
             providers: Vec::new(),
             crew: Crew::default(),
             gate: Gate::default(),
@@ -235,6 +258,11 @@ impl Facts {
             webhooks: Vec::new(),
             canaries: Vec::new(),
         }
+    }
+
+    /// The critical age of a waiting message by the followed stream's metadata, seconds.
+    pub(in crate::model) fn lag(&self) -> Option<f64> {
+        self.consumers.iter().find(|consumer| consumer.followed)?.lag
     }
 
     /// What consumers are doing (`stream/consumer`), where their own numbers do not say it all.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::facts::{
-    ConsumerFacts, Crew, DepthFacts, Facts, Gate, LineFacts, ProviderFacts, SilentWorker, SourceFacts, StreamFacts,
+    ConsumerFacts, Crew, DepthFacts, Facts, Gate, LineFacts, ProbeFacts, ProviderFacts, SilentWorker, SourceFacts,
+    StreamFacts,
 };
 use super::learnt::{Arrivals, Canary, UsualUpdate};
 use super::monitor::{ConsumerMonitor, StreamMonitor};
@@ -19,11 +20,12 @@ use crate::model::flow;
 use crate::model::ledger::{Ledger, LineId};
 use crate::model::metrics::{Distribution, Gauge, Metrics, Tally, safe_name};
 use crate::model::outbound::Outbound;
+use crate::model::probes::Probes;
 use crate::model::queues::{ConsumerTrack, Queues, StreamTrack};
 use crate::model::sources::Sources;
 use crate::model::view::WorkerState;
 use crate::model::workers::{self, Known};
-use crate::sample::{Blocked, CanaryReading, Discard, QueueReading};
+use crate::sample::{Blocked, CanaryReading, Discard, ProbeState, QueueReading, SourceKind};
 
 /// Rate rules wait for this long after a start, a reset or the return of a source.
 const MUTED: Duration = Duration::from_secs(5);
@@ -34,6 +36,8 @@ const CONTRADICTED: f64 = 5.0;
 
 /// Refused thresholds that are told; further ones are not.
 const REFUSED: usize = 100;
+/// Characters of what a check of a service says, in the evidence of a verdict.
+const BAD_CHECK: usize = 160;
 /// Canaries that are told apart; further ones are left out.
 const CANARIES: usize = 100;
 
@@ -81,6 +85,7 @@ pub(in crate::model) struct Sight<'a> {
     pub(in crate::model) figures: &'a [ProviderFigures],
     pub(in crate::model) workers: &'a BTreeMap<Arc<str>, Known<'a>>,
     pub(in crate::model) outbound: &'a Outbound,
+    pub(in crate::model) probes: &'a Probes,
 }
 
 impl Memory {
@@ -109,6 +114,7 @@ impl Memory {
                 .collect(),
             streams: sight.streams(self),
             sources: sight.source_facts(),
+            probes: sight.probe_facts(),
             providers,
             crew,
             gate: sight.gate(),
@@ -340,6 +346,7 @@ impl Sight<'_> {
                 followed: self.pipeline.stream.as_ref() == Some(name),
                 leaderless: lost || (stream.clustered && stream.leader.is_none()),
                 keeps: letters || stream.acks_remove(),
+                acks_remove: stream.acks_remove(),
                 refuses: stream.config.discard == Discard::New,
                 limits: self.queues.limits(stream),
                 evicted: self.evicted(name, stream),
@@ -390,6 +397,33 @@ impl Sight<'_> {
                     .failing_from()
                     .map_or(0.0, |from| now.saturating_sub(from).as_secs_f64()),
                 error: source.error().map(str::to_owned),
+            })
+            .collect()
+    }
+
+    fn probe_facts(&self) -> Vec<ProbeFacts> {
+        self.sources
+            .of_kind(SourceKind::Probe)
+            .map(|source| {
+                let standing = self.probes.standing(&source.id.name);
+                let checks = standing.map(|standing| standing.reading.checks.iter());
+                ProbeFacts {
+                    name: safe_name(&source.id.name),
+                    health: source.health(),
+                    failures: source.failures(),
+                    error: source.error().map(str::to_owned),
+                    said: standing.map(|standing| standing.reading.state),
+                    status: standing.map(|standing| standing.reading.status),
+                    well: standing.map_or(0, |standing| standing.well),
+                    ill: standing.map_or(0, |standing| standing.ill),
+                    bad: checks
+                        .into_iter()
+                        .flatten()
+                        .filter(|check| check.state > Some(ProbeState::Healthy))
+                        .map(|check| format!("{}: {}", check.name, check.detail))
+                        .map(|told| text::cut(&text::safe(&told), BAD_CHECK).into_owned())
+                        .collect(),
+                }
             })
             .collect()
     }

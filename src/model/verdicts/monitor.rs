@@ -2,6 +2,7 @@
 //! CLI's checks read them. A value of the wrong type is refused by name, the others work.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use crate::base::text;
 use crate::config::parse_duration;
@@ -13,6 +14,8 @@ const PREFIX: &str = "io.nats.monitor.";
 pub(in crate::model) struct ConsumerMonitor {
     /// Messages held by workers.
     pub(super) outstanding_ack: Option<f64>,
+    /// Pulls that wait.
+    pub(super) waiting: Option<f64>,
     /// Messages that wait.
     pub(super) unprocessed: Option<f64>,
     /// Messages delivered more than once.
@@ -25,7 +28,7 @@ pub(in crate::model) struct ConsumerMonitor {
 /// What a stream's metadata calls alarming.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(in crate::model) struct StreamMonitor {
-    /// Messages: warning and critical.
+    /// Messages: warning and critical. [`StreamMonitor::too_few`] says which way.
     pub(super) messages: (Option<f64>, Option<f64>),
     /// Seconds that the oldest waiting message may be old; a plain number is about mirrors and
     /// sources, and none of ours.
@@ -36,6 +39,14 @@ pub(in crate::model) struct StreamMonitor {
 struct Metadata<'a> {
     all: &'a BTreeMap<String, String>,
     refused: Vec<String>,
+}
+
+/// Whether any of it is ours: this is asked every second of every consumer.
+fn says_something(metadata: &BTreeMap<String, String>) -> bool {
+    let from = metadata
+        .range::<str, _>((Bound::Included(PREFIX), Bound::Unbounded))
+        .next();
+    from.is_some_and(|(key, _)| key.starts_with(PREFIX))
 }
 
 impl Metadata<'_> {
@@ -49,9 +60,19 @@ impl Metadata<'_> {
         })
     }
 
+    /// Whether its thresholds hold: `enabled` can say that they do not.
+    fn is_on(&mut self) -> bool {
+        let said = self.take("enabled", |value| match value.to_ascii_lowercase().as_str() {
+            "1" | "t" | "true" => Ok(Some(true)),
+            "0" | "f" | "false" => Ok(Some(false)),
+            _ => Err("wants true or false".to_owned()),
+        });
+        said.unwrap_or(true)
+    }
+
     fn count(&mut self, key: &str) -> Option<f64> {
-        self.take(key, |value| match value.parse::<u64>() {
-            // 0 stands for no limit.
+        self.take(key, |value| match value.parse::<i64>() {
+            // 0 and less stand for no limit.
             Ok(count) => Ok((count > 0).then_some(count as f64)),
             Err(_) => Err("wants a whole number".to_owned()),
         })
@@ -59,6 +80,11 @@ impl Metadata<'_> {
 
     fn time(&mut self, key: &str) -> Option<f64> {
         self.take(key, |value| {
+            // So does no time at all.
+            let digits = value.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+            if digits.parse::<f64>().is_ok_and(|number| number <= 0.0) {
+                return Ok(None);
+            }
             let time = parse_duration(value)?;
             Ok(Some(time.as_secs_f64()))
         })
@@ -68,34 +94,54 @@ impl Metadata<'_> {
 impl ConsumerMonitor {
     /// Reads a consumer's metadata; also returns what was refused, and why.
     pub(in crate::model) fn read(metadata: &BTreeMap<String, String>) -> (Self, Vec<String>) {
+        if !says_something(metadata) {
+            return Default::default();
+        }
         let mut from = Metadata {
             all: metadata,
             refused: Vec::new(),
         };
+        let on = from.is_on();
         let monitor = Self {
             outstanding_ack: from.count("outstanding-ack-critical"),
+            waiting: from.count("waiting-critical"),
             unprocessed: from.count("unprocessed-critical"),
             redelivery: from.count("redelivery-critical"),
             last_delivery: from.time("last-delivery-critical"),
             last_ack: from.time("last-ack-critical"),
         };
-        (monitor, from.refused)
+        (if on { monitor } else { Self::default() }, from.refused)
     }
 }
 
 impl StreamMonitor {
+    /// Whether `msgs-warn` and `msgs-critical` say how few messages are alarming. Of two, their
+    /// order tells it. One alone is read by the NATS CLI as the fewest there should be; in a stream
+    /// that acks empty that would alarm whenever all is done, so there it is the most.
+    pub(super) fn too_few(&self, acks_remove: bool) -> bool {
+        match self.messages {
+            (Some(warning), Some(critical)) => critical < warning,
+            _ => !acks_remove,
+        }
+    }
+
     /// Reads a stream's metadata; also returns what was refused, and why.
     pub(in crate::model) fn read(metadata: &BTreeMap<String, String>) -> (Self, Vec<String>) {
+        if !says_something(metadata) {
+            return Default::default();
+        }
         let mut from = Metadata {
             all: metadata,
             refused: Vec::new(),
         };
+        let on = from.is_on();
         let messages = (from.count("msgs-warn"), from.count("msgs-critical"));
         let lag = from.take("lag-critical", |value| match value.parse::<u64>() {
             Ok(_) => Ok(None),
             Err(_) => parse_duration(value).map(|time| Some(time.as_secs_f64())),
         });
-        (Self { messages, lag }, from.refused)
+        let monitor = Self { messages, lag };
+        (if on { monitor } else { Self::default() }, from.refused)
     }
 }
 
@@ -134,6 +180,42 @@ mod tests {
             refused[1].contains("last-delivery-critical = 30: the unit is missing"),
             "{refused:?}"
         );
+    }
+
+    #[test]
+    fn nothing_and_less_is_no_limit_and_what_is_switched_off_does_not_count() {
+        let off = [
+            ("waiting-critical", "-1"),
+            ("last-ack-critical", "0s"),
+            ("unprocessed-critical", "0"),
+        ];
+        assert_eq!(
+            ConsumerMonitor::read(&metadata(&off)),
+            (ConsumerMonitor::default(), Vec::new())
+        );
+        let read = |enabled| ConsumerMonitor::read(&metadata(&[("enabled", enabled), ("waiting-critical", "20")]));
+        assert_eq!(read("true").0.waiting, Some(20.0));
+        assert_eq!(read("false"), (ConsumerMonitor::default(), Vec::new()));
+        let (monitor, refused) = read("sometimes");
+        assert_eq!(monitor.waiting, Some(20.0));
+        assert_eq!(refused, ["io.nats.monitor.enabled = sometimes: wants true or false"]);
+    }
+
+    #[test]
+    fn how_many_messages_are_alarming_goes_by_their_order_and_by_the_stream() {
+        let few = |warning, critical, acks_remove| {
+            StreamMonitor {
+                messages: (warning, critical),
+                lag: None,
+            }
+            .too_few(acks_remove)
+        };
+        for acks_remove in [true, false] {
+            assert!(few(Some(999.0), Some(500.0), acks_remove));
+            assert!(!few(Some(500.0), Some(999.0), acks_remove));
+        }
+        assert!(few(Some(1.0), None, false) && few(None, Some(1.0), false));
+        assert!(!few(Some(1.0), None, true) && !few(None, Some(1.0), true));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::facts::{
-    ConsumerFacts, Crew, DepthFacts, Gate, LineFacts, ProviderFacts, SilentWorker, SourceFacts, StreamFacts,
+    ConsumerFacts, Crew, DepthFacts, Gate, LineFacts, ProbeFacts, ProviderFacts, SilentWorker, SourceFacts, StreamFacts,
 };
 use super::learnt::{Canary, Silence};
 use super::monitor::{ConsumerMonitor, StreamMonitor};
@@ -14,7 +14,7 @@ use crate::model::failures::Tried;
 use crate::model::ledger::LineId;
 use crate::model::queues::{Limit, Rise};
 use crate::model::view::{Health, Severity};
-use crate::sample::{Blocked, CanaryReading, SourceId, SourceKind};
+use crate::sample::{Blocked, CanaryReading, ProbeState, SourceId, SourceKind};
 
 /// Time goes on second by second.
 struct Bench {
@@ -1105,6 +1105,96 @@ fn a_canary_fails_at_once_and_is_well_after_two_passes() {
     }
 }
 
+fn probe(health: Health, said: Option<ProbeState>) -> ProbeFacts {
+    ProbeFacts {
+        name: "billing".into(),
+        health,
+        failures: 0,
+        error: None,
+        said,
+        status: said.map(|said| if said == ProbeState::Unhealthy { 503 } else { 200 }),
+        well: 0,
+        ill: 0,
+        bad: Vec::new(),
+    }
+}
+
+#[test]
+fn a_service_that_calls_itself_unhealthy_twice_is_said_with_the_checks_that_fail() {
+    let mut bench = Bench::new();
+    let mut ill = probe(Health::Ok, Some(ProbeState::Unhealthy));
+    ill.bad = ["database: refused", "a: x", "b: y", "c: z"]
+        .map(str::to_owned)
+        .to_vec();
+    ill.ill = 1;
+    bench.facts.probes = vec![ill];
+    bench.hold(2);
+    assert!(!bench.has("probe_failing"), "one answer may be a restart");
+    bench.facts.probes[0].ill = 2;
+    bench.hold(1);
+    assert_eq!(bench.text("probe_failing"), "billing says that it is unhealthy");
+    let verdict = bench.verdicts.view().remove(0);
+    assert_eq!(verdict.severity, Severity::Critical);
+    assert_eq!(
+        verdict.evidence,
+        [
+            "2 answers in a row, the last with HTTP 503",
+            "database: refused",
+            "a: x",
+            "b: y",
+            "and 1 check more"
+        ]
+    );
+    bench.facts.probes[0] = ProbeFacts {
+        well: 1,
+        ..probe(Health::Ok, Some(ProbeState::Healthy))
+    };
+    bench.hold(1);
+    assert!(bench.has("probe_failing"), "one good answer is not enough");
+    bench.facts.probes[0].well = 2;
+    bench.hold(1);
+    assert!(!bench.has("probe_failing"));
+}
+
+#[test]
+fn a_degraded_service_and_one_that_does_not_answer_are_warnings() {
+    let mut bench = Bench::new();
+    bench.facts.probes = vec![ProbeFacts {
+        ill: 2,
+        ..probe(Health::Ok, Some(ProbeState::Degraded))
+    }];
+    bench.hold(1);
+    assert_eq!(bench.text("probe_failing"), "billing says that it is degraded");
+    assert_eq!(bench.verdicts.view()[0].severity, Severity::Warning);
+    bench.facts.probes = vec![ProbeFacts {
+        failures: 2,
+        error: Some("ask http://billing/health: connection refused".to_owned()),
+        ..probe(Health::Failing, Some(ProbeState::Healthy))
+    }];
+    bench.hold(1);
+    assert_eq!(bench.text("probe_failing"), "billing's health endpoint does not answer");
+    assert_eq!(bench.verdicts.view()[0].evidence[1], "before that it said healthy");
+    bench.facts.probes[0].failures = 1;
+    bench.facts.probes[0].health = Health::Ok;
+    bench.hold(1);
+    assert!(bench.has("probe_failing"), "neither two good answers nor a bad one");
+}
+
+#[test]
+fn an_unhealthy_service_is_a_symptom_of_a_database_that_is_down() {
+    let mut bench = Bench::new();
+    let mut postgres = source(SourceKind::Postgres, "postgres", Health::Failing);
+    postgres.failures = 3;
+    postgres.goods = 0;
+    bench.facts.sources = vec![postgres];
+    bench.facts.probes = vec![ProbeFacts {
+        ill: 3,
+        ..probe(Health::Ok, Some(ProbeState::Unhealthy))
+    }];
+    bench.hold(2);
+    assert_eq!(bench.ids(), ["database_down"]);
+}
+
 #[test]
 fn thresholds_in_metadata_alarm_beside_the_rules_own() {
     let of = |monitor| ConsumerFacts { monitor, ..consumer() };
@@ -1137,10 +1227,26 @@ fn thresholds_in_metadata_alarm_beside_the_rules_own() {
                 ..Default::default()
             },
         ),
+        (
+            "stalled",
+            ConsumerMonitor {
+                last_delivery: Some(2.0),
+                ..Default::default()
+            },
+        ),
+        (
+            "metadata_threshold",
+            ConsumerMonitor {
+                waiting: Some(12.0),
+                ..Default::default()
+            },
+        ),
     ] {
         for (over, told) in [(true, true), (false, false)] {
             let mut facts = of(if over { monitor } else { ConsumerMonitor::default() });
             facts.idle_s = if id == "stalled" { 3.0 } else { 0.0 };
+            facts.delivery_s = facts.idle_s;
+            facts.waiting = 12.0;
             facts.redelivered = 5.0;
             facts.rise = Rise {
                 steps: 6,
@@ -1150,20 +1256,53 @@ fn thresholds_in_metadata_alarm_beside_the_rules_own() {
             let mut bench = bench_with(facts);
             bench.hold(6);
             assert_eq!(bench.has(id), told, "{id}");
+            for verdict in bench.verdicts.view() {
+                assert_eq!(verdict.severity, Severity::Critical, "{id}: its key says critical");
+                let named = verdict
+                    .evidence
+                    .iter()
+                    .any(|fact| fact.contains("-critical of its metadata is"));
+                assert!(named, "{verdict:?}");
+            }
         }
     }
-    let mut bench = Bench::new();
-    bench.facts.streams = vec![StreamFacts {
-        messages: 12_000.0,
-        monitor: StreamMonitor {
-            messages: (Some(10_000.0), Some(50_000.0)),
-            lag: None,
-        },
-        ..stream()
-    }];
-    bench.hold(6);
+}
+
+#[test]
+fn too_many_messages_and_too_few_by_a_streams_metadata() {
+    let holding = |messages: f64, thresholds, acks_remove| {
+        let mut bench = Bench::new();
+        bench.facts.streams = vec![StreamFacts {
+            messages,
+            acks_remove,
+            monitor: StreamMonitor {
+                messages: thresholds,
+                lag: None,
+            },
+            ..stream()
+        }];
+        bench.hold(6);
+        bench
+    };
+    let bench = holding(12_000.0, (Some(10_000.0), Some(50_000.0)), true);
     assert_eq!(bench.text("limit_eviction"), "webhooks holds 12,000 messages");
     assert_eq!(bench.verdicts.view()[0].severity, Severity::Warning);
+    assert_eq!(
+        holding(9_000.0, (Some(10_000.0), Some(50_000.0)), true).ids(),
+        Vec::<String>::new()
+    );
+    // A log that nobody writes to.
+    let mut bench = holding(400.0, (Some(999.0), Some(500.0)), false);
+    assert_eq!(bench.text("metadata_threshold"), "webhooks holds only 400 messages");
+    assert_eq!(bench.verdicts.view()[0].severity, Severity::Critical);
+    bench.facts.streams[0].messages = 600.0;
+    bench.hold(1);
+    assert_eq!(bench.verdicts.view()[0].severity, Severity::Warning);
+    bench.facts.streams[0].messages = 1_000.0;
+    bench.hold(6);
+    assert_eq!(bench.ids(), Vec::<String>::new());
+    // A work queue that is drained is as it should be.
+    assert_eq!(holding(0.0, (Some(10.0), None), true).ids(), Vec::<String>::new());
 }
 
 #[test]

@@ -49,7 +49,7 @@ pub(super) enum Answer {
 /// `NATS/1.0\r\nName: value\r\n…\r\n`: every header, repeated ones too, in their order. What is no
 /// UTF-8 is replaced.
 #[must_use]
-pub(crate) fn raw_headers(raw: &[u8]) -> Vec<(Arc<str>, Arc<str>)> {
+fn raw_headers(raw: &[u8]) -> Vec<(Arc<str>, Arc<str>)> {
     let text = String::from_utf8_lossy(raw);
     let lines = text.split("\r\n").skip(1);
     lines
@@ -61,20 +61,39 @@ pub(crate) fn raw_headers(raw: &[u8]) -> Vec<(Arc<str>, Arc<str>)> {
         .collect()
 }
 
-/// The answer to `STREAM.MSG.GET`: exact to the byte.
+/// A message as `STREAM.MSG.GET` answers it: exact to the byte.
+#[derive(Debug, Deserialize)]
+pub(crate) struct RawMessage {
+    seq: u64,
+    subject: String,
+    hdrs: Option<String>,
+    data: Option<String>,
+    time: Option<Timestamp>,
+}
+
+impl RawMessage {
+    /// The message itself.
+    ///
+    /// # Errors
+    /// When its headers or its payload are no base64.
+    pub(crate) fn decode(self) -> Result<Stored, base64::DecodeError> {
+        let bytes = |text: Option<String>| STANDARD.decode(text.unwrap_or_default());
+        Ok(Stored {
+            sequence: self.seq,
+            subject: self.subject.into(),
+            headers: raw_headers(&bytes(self.hdrs)?),
+            payload: bytes(self.data)?.into(),
+            at: self.time,
+        })
+    }
+}
+
+/// The answer to `STREAM.MSG.GET`.
 pub(super) fn exact(payload: &[u8], stream: &str) -> Result<Answer, LetterError> {
     #[derive(Deserialize)]
     struct Got {
-        message: Option<Raw>,
+        message: Option<RawMessage>,
         error: Option<Failed>,
-    }
-    #[derive(Deserialize)]
-    struct Raw {
-        seq: u64,
-        subject: String,
-        hdrs: Option<String>,
-        data: Option<String>,
-        time: Option<Timestamp>,
     }
     #[derive(Default, Deserialize)]
     #[serde(default)]
@@ -100,18 +119,9 @@ pub(super) fn exact(payload: &[u8], stream: &str) -> Result<Answer, LetterError>
         };
     }
     let raw = got.message.ok_or_else(|| unreadable(&"it holds no message"))?;
-    let decode = |text: Option<String>| {
-        let bytes = STANDARD.decode(text.unwrap_or_default());
-        bytes.map_err(|error| LetterError::Unreadable(error.to_string()))
-    };
+    let stored = raw.decode().map_err(|error| unreadable(&error))?;
     Ok(Answer::Found {
-        stored: Box::new(Stored {
-            sequence: raw.seq,
-            subject: raw.subject.into(),
-            headers: raw_headers(&decode(raw.hdrs)?),
-            payload: decode(raw.data)?.into(),
-            at: raw.time,
-        }),
+        stored: Box::new(stored),
         batched: false,
         faithful: true,
     })

@@ -10,6 +10,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Identity, Url};
 use secrecy::ExposeSecret as _;
 
+use crate::base::cause::root;
 use crate::config::{HttpAuth, Target, Tls};
 use crate::observe::SourceError;
 
@@ -23,8 +24,10 @@ const REDIRECTS: usize = 3;
 /// pool and one set of trusted authorities.
 #[derive(Debug, Default)]
 pub(in crate::observe) struct ClientPool {
-    /// `None`: the client of all targets without TLS.
-    pub(in crate::observe) clients: Vec<(Option<Tls>, Client)>,
+    /// `None`: the client of all targets without TLS. Whether it keeps connections.
+    pub(in crate::observe) clients: Vec<(Option<Tls>, bool, Client)>,
+    /// Whether connections without TLS are closed after each answer.
+    pub(in crate::observe) transient: bool,
 }
 
 impl ClientPool {
@@ -34,16 +37,18 @@ impl ClientPool {
     /// When a certificate file cannot be read or does not hold what it should.
     pub(in crate::observe) fn client(&mut self, url: &Url, tls: &Tls) -> Result<Client, SourceError> {
         let key = (url.scheme() == "https").then(|| tls.clone());
-        if let Some((_, client)) = self.clients.iter().find(|(known, _)| *known == key) {
+        let keeps = key.is_some() || !self.transient;
+        let mut known = self.clients.iter();
+        if let Some((_, _, client)) = known.find(|(tls, kept, _)| *tls == key && *kept == keeps) {
             return Ok(client.clone());
         }
-        let client = build(key.as_ref(), None)?;
-        self.clients.push((key, client.clone()));
+        let client = build(key.as_ref(), None, keeps)?;
+        self.clients.push((key, keeps, client.clone()));
         Ok(client)
     }
 }
 
-fn build(tls: Option<&Tls>, pinned: Option<(&str, SocketAddr)>) -> Result<Client, SourceError> {
+fn build(tls: Option<&Tls>, pinned: Option<(&str, SocketAddr)>, keeps: bool) -> Result<Client, SourceError> {
     let mut builder = Client::builder();
     if let Some((host, address)) = pinned {
         builder = builder.resolve(host, address);
@@ -51,7 +56,8 @@ fn build(tls: Option<&Tls>, pinned: Option<(&str, SocketAddr)>) -> Result<Client
     let builder = builder
         .user_agent(concat!("hookwatch/", env!("CARGO_PKG_VERSION")))
         .redirect(same_host())
-        .pool_max_idle_per_host(1)
+        // Several targets may be pages of one host.
+        .pool_max_idle_per_host(if keeps { 8 } else { 0 })
         // Targets are reached as they are named; a proxy would be one more thing that can fail.
         .no_proxy();
     let builder = match tls {
@@ -73,7 +79,7 @@ fn build(tls: Option<&Tls>, pinned: Option<(&str, SocketAddr)>) -> Result<Client
         }
     };
     builder.build().map_err(|error| {
-        let error = SourceError::new("prepare", "TLS", &deepest(&error));
+        let error = SourceError::new("prepare", "TLS", &root(&error));
         error.next("install the system's ca-certificates, or give this target a ca of its own")
     })
 }
@@ -82,7 +88,7 @@ fn authorities(path: &Path) -> Result<Vec<Certificate>, SourceError> {
     let wrong = |reason: &str| {
         SourceError::new("read certificates", shown_path(path), reason).next("ca wants certificates in PEM form")
     };
-    let found = Certificate::from_pem_bundle(&read(path)?).map_err(|error| wrong(&deepest(&error)))?;
+    let found = Certificate::from_pem_bundle(&read(path)?).map_err(|error| wrong(&root(&error)))?;
     if found.is_empty() {
         return Err(wrong("no certificate in it"));
     }
@@ -96,7 +102,7 @@ fn identity(cert: &PathBuf, key: &PathBuf) -> Result<Identity, SourceError> {
         pem.extend(read(key)?);
     }
     Identity::from_pem(&pem).map_err(|error| {
-        SourceError::new("read certificate", shown_path(cert), &deepest(&error))
+        SourceError::new("read certificate", shown_path(cert), &root(&error))
             .next("cert wants a certificate and key its private key, both in PEM form")
     })
 }
@@ -109,15 +115,6 @@ fn read(path: &Path) -> Result<Vec<u8>, SourceError> {
 
 fn shown_path(path: &Path) -> String {
     path.display().to_string()
-}
-
-/// What lies at the bottom of an error.
-pub(in crate::observe) fn deepest(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }
 
 /// Follows redirects that stay on the host and port, or go to the host's HTTPS: credentials
@@ -195,7 +192,7 @@ impl Request {
         let host = request.url.host_str().unwrap_or_default().to_owned();
         if request.is_https() {
             // The certificate is for the name, so the name stays in the URL.
-            request.client = build(Some(&target.tls), Some((&host, address)))?;
+            request.client = build(Some(&target.tls), Some((&host, address)), true)?;
         } else {
             let named = match request.url.port() {
                 Some(port) => format!("{host}:{port}"),

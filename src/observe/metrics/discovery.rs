@@ -14,7 +14,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Fleet;
 use crate::base::text;
-use crate::config::{Discovery, Families, Target};
+use crate::config::{Discovery, Target};
 use crate::observe::{Outlet, Source, SourceError, supervise};
 use crate::sample::{Sample, SourceId, SourceKind, SourceReport, SourceState};
 
@@ -28,9 +28,6 @@ const TARGETS: usize = 5_000;
 /// Largest `file_sd` file, bytes.
 const FILE: u64 = 4 << 20;
 
-/// Scrapes of one group a second at most, on average.
-const PACE: f64 = 200.0;
-
 /// Names that are taken, over all groups of a profile.
 pub(super) type Names = Arc<Mutex<BTreeSet<String>>>;
 
@@ -40,7 +37,6 @@ pub struct Group {
     id: SourceId,
     target: Target,
     fleet: Fleet,
-    names: Names,
     members: BTreeMap<String, Member>,
     /// Of a file: its time and size when it was last read whole.
     read: Option<(Option<SystemTime>, u64)>,
@@ -62,12 +58,12 @@ struct Place {
 }
 
 impl Group {
-    pub(super) fn new(target: &Target, families: &Families, names: Names) -> Self {
+    /// A group whose members are sources of `fleet`.
+    pub(super) fn new(target: &Target, fleet: Fleet) -> Self {
         Self {
             id: SourceId::new(SourceKind::Metrics, &target.name),
             target: target.clone(),
-            fleet: Fleet::new(families),
-            names,
+            fleet,
             members: BTreeMap::new(),
             read: None,
         }
@@ -117,14 +113,12 @@ impl Group {
         if about.len() > FILE {
             return Err(wrong(&format!("it is larger than {}", text::bytes(FILE))));
         }
-        if !path
-            .extension()
-            .is_some_and(|ending| ending.eq_ignore_ascii_case("json"))
-        {
-            return Err(self.error("read", "only JSON is read, no YAML", "write the same list as JSON"));
-        }
+        let form = Form::of(path).ok_or_else(|| {
+            let next = "call it .json, .yml or .yaml, as Prometheus does";
+            self.error("read", "its name tells neither JSON nor YAML", next)
+        })?;
         let content = tokio::fs::read(path).await.map_err(|error| wrong(&error))?;
-        let places = parse(&content).map_err(|reason| wrong(&reason))?;
+        let places = parse(&content, form).map_err(|reason| wrong(&reason))?;
         self.read = Some(state);
         Ok(Some(places))
     }
@@ -152,7 +146,7 @@ impl Group {
             }
         }
         let over = places.len().saturating_sub(TARGETS);
-        let interval = Duration::from_secs_f64(places.len() as f64 / PACE).max(self.target.interval);
+        self.fleet.expect(places.len());
         for (key, place) in places.into_iter().take(TARGETS) {
             if self.members.contains_key(&key) {
                 continue;
@@ -162,18 +156,17 @@ impl Group {
                 name: name.as_str().into(),
                 url: place.url,
                 discovery: Discovery::One,
-                interval,
                 ..self.target.clone()
             };
             let id = SourceId::new(SourceKind::Metrics, &name);
             let stop = CancellationToken::new();
             let mut outlet = outlet.of(id.clone());
-            match self.fleet.source_at(&target, place.address) {
+            match self.fleet.source_at(&target, place.address, true) {
                 Ok(source) => {
                     tokio::spawn(supervise(source, outlet, stop.clone()));
                 }
                 Err(error) => {
-                    outlet.fail(&error, interval).await;
+                    outlet.fail(&error, target.interval).await;
                 }
             }
             let member = Member {
@@ -199,7 +192,7 @@ impl Group {
     }
 
     fn taken(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
-        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+        self.fleet.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -210,13 +203,47 @@ struct Entry {
     labels: BTreeMap<String, String>,
 }
 
+/// How a `file_sd` file is written. Prometheus goes by the ending as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Json,
+    Yaml,
+}
+
+impl Form {
+    fn of(path: &Path) -> Option<Self> {
+        let ending = path.extension()?.to_str()?;
+        let is = |name: &str| ending.eq_ignore_ascii_case(name);
+        if is("json") {
+            Some(Self::Json)
+        } else {
+            (is("yml") || is("yaml")).then_some(Self::Yaml)
+        }
+    }
+
+    /// The entries; else why there are none, with the line.
+    fn entries(self, content: &[u8]) -> Result<Vec<Entry>, String> {
+        match self {
+            Self::Json => serde_json::from_slice(content).map_err(|error| error.to_string()),
+            Self::Yaml => {
+                let options = serde_saphyr::options! { with_snippet: false };
+                let read: Result<Option<Vec<Entry>>, _> = serde_saphyr::from_slice_with_options(content, options);
+                // An empty file is one that is being written, not the end of every target.
+                read.map_err(|error| error.to_string())?
+                    .ok_or_else(|| "it is empty; no target at all is written []".to_owned())
+            }
+        }
+    }
+}
+
 /// The targets of a `file_sd` file, by address. Of the labels, the scheme and the path count.
 ///
 /// # Errors
 /// When it is none, with the place.
-fn parse(content: &[u8]) -> Result<BTreeMap<String, Place>, String> {
-    let entries: Vec<Entry> =
-        serde_json::from_slice(content).map_err(|error| format!("it is no file_sd list: {error}"))?;
+fn parse(content: &[u8], form: Form) -> Result<BTreeMap<String, Place>, String> {
+    let entries = form
+        .entries(content)
+        .map_err(|error| format!("it is no file_sd list: {}", text::safe(&error)))?;
     let mut places = BTreeMap::new();
     for (number, entry) in entries.into_iter().enumerate() {
         let label = |name: &str, default: &str| entry.labels.get(name).map_or(default, String::as_str).to_owned();
@@ -224,7 +251,9 @@ fn parse(content: &[u8]) -> Result<BTreeMap<String, Place>, String> {
         for target in &entry.targets {
             let url = format!("{scheme}://{target}/{}", path.trim_start_matches('/'));
             let fine = Url::parse(&url).is_ok_and(|url| url.has_host() && matches!(url.scheme(), "http" | "https"));
-            let alone = !target.contains(['/', '@', '?', '#']) && !target.trim().is_empty();
+            // In YAML a number stands for its digits.
+            let bare = target.bytes().all(|byte| byte.is_ascii_digit());
+            let alone = !target.contains(['/', '@', '?', '#']) && !target.trim().is_empty() && !bare;
             if !fine || !alone {
                 let shown = text::cut(&text::safe(target), 80).into_owned();
                 return Err(format!("entry {}: `{shown}` is no host:port", number + 1));

@@ -7,7 +7,8 @@ use reqwest::header::{LOCATION, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use rustls::{AlertDescription, CertificateError};
 
-use super::client::{deepest, shown};
+use super::client::shown;
+use crate::base::cause::root;
 use crate::base::text;
 
 /// Columns of a stranger's body that are quoted.
@@ -49,7 +50,7 @@ pub(in crate::observe) fn transport(error: reqwest::Error, https: bool) -> Fault
         told.push('\n');
         cause = found.source();
     }
-    let deepest = deepest(&error);
+    let deepest = root(&error);
     if told.contains("dns error") {
         (
             format!("its host name is not known: {deepest}"),

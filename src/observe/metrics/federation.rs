@@ -107,7 +107,7 @@ fn split(target: &str, layout: &Layout) -> Split {
             left_out += 1;
             continue;
         }
-        let mut own = series.clone();
+        let mut own = SeriesId::clone(series);
         own.labels.retain(|(label, _)| !ADDED.contains(&&**label));
         by_instance.entry(name).or_default().push((own, place));
     }

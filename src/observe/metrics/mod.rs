@@ -11,6 +11,7 @@ pub use range::{RangeClient, RangeSeries};
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use reqwest::StatusCode;
@@ -42,6 +43,19 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// By how much the supervisor's timeout exceeds ours, which says more.
 const GRACE: Duration = Duration::from_millis(250);
 
+/// Scrapes of all discovered targets of a profile a second at most, on average.
+const PACE: f64 = 200.0;
+
+/// Targets that begin at once, and how far apart the further ones begin: a thousand of them must
+/// not knock at the same instant, and should all be read after a second.
+const AT_ONCE: usize = 64;
+const APART: Duration = Duration::from_millis(1);
+
+/// Targets of a profile beyond which connections without TLS are not kept between readings: each
+/// would hold a buffer as large as its page and one of the files that a process may open (often
+/// 1,024), for the sake of a connect every few seconds. TLS connections are always kept.
+const KEPT: usize = 200;
+
 /// The targets of one profile. They share HTTP clients where their certificates are the same,
 /// and the table of wanted names.
 #[derive(Debug)]
@@ -51,6 +65,39 @@ pub struct Fleet {
     families: Families,
     /// Names of discovered targets that are taken.
     names: discovery::Names,
+    /// Targets that are read.
+    size: Size,
+    /// Targets that were begun together with the next one.
+    begun: usize,
+    /// Targets that are known to come.
+    expected: usize,
+}
+
+/// How many targets a profile has. Many of them share one pace.
+#[derive(Clone, Debug, Default)]
+struct Size(Arc<AtomicUsize>);
+
+impl Size {
+    /// One target more, until the answer is dropped.
+    fn join(&self) -> Member {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Member(self.clone())
+    }
+
+    /// How often each of so many may be read, at most.
+    fn period(&self) -> Duration {
+        Duration::from_secs_f64(self.0.load(Ordering::Relaxed) as f64 / PACE)
+    }
+}
+
+/// A target that counts.
+#[derive(Debug)]
+struct Member(Size);
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Fleet {
@@ -62,13 +109,27 @@ impl Fleet {
             clients: ClientPool::default(),
             families: families.clone(),
             names: discovery::Names::default(),
+            size: Size::default(),
+            begun: 0,
+            expected: 0,
         }
+    }
+
+    /// Says how many targets are about to be asked for.
+    pub fn expect(&mut self, targets: usize) {
+        self.begun = 0;
+        self.expected = targets;
     }
 
     /// The source of a group of targets that are looked up.
     #[must_use]
     pub fn group(&self, target: &Target) -> Group {
-        Group::new(target, &self.families, self.names.clone())
+        let fleet = Self {
+            names: self.names.clone(),
+            size: self.size.clone(),
+            ..Self::new(&self.families)
+        };
+        Group::new(target, fleet)
     }
 
     /// The source of a Prometheus server's `/federate`.
@@ -88,14 +149,22 @@ impl Fleet {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
             .insert(target.name.to_string());
-        self.source_at(target, None)
+        self.source_at(target, None, false)
     }
 
-    /// The same of a target whose host name stands for this address.
-    fn source_at(&mut self, target: &Target, address: Option<SocketAddr>) -> Result<Metrics, SourceError> {
+    /// The same of a target whose host name stands for this address. One that is `paced` is read
+    /// more seldom where there are many.
+    fn source_at(&mut self, target: &Target, address: Option<SocketAddr>, paced: bool) -> Result<Metrics, SourceError> {
+        let behind = u32::try_from(self.begun.saturating_sub(AT_ONCE)).unwrap_or(u32::MAX);
+        self.begun += 1;
+        let member = self.size.join();
+        self.clients.transient = self.expected.max(self.size.0.load(Ordering::Relaxed)) > KEPT;
         Ok(Metrics {
             id: SourceId::new(SourceKind::Metrics, &target.name),
             period: target.interval,
+            member,
+            paced,
+            begins_in: APART.saturating_mul(behind),
             request: match address {
                 None => Request::new(target, &mut self.clients)?,
                 Some(address) => Request::pinned(target, address, &mut self.clients)?,
@@ -111,6 +180,11 @@ impl Fleet {
 pub struct Metrics {
     id: SourceId,
     period: Duration,
+    member: Member,
+    /// Whether it is read more seldom where there are many.
+    paced: bool,
+    /// How long its first reading waits.
+    begins_in: Duration,
     request: Request,
     reader: Reader,
     /// Session time until which the target asked us to stay away.
@@ -223,14 +297,22 @@ impl Source for Metrics {
     }
 
     fn period(&self) -> Duration {
-        self.period
+        if self.paced {
+            self.period.max(self.member.0.period())
+        } else {
+            self.period
+        }
     }
 
     fn timeout(&self) -> Duration {
-        self.request.timeout + GRACE
+        self.begins_in + self.request.timeout + GRACE
     }
 
     async fn read(&mut self, outlet: &mut Outlet) -> Result<Duration, SourceError> {
+        if !self.begins_in.is_zero() {
+            tokio::time::sleep(self.begins_in).await;
+            self.begins_in = Duration::ZERO;
+        }
         let page = self.scrape(outlet.clock()).await?;
         let took = page.took;
         outlet.send(Sample::Scrape(page)).await;

@@ -7,7 +7,8 @@ use reqwest::Url;
 use serde::Deserialize;
 
 use super::PAGE_LIMIT;
-use super::client::{ClientPool, deepest, shown};
+use super::client::{ClientPool, shown};
+use crate::base::cause::root;
 use crate::base::text;
 use crate::config::Tls;
 use crate::observe::SourceError;
@@ -100,7 +101,7 @@ impl RangeClient {
             Ok::<_, reqwest::Error>((status, body))
         };
         let (status, body) = match tokio::time::timeout(PATIENCE, ask).await {
-            Ok(answered) => answered.map_err(|error| failed(&deepest(&error.without_url())))?,
+            Ok(answered) => answered.map_err(|error| failed(&root(&error.without_url())))?,
             Err(_) => return Err(failed(&format!("no answer within {}", text::duration(PATIENCE)))),
         };
         if body.len() as u64 > PAGE_LIMIT {

@@ -46,6 +46,8 @@ struct PanelState {
     told: bool,
     /// Why it is off; `None`: it works, as far as is known.
     problem: Option<String>,
+    /// What was told of that: nothing, where the relation belongs to the other kind of pipeline.
+    said: Option<String>,
     /// Session time at which it is tried again while it is off.
     retry_at: Duration,
 }
@@ -108,6 +110,9 @@ impl Postgres {
             latency,
             samples: Vec::new(),
         };
+        // What kind of pipeline it is decides what is missing.
+        let found = self.outbound.discover(session, clock).await?;
+        cycle.samples.extend(found);
         let (working, due) = self.due(clock.now().mono);
         if !working.is_empty() {
             self.ask_together(session, working, &mut cycle).await?;
@@ -152,7 +157,7 @@ impl Postgres {
                 let took = cycle.clock.now().mono.saturating_sub(asked);
                 for (panel, answer) in panels.into_iter().zip(answers) {
                     let problem = cycle.take(panel, &answer.unwrap_or_default(), took);
-                    self.settle(panel, problem, RETRY.1, cycle);
+                    self.settle(panel, problem, false, RETRY.1, cycle);
                 }
             }
             Err(failure) if fault::concerns_statement(&failure) => {
@@ -175,7 +180,7 @@ impl Postgres {
             Ok(answer) => {
                 let took = cycle.clock.now().mono.saturating_sub(asked);
                 let problem = cycle.take(panel, &answer, took);
-                self.settle(panel, problem, RETRY.1, cycle);
+                self.settle(panel, problem, false, RETRY.1, cycle);
             }
             Err(failure) if fault::concerns_statement(&failure) => {
                 let relations = if fault::is_about_relation(&failure) {
@@ -191,15 +196,19 @@ impl Postgres {
                 let (reason, next) = fault::panel(panel.into(), &failure, relations.as_ref(), limit);
                 let arrow = if next.is_empty() { "" } else { " → " };
                 let retry = if fault::passes(&failure) { RETRY.0 } else { RETRY.1 };
-                self.settle(panel, Some(format!("{reason}{arrow}{next}")), retry, cycle);
+                // A pipeline that publishes from Postgres has none of the other kind's tables.
+                let foreign =
+                    relations.is_some_and(|relations| relations.found.is_empty()) && self.outbound.is_present();
+                self.settle(panel, Some(format!("{reason}{arrow}{next}")), foreign, retry, cycle);
             }
             Err(lost) => return Err(lost),
         }
         Ok(())
     }
 
-    /// Switches a panel on or off, and tells it when that is news.
-    fn settle(&mut self, panel: Panel, problem: Option<String>, retry: Duration, cycle: &mut Cycle<'_>) {
+    /// Switches a panel on or off, and tells it when that is news. Of one that is foreign to this
+    /// kind of pipeline nothing is said.
+    fn settle(&mut self, panel: Panel, problem: Option<String>, foreign: bool, retry: Duration, cycle: &mut Cycle<'_>) {
         let problem = problem.map(|said| text::cut(&text::safe(&said), PROBLEM).into_owned());
         let retry_at = cycle.clock.now().mono + retry;
         for (_, state) in PANELS
@@ -207,16 +216,17 @@ impl Postgres {
             .zip(&mut self.panels)
             .filter(|(known, _)| **known == panel)
         {
-            if !state.told || state.problem != problem {
-                let problem = problem.clone();
+            let said = problem.clone().filter(|_| !foreign);
+            if state.said != said || !state.told && !foreign {
                 cycle.samples.push(Sample::Panel(PanelReading {
                     panel: panel.shown(),
-                    problem,
+                    problem: said.clone(),
                 }));
             }
             *state = PanelState {
-                told: true,
+                told: state.told || !foreign,
                 problem: problem.clone(),
+                said,
                 retry_at,
             };
         }

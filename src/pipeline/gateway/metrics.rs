@@ -102,10 +102,9 @@ impl Metrics {
         }
     }
 
-    /// Counts a request in flight until the returned value is dropped.
-    pub(super) fn in_flight(&self) -> InFlight {
-        self.in_flight.inc();
-        InFlight(self.in_flight.clone())
+    /// So many more webhooks are in flight.
+    pub(super) fn in_flight(&self, more: i64) {
+        self.in_flight.inc_by(more);
     }
 
     /// A webhook arrived that is refused before its event is known.
@@ -168,15 +167,5 @@ impl Event {
             received: counter(received, labels),
             queued: counter(queued, [("provider", provider), ("event_type", event)]),
         }
-    }
-}
-
-/// A request in flight.
-#[derive(Debug)]
-pub(super) struct InFlight(Gauge);
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.dec();
     }
 }

@@ -10,14 +10,15 @@ mod outcome;
 mod publish;
 
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody as _};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use axum::routing::post;
 use axum::serve::ListenerExt as _;
 use futures_util::StreamExt as _;
@@ -29,7 +30,8 @@ use tokio_util::task::TaskTracker;
 
 use super::Error;
 use super::bus::{self, Bus};
-use super::metrics::register_process;
+use super::metrics::{UNKNOWN, register_process};
+use super::provider::Provider;
 use super::status::{self, EVENT_BUS, Health};
 use super::topology;
 use crate::base::time::SharedClock;
@@ -89,10 +91,7 @@ pub async fn run(
         unsettled: TaskTracker::new(),
         missing: Notify::new(),
     });
-    let app = Router::new()
-        .route("/webhooks/{provider}", post(receive))
-        .with_state(gateway.clone())
-        .merge(status::pages(registry, health.clone()));
+    let app = routes(&gateway).merge(status::pages(registry, health.clone()));
 
     let listener = listener.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {
@@ -144,28 +143,65 @@ async fn keep_standing(gateway: &Gateway, health: &Health) {
     std::future::pending::<()>().await;
 }
 
-async fn receive(
-    State(gateway): State<Arc<Gateway>>,
-    Path(provider): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
+/// A route for each provider whose webhooks are taken, and one for whoever else calls. Fixed
+/// paths: reading the name out of the path would cost each webhook several allocations.
+fn routes(gateway: &Arc<Gateway>) -> Router {
+    let taking = |known: Option<Provider>| {
+        post(
+            move |State(gateway): State<Arc<Gateway>>, headers: HeaderMap, body: Body| {
+                receive(gateway, known, headers, body)
+            },
+        )
+    };
+    let routes = Router::new().route("/webhooks/{provider}", taking(None));
+    let known = gateway.config.verifiers.keys().copied();
+    known
+        .fold(routes, |routes, provider| {
+            routes.route(&format!("/webhooks/{}", provider.name()), taking(Some(provider)))
+        })
+        .with_state(gateway.clone())
+}
+
+async fn receive(gateway: Arc<Gateway>, known: Option<Provider>, headers: HeaderMap, body: Body) -> Response {
     let arrived = gateway.clock.now();
-    let in_flight = gateway.metrics.in_flight();
-    let known = gateway.config.provider(&provider);
-    let name = known.map_or(super::metrics::UNKNOWN, super::provider::Provider::name);
+    let in_flight = InFlight::new(gateway.clone());
+    let name = known.map_or(UNKNOWN, Provider::name);
     let outcome = match read(body, gateway.config.max_body).await {
         // Without its body it has not arrived, and there is nobody left to answer.
         Err(ReadError::Gone) => return Response::default(),
         Err(ReadError::Refused(refusal)) => gateway.refuse(name, refusal),
         Ok(body) => match known {
-            Some(provider) => gateway.accept(provider, &headers, body, arrived.at, in_flight).await,
+            Some(provider) => in_flight.accept(provider, &headers, body, arrived.at).await,
             None => gateway.refuse(name, Refusal::UnknownProvider),
         },
     };
     let took = gateway.clock.now().mono.saturating_sub(arrived.mono);
     gateway.metrics.responded(known, took);
-    outcome.into_response()
+    outcome.answer()
+}
+
+/// The gateway as a webhook sees it whose outcome is not known yet: counted until it is dropped.
+struct InFlight(Arc<Gateway>);
+
+impl InFlight {
+    fn new(gateway: Arc<Gateway>) -> Self {
+        gateway.metrics.in_flight(1);
+        Self(gateway)
+    }
+}
+
+impl Deref for InFlight {
+    type Target = Gateway;
+
+    fn deref(&self) -> &Gateway {
+        &self.0
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.metrics.in_flight(-1);
+    }
 }
 
 impl Gateway {

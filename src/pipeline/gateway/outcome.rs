@@ -1,7 +1,8 @@
 //! What becomes of a webhook, and what its sender is told.
 
+use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
 /// What becomes of a webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,27 +139,34 @@ impl Unconfirmed {
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-impl IntoResponse for Outcome {
-    fn into_response(self) -> Response {
+impl Outcome {
+    /// What its sender is told.
+    pub(super) fn answer(self) -> Response {
         match self {
             Self::Queued { sequence, duplicate } => {
                 let body = format!(r#"{{"status":"queued","sequence":{sequence},"duplicate":{duplicate}}}"#);
-                ([(header::CONTENT_TYPE, JSON)], body).into_response()
+                answer(StatusCode::OK, body.into())
             }
             Self::Refused(refusal) => {
                 let (status, body) = refusal.answer();
-                (status, [(header::CONTENT_TYPE, JSON)], body).into_response()
+                answer(status, body.into())
             }
             Self::Unconfirmed(reason) => {
-                let headers = [
-                    (header::CONTENT_TYPE, JSON),
-                    (header::RETRY_AFTER, HeaderValue::from_static(reason.retry_after())),
-                ];
                 let body = format!(r#"{{"error":"not queued: {}"}}"#, reason.label());
-                (StatusCode::SERVICE_UNAVAILABLE, headers, body).into_response()
+                let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, body.into());
+                let after = HeaderValue::from_static(reason.retry_after());
+                response.headers_mut().insert(header::RETRY_AFTER, after);
+                response
             }
         }
     }
+}
+
+fn answer(status: StatusCode, body: Body) -> Response {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+    response
 }
 
 #[cfg(test)]
@@ -181,12 +189,12 @@ mod tests {
             sequence: 7,
             duplicate: true,
         };
-        assert_eq!(queued.into_response().status(), StatusCode::OK);
+        assert_eq!(queued.answer().status(), StatusCode::OK);
         for refusal in Refusal::ALL {
-            assert!(Outcome::Refused(refusal).into_response().status().is_client_error());
+            assert!(Outcome::Refused(refusal).answer().status().is_client_error());
         }
         for reason in Unconfirmed::ALL {
-            let response = Outcome::Unconfirmed(reason).into_response();
+            let response = Outcome::Unconfirmed(reason).answer();
             assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
             assert!(response.headers().contains_key(header::RETRY_AFTER), "{reason:?}");
         }

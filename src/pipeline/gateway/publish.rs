@@ -14,8 +14,8 @@ use async_nats::jetstream::publish::PublishAck;
 use axum::body::Bytes;
 use axum::http::HeaderMap;
 
-use super::Gateway;
-use super::metrics::{Event, InFlight};
+use super::InFlight;
+use super::metrics::Event;
 use super::outcome::{Outcome, Refusal, Unconfirmed};
 use crate::base::time::Timestamp;
 use crate::pipeline::bus::Link;
@@ -30,16 +30,9 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// stands. What has no `PubAck` this long after that was lost with the connection.
 const AFTERMATH: Duration = Duration::from_secs(2);
 
-impl Gateway {
+impl InFlight {
     /// Checks a webhook that arrived `now` and publishes it.
-    pub(super) async fn accept(
-        self: &Arc<Self>,
-        provider: Provider,
-        headers: &HeaderMap,
-        body: Bytes,
-        now: Timestamp,
-        in_flight: InFlight,
-    ) -> Outcome {
+    pub(super) async fn accept(self, provider: Provider, headers: &HeaderMap, body: Bytes, now: Timestamp) -> Outcome {
         let lookup = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let Some(verifier) = self.config.verifiers.get(&provider) else {
             return self.refuse(provider.name(), Refusal::UnknownProvider);
@@ -53,18 +46,18 @@ impl Gateway {
             return self.refuse(provider.name(), Refusal::Malformed);
         };
         let event = topology::token(&identity.event);
-        let id = format!("{}-{}", provider.name(), identity.id);
-        let subject = format!("{SUBJECT_PREFIX}.{}.{event}", provider.name());
+        let id = [provider.name(), "-", &identity.id].concat();
+        let subject = [SUBJECT_PREFIX, ".", provider.name(), ".", &event].concat();
         let message = PublishMessage::build()
             .headers(message_headers(provider, &id, now, headers))
             .payload(body.clone());
         let delivery = Delivery {
-            gateway: self.clone(),
             provider,
             event: self.metrics.received(provider, &event),
-            link: *self.bus.link().borrow(),
+            link: self.bus.link_now(),
             ack: None,
-            in_flight: Some(in_flight),
+            settled: false,
+            gateway: self,
         };
         delivery.run(subject, message).await
     }
@@ -76,15 +69,15 @@ type Ack = <PublishAckFuture as IntoFuture>::IntoFuture;
 /// A webhook that has arrived and whose outcome is counted once, whatever happens to its sender:
 /// when the sender hangs up the server drops the request's future, and with it this.
 struct Delivery {
-    gateway: Arc<Gateway>,
+    gateway: InFlight,
     provider: Provider,
     event: Arc<Event>,
     /// The connection when it began.
     link: Link,
     /// There once it is sent, and until it is settled.
     ack: Option<Ack>,
-    /// There until it is settled.
-    in_flight: Option<InFlight>,
+    /// Its outcome is counted.
+    settled: bool,
 }
 
 impl Delivery {
@@ -95,12 +88,11 @@ impl Delivery {
         if !self.gateway.bus.is_up() {
             return self.settle(Outcome::Unconfirmed(Unconfirmed::Disconnected));
         }
-        let gateway = self.gateway.clone();
-        let deadline = tokio::time::sleep(gateway.config.publish_timeout);
+        let deadline = tokio::time::sleep(self.gateway.config.publish_timeout);
         tokio::pin!(deadline);
         let sent = tokio::select! {
             biased;
-            sent = gateway.bus.publisher().send_publish(subject, message) => sent,
+            sent = self.gateway.bus.publisher().send_publish(subject, message) => sent,
             // Not handed to the connection yet: it will never be sent.
             () = &mut deadline => return self.settle(Outcome::Unconfirmed(Unconfirmed::Timeout)),
         };
@@ -123,7 +115,7 @@ impl Delivery {
             self.gateway.missing.notify_one();
         }
         self.ack = None;
-        self.in_flight = None;
+        self.settled = true;
         outcome
     }
 
@@ -146,21 +138,24 @@ impl Delivery {
 
 impl Drop for Delivery {
     fn drop(&mut self) {
-        // Settled it is no longer in flight.
-        let Some(in_flight) = self.in_flight.take() else { return };
+        if self.settled {
+            return;
+        }
         let Some(ack) = self.ack.take() else {
             // The sender hung up before it was handed to the connection: it will never be sent.
             self.settle(Outcome::Unconfirmed(Unconfirmed::SenderGone));
             return;
         };
         let late = Self {
-            gateway: self.gateway.clone(),
+            gateway: InFlight::new(self.gateway.0.clone()),
             provider: self.provider,
             event: self.event.clone(),
             link: self.link,
             ack: None,
-            in_flight: Some(in_flight),
+            settled: false,
         };
+        // Its outcome is counted elsewhere.
+        self.settled = true;
         self.gateway.unsettled.spawn(late.settle_late(ack));
     }
 }

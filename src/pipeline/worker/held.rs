@@ -60,10 +60,10 @@ impl Held {
         batch.retain(|webhook| batches.sequences.insert(webhook.sequence));
         let mut oldest: BTreeMap<String, Timestamp> = BTreeMap::new();
         for webhook in &*batch {
-            oldest
-                .entry(webhook.provider.clone())
-                .and_modify(|at| *at = webhook.received_at.min(*at))
-                .or_insert(webhook.received_at);
+            match oldest.get_mut(webhook.provider()) {
+                Some(at) => *at = webhook.received_at.min(*at),
+                None => drop(oldest.insert(webhook.provider().to_owned(), webhook.received_at)),
+            }
         }
         let id = batches.next;
         batches.next += 1;
@@ -154,20 +154,19 @@ impl Collector for Held {
 
 #[cfg(test)]
 mod tests {
+    use super::super::headers::Headers;
     use super::*;
     use crate::base::time::{Clock as _, ManualClock};
 
     fn webhook(sequence: u64, provider: &str, received_at: Timestamp) -> Webhook {
         Webhook {
             reply: sequence.to_string().into(),
-            subject: "webhook.x.y".into(),
-            headers: None,
+            subject: format!("webhook.{provider}.y").into(),
+            headers: Headers::default(),
             payload: bytes::Bytes::new(),
             sequence,
             delivery: 1,
             id: "1".to_owned(),
-            provider: provider.to_owned(),
-            event: "y".to_owned(),
             received_at,
             recipient: None,
             failure: None,

@@ -115,7 +115,7 @@ impl Metrics {
     }
 
     fn event(&self, webhook: &Webhook) -> std::sync::Arc<Event> {
-        self.events.of(&webhook.provider, &webhook.event, &|provider, event| {
+        self.events.of(webhook.provider(), webhook.event(), &|provider, event| {
             Event::new(&self.processed, &self.written, &self.skipped, provider, event)
         })
     }
@@ -152,7 +152,7 @@ impl Metrics {
         let reason = webhook.failure.as_ref().map_or("unknown", |failure| failure.reason);
         count(
             &self.dead_lettered,
-            [("provider", &webhook.provider), ("reason", reason)],
+            [("provider", webhook.provider()), ("reason", reason)],
         );
     }
 

@@ -11,6 +11,7 @@
 
 mod config;
 mod fault;
+mod headers;
 mod heartbeat;
 mod held;
 mod metrics;

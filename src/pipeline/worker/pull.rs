@@ -188,7 +188,10 @@ impl<'a> Puller<'a> {
                     self.ask(&standing.consumer, size).await?;
                     self.asked.add(room, now);
                 }
-                message = self.messages.next() => self.take(message.ok_or("the subscription has ended")?, now)?,
+                message = self.messages.next() => {
+                    self.take(message.ok_or("the subscription has ended")?, now)?;
+                    self.take_ready(now, size)?;
+                }
                 () = bus::lost(&mut self.link, self.since) => return Err("the connection to NATS is lost".to_owned()),
                 () = stop.cancelled(), if !stopping => {}
                 Ok(()) = database_up.changed() => {}
@@ -226,6 +229,21 @@ impl<'a> Puller<'a> {
             .request_batch(request, self.inbox.clone())
             .await
             .map_err(|error| error.to_string())
+    }
+
+    /// Takes what is here already, up to the end of a batch or the next pull: a turn of the loop
+    /// for each message would cost more than the message.
+    fn take_ready(&mut self, now: Duration, size: usize) -> Result<(), String> {
+        while self.gathered.messages.len() < size {
+            if self.asked.wants(now, size) && self.room.available_permits() >= size {
+                break;
+            }
+            let Some(message) = self.messages.next().now_or_never() else {
+                break;
+            };
+            self.take(message.ok_or("the subscription has ended")?, now)?;
+        }
+        Ok(())
     }
 
     /// Takes a message, or the server's word on a pull.

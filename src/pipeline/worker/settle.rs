@@ -4,10 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::Subject;
 use async_nats::jetstream::AckKind;
 use async_nats::jetstream::message::PublishMessage;
-use async_nats::{Request, Subject};
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 
 use super::webhook::Webhook;
@@ -114,7 +115,7 @@ async fn bury<'a>(shared: &Shared, batch: &Batch, webhook: &'a Webhook) -> Optio
         reason: webhook.failure.as_ref().map_or("", |failure| &failure.text),
     };
     let letter = PublishMessage::build()
-        .headers(origin.letter_headers(webhook.headers.as_ref()))
+        .headers(origin.letter_headers(Some(&webhook.headers.unpack())))
         .expected_stream(&topology.dlq)
         .payload(webhook.payload.clone());
     let stored = async {
@@ -143,8 +144,7 @@ async fn confirm<'a>(shared: &Shared, mut left: Vec<&'a Webhook>) -> Vec<&'a Web
     while !left.is_empty() {
         let mut again = Vec::new();
         for chunk in left.chunks(JOINED) {
-            let acks = chunk.iter().map(|webhook| ack(shared, webhook.reply.clone()));
-            for (webhook, acked) in chunk.iter().zip(join_all(acks).await) {
+            for (webhook, acked) in chunk.iter().zip(ack(shared, chunk).await) {
                 if acked { &mut confirmed } else { &mut again }.push(*webhook);
             }
         }
@@ -170,11 +170,38 @@ async fn confirm<'a>(shared: &Shared, mut left: Vec<&'a Webhook>) -> Vec<&'a Web
     confirmed
 }
 
-/// Acks one message. Whether the server confirmed it.
-async fn ack(shared: &Shared, reply: Subject) -> bool {
-    let request = Request::new().payload(AckKind::Ack.into()).timeout(Some(CONFIRMATION));
-    // In the client it would wait for the next connection: better ask again then.
-    shared.bus.is_up() && shared.bus.client().send_request(reply, request).await.is_ok()
+/// Acks messages together. Which of them the server confirmed: one inbox takes the confirmations of
+/// all, because a request of its own for each would cost a timer, a channel and kilobytes.
+async fn ack(shared: &Shared, webhooks: &[&Webhook]) -> Vec<bool> {
+    let mut acked = vec![false; webhooks.len()];
+    let asking = async {
+        let client = shared.bus.client();
+        let inbox = client.new_inbox();
+        let mut confirmations = client.subscribe(format!("{inbox}.*")).await.ok()?;
+        for (index, webhook) in webhooks.iter().enumerate() {
+            // In the client it would wait for the next connection: better ask again then.
+            if !shared.bus.is_up() {
+                return None;
+            }
+            let own = format!("{inbox}.{index}");
+            let sent = client.publish_with_reply(webhook.reply.clone(), own, AckKind::Ack.into());
+            sent.await.ok()?;
+        }
+        let mut left = webhooks.len();
+        while left > 0 {
+            let confirmation = confirmations.next().await?;
+            left -= 1;
+            let index = confirmation.subject.rsplit('.').next()?.parse::<usize>().ok()?;
+            // With a status it is the server's word that nobody took the ack.
+            if let (None, Some(acked)) = (confirmation.status, acked.get_mut(index)) {
+                *acked = true;
+            }
+        }
+        Some(())
+    };
+    // What is not confirmed by then is asked for again.
+    let _ = tokio::time::timeout(CONFIRMATION, asking).await;
+    acked
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::fault::{self, Failure};
+use super::headers::Headers;
 use crate::base::time::Timestamp;
 use crate::pipeline::metrics::UNKNOWN;
 use crate::pipeline::provider::Provider;
@@ -20,7 +21,7 @@ pub(super) struct Webhook {
     /// Where acks go.
     pub(super) reply: Subject,
     pub(super) subject: Subject,
-    pub(super) headers: Option<HeaderMap>,
+    pub(super) headers: Headers,
     pub(super) payload: Bytes,
     /// Its sequence in the stream.
     pub(super) sequence: u64,
@@ -28,8 +29,6 @@ pub(super) struct Webhook {
     pub(super) delivery: u64,
     /// The key that makes processing idempotent.
     pub(super) id: String,
-    pub(super) provider: String,
-    pub(super) event: String,
     pub(super) received_at: Timestamp,
     pub(super) recipient: Option<String>,
     /// Why it cannot be processed.
@@ -51,37 +50,49 @@ impl Webhook {
     pub(super) fn read(message: Message, now: Timestamp) -> Option<Self> {
         let (reply, info) = (message.reply.clone()?, message.info().ok()?);
         let (sequence, delivery) = (info.stream_sequence, u64::try_from(info.delivered).unwrap_or(1));
-        let (provider, event) = topology::parts(&message.subject).unwrap_or((UNKNOWN, UNKNOWN));
-        let (provider, event) = (provider.to_owned(), event.to_owned());
+        let (provider, _) = parts(&message.subject);
         let headers = message.headers.as_ref();
         let header = |name: &str| headers.and_then(|headers| headers.get(name)).map(HeaderValue::as_str);
-        let id = header(envelope::ID).map_or_else(|| fallback_id(headers, &info), str::to_owned);
+        let mut id = header(envelope::ID).map_or_else(|| fallback_id(headers, &info), str::to_owned);
         let received_at = header(envelope::RECEIVED_AT)
             .and_then(|text| text.parse().ok())
             .or_else(|| Timestamp::from_nanosecond(info.published.unix_timestamp_nanos()).ok())
             .unwrap_or(now);
-        let (recipient, failure) = match read_body(&message.payload, &provider, sequence, delivery) {
+        let (recipient, failure) = match read_body(&message.payload, provider, sequence, delivery) {
             Ok(recipient) => (recipient, None),
             Err(failure) => (None, Some(failure)),
         };
         // Postgres takes no NUL.
         let nul = id.contains('\0') || recipient.as_ref().is_some_and(|recipient| recipient.contains('\0'));
+        id.retain(|c| c != '\0');
+        let headers = Headers::pack(headers);
         let message = message.message;
         Some(Self {
             reply,
             subject: message.subject,
-            headers: message.headers,
+            headers,
             payload: message.payload,
             sequence,
             delivery,
-            id: id.replace('\0', ""),
-            provider,
-            event,
+            id,
             received_at,
             recipient,
             failure: failure.or_else(|| nul.then(|| Failure::malformed("a text holds a NUL character"))),
         })
     }
+
+    pub(super) fn provider(&self) -> &str {
+        parts(&self.subject).0
+    }
+
+    pub(super) fn event(&self) -> &str {
+        parts(&self.subject).1
+    }
+}
+
+/// Provider and event, as the subject names them.
+fn parts(subject: &str) -> (&str, &str) {
+    topology::parts(subject).unwrap_or((UNKNOWN, UNKNOWN))
 }
 
 /// The id of a message that did not come through the gateway: its message id; else its place in

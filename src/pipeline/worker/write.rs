@@ -199,8 +199,8 @@ impl Writer {
 fn entry(webhook: &Webhook) -> Entry<'_> {
     Entry {
         id: &webhook.id,
-        provider: &webhook.provider,
-        event: &webhook.event,
+        provider: webhook.provider(),
+        event: webhook.event(),
         sequence: webhook.sequence,
         delivery: webhook.delivery,
         received_at: webhook.received_at,

@@ -9,6 +9,7 @@ use crate::act::audit::{Account, Deed};
 use crate::act::exchange::Exchange;
 use crate::act::journal::Purpose;
 use crate::act::letters::{Order, Said, Told};
+use crate::act::oracle::Oracle;
 use crate::act::permit::{Asked, Confirmed, Gate, Permit};
 use crate::act::plan::{Plan, archive_of};
 use crate::act::replay::{self, Context, Progress, ReplayError, Report, Resume, Steering, Timing};
@@ -61,7 +62,8 @@ impl Desk {
             counts: None,
             outcome: "begun".to_owned(),
         };
-        let account = Account::open(self.audit()?, deed).map_err(|error| error.to_string())?;
+        let account =
+            Account::open(self.audit()?, deed, self.setting.clock.clone()).map_err(|error| error.to_string())?;
         let (progress, watched) = watch::channel(Progress::default());
         let context = Context {
             link: self.link()?.clone(),
@@ -74,6 +76,7 @@ impl Desk {
             timing: Timing::default(),
             attended,
             signer: None,
+            oracle: Oracle::of(&self.setting.profile),
         };
         let end: Result<Result<Report, ReplayError>, Reason> = {
             let work = async {
@@ -89,7 +92,7 @@ impl Desk {
         };
         let last = watched.borrow().clone();
         let end = end?;
-        let closed = account.close(self.setting.clock.now().at, &last, &end);
+        let closed = account.close(&last, &end);
         closed.map_err(|error| error.to_string())?;
         end.map_err(|error| error.to_string())
     }

@@ -1,10 +1,14 @@
 //! The model at a moment of a recording.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::base::time::Moment;
 use crate::model::{Model, SeriesKey, Settings};
 use crate::record::{Damage, Item, Recording, SessionInfo};
+
+use super::Base;
 
 /// Why a recording cannot be played.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +50,14 @@ pub(in crate::session) fn feed(model: &mut Model, item: &Item) {
     }
 }
 
+/// The same where nobody looks at the moment: [`Model::view`] is whole after the next [`feed`] of a tick.
+pub(in crate::session) fn pass(model: &mut Model, item: &Item) {
+    match item {
+        Item::Tick(tick) => model.pass(tick.moment),
+        item => feed(model, item),
+    }
+}
+
 /// The model at `at` (unix nanoseconds on the recording's axis), exactly as the live session had
 /// it: everything before is folded.
 ///
@@ -63,7 +75,7 @@ pub fn state_at(recording: &Arc<Recording>, at: u64) -> Result<Model, PlaybackEr
 #[derive(Clone, Debug)]
 pub struct Seek {
     recording: Arc<Recording>,
-    base: Option<Arc<Model>>,
+    base: Option<Base>,
     at: u64,
     exact: bool,
     charted: Vec<SeriesKey>,
@@ -79,8 +91,9 @@ pub struct Past {
     since: u64,
     exact: bool,
     damage: Vec<Damage>,
-    /// The chunk in which it stands, and how many of its items lie behind.
-    place: (usize, usize),
+    /// What is left of the chunk in which it stands, and the chunk after it.
+    rest: Vec<(u64, Item)>,
+    next: usize,
 }
 
 impl Past {
@@ -102,9 +115,9 @@ impl Past {
         self.at
     }
 
-    /// The chunk in which it stands, and how many of its items lie behind.
-    pub(super) fn place(&self) -> (usize, usize) {
-        self.place
+    /// What is left of the chunk in which it stands, and the chunk after it.
+    pub(super) fn take_rest(&mut self) -> (Vec<(u64, Item)>, usize) {
+        (std::mem::take(&mut self.rest), self.next)
     }
 
     /// The session that it is in.
@@ -133,11 +146,18 @@ impl Past {
     }
 }
 
-/// The model, what had to be left out, and where it stands.
-type Folded = (Model, Vec<Damage>, (usize, usize));
+/// What came of folding.
+struct Folded {
+    model: Option<Model>,
+    damage: Vec<Damage>,
+    rest: Vec<(u64, Item)>,
+    next: usize,
+    /// Whether its last tick was worked out in full.
+    whole: bool,
+}
 
 impl Seek {
-    pub(super) fn new(recording: Arc<Recording>, base: Option<Arc<Model>>, at: u64) -> Self {
+    pub(super) fn new(recording: Arc<Recording>, base: Option<Base>, at: u64) -> Self {
         Self {
             recording,
             base,
@@ -182,7 +202,7 @@ impl Seek {
         } else {
             near
         };
-        let first = if self.exact || self.base.is_some() {
+        let first = if self.exact || self.base_of(session).is_some() {
             begun
         } else {
             near.clamp(begun, last)
@@ -193,64 +213,89 @@ impl Seek {
         } else {
             first
         };
-        let (model, damage, place) = self.fold(first, last, first == begun)?;
+        // Only the figures of the last tick are shown. It is in one of the last two chunks, unless
+        // those are damaged.
+        let mut folded = self.fold(first, last, first == begun, last.saturating_sub(1))?;
+        if !folded.whole {
+            folded = self.fold(first, last, first == begun, first)?;
+        }
+        let exact = first == begun && folded.damage.is_empty();
         Ok(Past {
-            model,
+            model: folded.model.ok_or(PlaybackError::Nothing)?,
             session: session.clone(),
             at: self.at,
             since: chunks[first].start,
-            exact: first == begun && damage.is_empty(),
-            damage,
-            place,
+            exact,
+            damage: folded.damage,
+            rest: folded.rest,
+            next: folded.next,
         })
     }
 
+    /// The model that this session begins with, where its recording begins in the middle of it.
+    fn base_of(&self, session: &str) -> Option<&Base> {
+        self.base.as_ref().filter(|base| base.session == session)
+    }
+
     /// Everything up to the moment; at a tick's own moment, up to that tick: what came after it may
-    /// bear the same time.
-    fn fold(&self, first: usize, last: usize, from_begin: bool) -> Result<Folded, PlaybackError> {
+    /// bear the same time. From chunk `shown` on ticks are worked out in full.
+    fn fold(&self, first: usize, last: usize, from_begin: bool, shown: usize) -> Result<Folded, PlaybackError> {
         let info = self.recording.session_of(first);
-        let mut model = match &self.base {
-            Some(base) => Some((**base).clone()),
-            None if from_begin => Some(Model::new(settings_of(info)?, info.start)),
-            None => None,
+        let settings = settings_of(info)?;
+        let begun = |start: Moment| {
+            let mut model = Model::new(settings.clone(), start);
+            self.charted.iter().for_each(|key| model.touch(key));
+            model
         };
-        let touch = |model: &mut Model| self.charted.iter().for_each(|key| model.touch(key));
-        if let Some(model) = &mut model {
-            touch(model);
-        }
-        let (mut reader, mut damage) = (self.recording.reader(), Vec::new());
-        let mut place = (first, 0);
-        'chunks: for chunk in first..=last {
-            place = (chunk, 0);
-            let items = match reader.read(chunk) {
-                Ok(items) => items,
+        let mut folded = Folded {
+            model: from_begin.then(|| match self.base_of(&info.session) {
+                Some(base) => {
+                    let mut model = (*base.model).clone();
+                    self.charted.iter().for_each(|key| model.touch(key));
+                    model
+                }
+                None => begun(info.start),
+            }),
+            damage: Vec::new(),
+            rest: Vec::new(),
+            next: first,
+            whole: true,
+        };
+        self.recording.each_chunk(first..=last, |chunk, items| {
+            folded.next = chunk + 1;
+            let mut items = match items {
+                Ok(items) => items.into_iter().peekable(),
                 Err(broken) => {
-                    damage.push(broken);
-                    continue;
+                    folded.damage.push(broken);
+                    return ControlFlow::Continue(());
                 }
             };
-            for (at, item) in items {
-                if at > self.at {
-                    break;
-                }
+            let mut arrived = chunk == last;
+            while let Some((at, item)) = items.next_if(|(at, _)| *at <= self.at) {
                 if matches!(item, Item::Session(_)) {
                     continue;
                 }
-                place.1 += 1;
-                let model = match &mut model {
-                    Some(model) => model,
-                    None => {
-                        let model = model.insert(Model::new(settings_of(info)?, item.moment()));
-                        touch(model);
-                        model
-                    }
-                };
-                feed(model, &item);
-                if at == self.at && matches!(item, Item::Tick(_)) {
-                    break 'chunks;
+                let model = folded.model.get_or_insert_with(|| begun(item.moment()));
+                let is_tick = matches!(item, Item::Tick(_));
+                if chunk >= shown {
+                    feed(model, &item);
+                } else {
+                    pass(model, &item);
+                }
+                if is_tick {
+                    folded.whole = chunk >= shown;
+                }
+                if at == self.at && is_tick {
+                    arrived = true;
+                    break;
                 }
             }
-        }
-        Ok((model.ok_or(PlaybackError::Nothing)?, damage, place))
+            if arrived {
+                folded.rest = items.collect();
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        });
+        Ok(folded)
     }
 }

@@ -16,6 +16,8 @@ pub struct Timeline {
     pub outline: Outline,
     /// Spans of which nothing is known: damage, and time between two sessions.
     pub holes: Vec<(u64, u64)>,
+    /// Where what recordings know ends and the memory of a live session begins.
+    pub seam: Option<u64>,
 }
 
 /// Chunks further apart than this have a hole between them.
@@ -34,6 +36,7 @@ impl Timeline {
             end,
             outline: recording.outline(),
             holes,
+            seam: recording.seam(),
         }
     }
 

@@ -24,7 +24,7 @@ use tokio::sync::watch;
 use super::world::{Published, Shape, Worker, World, finish, rows};
 use crate::support::{self, PROGRAM};
 
-const RESUME: &[&str] = &["--resume", "--write", "--verify", "50ms"];
+pub(super) const RESUME: &[&str] = &["--resume", "--write", "--verify", "50ms"];
 
 /// No id is published twice in one run.
 fn at_most_once(published: &[Published]) -> usize {
@@ -38,7 +38,7 @@ fn at_most_once(published: &[Published]) -> usize {
 }
 
 /// Waits until the workers have taken everything.
-async fn drained(world: &World) {
+pub(super) async fn drained(world: &World) {
     for _ in 0..1_500 {
         if world.messages(&world.stream).await == 0 {
             return;
@@ -128,9 +128,9 @@ async fn run_and_kill(
 }
 
 /// A medium that breaks at its nth write, having written a part of it.
-struct Breaking {
-    file: std::fs::File,
-    left: Arc<AtomicUsize>,
+pub(super) struct Breaking {
+    pub(super) file: std::fs::File,
+    pub(super) left: Arc<AtomicUsize>,
 }
 
 impl Medium for Breaking {
@@ -147,13 +147,13 @@ impl Medium for Breaking {
     }
 }
 
-struct Bench {
-    context: Context,
+pub(super) struct Bench {
+    pub(super) context: Context,
     gate: Gate,
     _steer: watch::Sender<Steering>,
 }
 
-fn bench(world: &World, journals: Folder) -> Bench {
+pub(super) fn bench(world: &World, journals: Folder) -> Bench {
     let clock = SystemClock::shared();
     let (steer, steering) = watch::channel(Steering::Run);
     let profile = Profile::empty("test");
@@ -161,7 +161,7 @@ fn bench(world: &World, journals: Folder) -> Bench {
         context: Context {
             link: link(&world.url),
             profile: profile.name.clone(),
-            who: "ann@here".into(),
+            who: format!("ann@{}", rustix::system::uname().nodename().to_string_lossy()).into(),
             journals,
             clock,
             steering,
@@ -172,6 +172,7 @@ fn bench(world: &World, journals: Folder) -> Bench {
             },
             attended: false,
             signer: None,
+            oracle: None,
         },
         gate: Gate::new(&profile, Write::Asked),
         _steer: steer,
@@ -188,7 +189,7 @@ fn link(url: &str) -> hookwatch::config::NatsLink {
     resolved.profile.nats.unwrap()
 }
 
-async fn start(world: &World, bench: Bench, how: How) -> Result<Report, ReplayError> {
+pub(super) async fn start(world: &World, bench: Bench, how: How) -> Result<Report, ReplayError> {
     let clock = bench.context.clock.clone();
     let exchange = Exchange::connect(&bench.context.link, &clock).await.unwrap();
     let mailbox = Mailbox::open(&bench.context.link, &world.dlq, &clock).await.unwrap();
@@ -250,7 +251,7 @@ async fn a_journal_that_breaks_at_any_write_stops_everything_and_is_resumed() {
         if let Err(error) = outcome {
             assert!(matches!(error, ReplayError::Journal(_)), "{error}");
             at_most_once(&world.take_published().await);
-            let report = match resume(&world, bench(&world, journals.clone())).await {
+            let report = match Box::pin(resume(&world, bench(&world, journals.clone()))).await {
                 // It broke before anything was sent.
                 Err(ReplayError::NothingToResume(_)) => start(&world, bench(&world, journals), how).await.unwrap(),
                 resumed => resumed.unwrap(),

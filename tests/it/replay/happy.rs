@@ -169,3 +169,55 @@ async fn letters_are_put_aside_with_what_they_say_of_their_death() {
     let letter = stream.get_raw_message(1).await.unwrap();
     assert_eq!(letter.headers.get("X-NATS-DLQ-Reason").unwrap().as_str(), "timeout");
 }
+
+#[tokio::test]
+async fn headers_of_the_configuration_say_where_a_letter_came_from_and_are_left_out_of_its_replay() {
+    let world = World::new(Shape::default()).await;
+    let mut headers = async_nats::HeaderMap::new();
+    let subject = format!("{}.telnyx.sent", world.name);
+    for (name, value) in [
+        ("X-Acme-Key", subject.as_str()),
+        ("X-Acme-Why", "no such tenant"),
+        ("X-Acme-Tries", "9"),
+        ("X-Acme-Dlq-Node", "n7"),
+        ("X-Acme-Signature", "s"),
+    ] {
+        headers.insert(name, value);
+    }
+    let sent = world
+        .context
+        .publish_with_headers(format!("dlq.{}.x", world.name), headers, "{}".into());
+    sent.await.unwrap().await.unwrap();
+    let file = world.state.path().join("hookwatch.toml");
+    let config = "[dead_letters.headers]\nsubject = ['x-acme-key']\nreason = ['X-Acme-Why']\n\
+                  deliveries = ['X-Acme-Tries']\nstrip = ['X-Acme-Dlq-']\n";
+    std::fs::write(&file, config).unwrap();
+    let config = ["--config", file.to_str().unwrap()];
+
+    let (code, out, err) = world.run("replay", &args(&["--write", "--yes", "1"])).await;
+    assert_eq!(code, 2, "{out}");
+    assert!(err.contains("nobody says which subject 1 letter came from"), "{err}");
+
+    let (_, out, _) = world.run("list", &[&config[..], &["--json"]].concat()).await;
+    let letter: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (&letter["provider"], &letter["reason"], &letter["deliveries"]),
+        (&"telnyx".into(), &"no such tenant".into(), &9.into())
+    );
+    let (_, out, _) = world
+        .run("list", &[&config[..], &["--reason-like", "TENANT", "--json"]].concat())
+        .await;
+    assert_eq!(out.lines().count(), 1);
+    let plan = ["--write", "--yes", "1", "--canary", "0", "--follow", "50ms"];
+    let (code, out, err) = world.run("replay", &[&config[..], &args(&plan)].concat()).await;
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert!(
+        out.contains("headers stripped: X-Acme-Dlq-Node, X-Acme-Key, X-Acme-Tries, X-Acme-Why"),
+        "{out}"
+    );
+    let published = world.take_published().await;
+    assert_eq!((published.len(), published[0].subject.as_str()), (1, subject.as_str()));
+    let names: Vec<String> = published[0].headers.iter().map(|(name, _)| name.to_string()).collect();
+    let own: Vec<&String> = names.iter().filter(|name| name.starts_with("X-Acme")).collect();
+    assert_eq!(own, ["X-Acme-Signature"], "{names:?}");
+}

@@ -97,3 +97,43 @@ async fn a_call_in_other_hands_is_left_alone_and_a_missing_table_is_named() {
     held.rollback().await.unwrap();
     assert_eq!(count(&mut connection, "failed").await, 1);
 }
+
+const BREAKS: &str = "CREATE FUNCTION rule_webhook_retry(wanted uuid) RETURNS boolean LANGUAGE plpgsql AS \
+     $$ BEGIN RAISE 'no such webhook'; END $$";
+const SLEEPS: &str = "CREATE FUNCTION rule_webhook_retry(wanted uuid) RETURNS boolean LANGUAGE sql AS \
+     $$ SELECT true FROM pg_sleep(60) $$";
+
+#[tokio::test]
+async fn what_breaks_off_has_an_end_in_the_audit_log() {
+    for (function, is_interrupted, outcome) in [(BREAKS, false, "failed: "), (SLEEPS, true, "cancelled")] {
+        let world = World::new(Shape::default()).await;
+        let database = support::database().await;
+        let mut connection = PgConnection::connect(&database).await.unwrap();
+        sqlx::raw_sql(TABLE).execute(&mut connection).await.unwrap();
+        sqlx::raw_sql(function).execute(&mut connection).await.unwrap();
+        let arguments = ["--postgres", &database, "--write", "--yes", "30"];
+        let child = world.command("retry", &arguments).spawn().unwrap();
+        if is_interrupted {
+            let asleep = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'hookwatch' \
+                 AND wait_event = 'PgSleep' AND datname = current_database()";
+            while sqlx::query_scalar::<_, i64>(asleep)
+                .fetch_one(&mut connection)
+                .await
+                .unwrap()
+                == 0
+            {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+            let pid = rustix::process::Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap()).unwrap();
+            rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+        }
+        let (code, out, err) = super::world::finish(child).await;
+        assert_eq!(code, if is_interrupted { 130 } else { 1 }, "{out} {err}");
+        let (_, audit, _) = world.run("audit", &["--json"]).await;
+        let deeds: Vec<serde_json::Value> = audit.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let outcomes: Vec<&str> = deeds.iter().map(|deed| deed["outcome"].as_str().unwrap()).collect();
+        assert_eq!(outcomes.len(), 2, "{audit}");
+        assert!(outcomes[0] == "begun" && outcomes[1].starts_with(outcome), "{audit}");
+        assert_eq!(count(&mut connection, "failed").await, 30, "nothing was changed");
+    }
+}

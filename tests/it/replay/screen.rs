@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::consumer::pull;
-use futures_util::StreamExt as _;
 use sqlx::{Connection as _, PgConnection};
 
 use super::world::{Shape, World, rows};
@@ -110,54 +108,6 @@ async fn a_read_only_console_reads_and_replays_nothing() {
     assert_eq!(world.letters().await, 3);
 }
 
-/// Two messages past `max_deliver` in a world's stream.
-async fn park(world: &World) {
-    let config = pull::Config {
-        durable_name: Some("workers".to_owned()),
-        ack_wait: Duration::from_millis(200),
-        max_deliver: 2,
-        ..pull::Config::default()
-    };
-    for n in 0..2 {
-        let subject = format!("{}.telnyx.sent{n}", world.name);
-        world
-            .context
-            .publish(subject, "{}".into())
-            .await
-            .unwrap()
-            .await
-            .unwrap();
-    }
-    let stream = world.context.get_stream(&world.stream).await.unwrap();
-    let mut consumer = stream.create_consumer(config).await.unwrap();
-    let mut delivered = 0;
-    while delivered < 4 {
-        let mut batch = consumer
-            .fetch()
-            .expires(Duration::from_millis(500))
-            .messages()
-            .await
-            .unwrap();
-        while batch.next().await.is_some() {
-            delivered += 1;
-        }
-    }
-    for _ in 0..200 {
-        // A pull is what makes the server let go of them.
-        let mut batch = consumer
-            .fetch()
-            .expires(Duration::from_millis(50))
-            .messages()
-            .await
-            .unwrap();
-        assert!(batch.next().await.is_none());
-        if consumer.info().await.unwrap().num_ack_pending == 0 {
-            return;
-        }
-    }
-    panic!("still in the workers' hands");
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_that_are_parked_and_rows_that_failed_are_shown_in_the_same_list() {
     let world = World::new(Shape::default()).await;
@@ -171,7 +121,7 @@ async fn messages_that_are_parked_and_rows_that_failed_are_shown_in_the_same_lis
     for statement in [table, failed] {
         sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
     }
-    park(&world).await;
+    world.park(2, "given-up", Duration::from_secs(30)).await;
     world.bury(1, "gone").await;
     let mut terminal = console(&world, &["--postgres", &database]);
     terminal.see("1 letter");

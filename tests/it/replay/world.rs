@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_nats::HeaderMap;
-use async_nats::jetstream::consumer::{AckPolicy, pull};
+use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy};
 use async_nats::jetstream::{self, AckKind};
 use futures_util::StreamExt as _;
@@ -205,6 +205,65 @@ impl World {
             }
         });
         Worker { handle }
+    }
+
+    /// Puts `count` webhooks past `max_deliver` in the stream, called `<tag>-<n>`: two deliveries
+    /// each, none acked. Gives their consumer.
+    pub(super) async fn park(&self, count: usize, tag: &str, ack_wait: Duration) -> PullConsumer {
+        let config = pull::Config {
+            durable_name: Some("workers".to_owned()),
+            ack_policy: AckPolicy::Explicit,
+            ack_wait,
+            max_deliver: 2,
+            ..pull::Config::default()
+        };
+        for n in 0..count {
+            self.publish(&format!("{tag}-{n}"), n).await;
+        }
+        let stream = self.context.get_stream(&self.stream).await.unwrap();
+        let mut consumer = stream.get_or_create_consumer("workers", config).await.unwrap();
+        let mut delivered = 0;
+        while delivered < 2 * count {
+            for message in self.pull(&consumer, 2 * count).await {
+                message.ack_with(AckKind::Nak(None)).await.unwrap();
+                delivered += 1;
+            }
+        }
+        for _ in 0..200 {
+            // A pull is what makes the server let go of them.
+            assert_eq!(self.pull(&consumer, 1).await.len(), 0);
+            if consumer.info().await.unwrap().num_ack_pending == 0 {
+                return consumer;
+            }
+        }
+        panic!("still in the workers' hands");
+    }
+
+    /// A webhook in the stream.
+    pub(super) async fn publish(&self, webhook: &str, n: usize) {
+        let mut headers = HeaderMap::new();
+        headers.insert("Nats-Msg-Id", webhook);
+        headers.insert("X-Delivery-Count", "its own");
+        let subject = format!("{}.telnyx.sent{}", self.name, n % 7);
+        let payload = format!("{{\"id\":\"{webhook}\"}}");
+        let sent = self
+            .context
+            .publish_with_headers(subject, headers, payload.into())
+            .await;
+        sent.unwrap().await.unwrap();
+    }
+
+    /// What a consumer has now, at most `most`.
+    pub(super) async fn pull(&self, consumer: &PullConsumer, most: usize) -> Vec<jetstream::Message> {
+        let expires = Duration::from_millis(200);
+        let batch = consumer
+            .fetch()
+            .max_messages(most)
+            .expires(expires)
+            .messages()
+            .await
+            .unwrap();
+        batch.map(Result::unwrap).collect().await
     }
 
     pub(super) async fn letters(&self) -> u64 {

@@ -9,7 +9,7 @@ use crate::base::text;
 use crate::base::time::Moment;
 use crate::console::theme::Role;
 use crate::console::widget::chart::{self, Scale};
-use crate::console::widget::{Frame, Line, figure, span};
+use crate::console::widget::{Frame, Line, Span, figure, span};
 use crate::model::field::{Field, Unit};
 use crate::model::{Reading, SeriesKey};
 
@@ -63,6 +63,17 @@ fn highest(values: &[Option<f32>]) -> f32 {
         .fold(0.0, f32::max)
 }
 
+/// What the memory for histories had no room for, where that is anything.
+fn shortened(scene: &Scene<'_>) -> Option<Span<'static>> {
+    let (thinned, refused) = (scene.histories.thinned() as u64, scene.histories.refused());
+    let told = match (thinned, refused) {
+        (0, 0) => return None,
+        (thinned, 0) => format!(", {} histories coarser", text::count(thinned)),
+        (_, refused) => format!(", {} values left out", text::count(refused)),
+    };
+    Some(span(told, Role::Warning))
+}
+
 /// Draws the panel.
 pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: PanelId) {
     let (now, range) = scene.window();
@@ -71,13 +82,14 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: Pan
     } else {
         "Ingest and processing"
     };
-    let note = vec![span(
+    let mut note = vec![span(
         format!(
             "last {}",
             text::duration(range).replace(" 00 s", "").replace(" 00 min", "")
         ),
         Role::Note,
     )];
+    note.extend(shortened(scene));
     let inner = stage.panel(
         scene,
         id,

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use super::super::failures::is_silent_other;
 use super::super::{PanelId, Scene, Stage, left_out, status};
 use super::{absence, staleness};
+use crate::base::text;
 use crate::console::theme::Role;
 use crate::console::widget::table::{self, Cell, Column};
 use crate::console::widget::{Frame, figure, span};
@@ -13,13 +14,16 @@ use crate::model::{Provider, Severity};
 use crate::sample::SourceKind;
 
 const COLUMNS: [Column; 6] = [
-    Column::name("provider", 8),
+    Column::name("provider", NAME.0),
     Column::number("received", 8, 0),
     Column::number("errors", 6, 0),
     Column::number("ack p99", 7, 1),
     Column::number("processed", 9, 2),
     Column::number("ack p50", 7, 3),
 ];
+
+/// Columns of a provider's name, at least and at most where there is no room to spare.
+const NAME: (u16, u16) = (8, 14);
 
 /// Errors from here on are drawn as a warning, as a ratio; a verdict says more.
 const NOTABLE: f64 = 0.01;
@@ -59,12 +63,18 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: Pan
         draw_flat(&providers, stage, inner);
         return;
     }
+    // A name says more than the last of the figures, up to a point.
+    let longest = providers.iter().map(|provider| text::width(&provider.name)).max();
+    let mut columns = COLUMNS;
+    columns[0].width = u16::try_from(longest.unwrap_or(0))
+        .unwrap_or(NAME.1)
+        .clamp(NAME.0, NAME.1);
     let visible = usize::from(inner.height.saturating_sub(1));
     let offset = stage.scroll(scene, id, area, providers.len(), visible);
     table::draw(
         &mut stage.canvas,
         inner,
-        &COLUMNS,
+        &columns,
         providers.len(),
         offset,
         |row, column| cell(scene, providers[row], column),

@@ -156,16 +156,19 @@ fn consumer(queue: &Queue) -> Option<ConsumerKey> {
     })
 }
 
-/// What watching costs the server: our own requests, so that nobody has to guess.
+/// Rows from which on their number is told.
+const MANY: usize = 60;
+
+/// How much there is, and what watching costs the server: our own requests, so that nobody has to guess.
 fn requests(scene: &Scene<'_>) -> Line<'static> {
-    let Some(server) = &scene.view.server else {
-        return Line::new();
-    };
-    let age = scene.age().as_secs_f64();
     let mut line = Line::new();
-    if age >= 1.0 {
-        let rate = text::per_second(server.our_requests as f64 / age);
-        line.push(span(format!("our requests {rate}/s"), Role::Note));
+    // More than anybody would count.
+    let rows = scene.view.queues.len();
+    if rows > MANY {
+        line.push(span(format!("{} rows  ", text::count(rows as u64)), Role::Note));
+    }
+    if let Some(rate) = scene.view.api_calls_per_s.value {
+        line.push(span(format!("our requests {}/s", text::per_second(rate)), Role::Note));
     }
     line
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use ratatui::layout::{Constraint, Layout, Rect};
 
 use super::{Opening, Page, PanelId, Scene, Stage, history};
+use crate::base::text;
 use crate::console::theme::Role;
 use crate::console::widget::grid::Rows;
 use crate::console::widget::{Frame, Line, span};
@@ -168,7 +169,7 @@ pub fn counts(workers: &[Worker]) -> Line<'static> {
             if !line.is_empty() {
                 line.push(span(", ", Role::Note));
             }
-            line.push(span(format!("{count} {word}"), role));
+            line.push(span(format!("{} {word}", text::count(count as u64)), role));
         }
     }
     line

@@ -47,7 +47,12 @@ pub(super) fn redelivery_storm(facts: &Facts) -> Vec<Finding> {
                     counted(consumer.redelivered, "webhook was", "webhooks were")
                 ),
             };
-            Words::new(Severity::Warning, sentence)
+            let severity = if many.is_some() {
+                Severity::Critical
+            } else {
+                Severity::Warning
+            };
+            Words::new(severity, sentence)
                 .because_of(share.map(|(retries, _)| {
                     format!(
                         "{} of {} deliveries are retries",

@@ -2,13 +2,17 @@
 
 use super::{Facts, Finding, Stage, Words, stage};
 use crate::base::text;
-use crate::model::verdicts::facts::{ProviderFacts, SourceFacts, is};
+use crate::model::verdicts::facts::{ProbeFacts, ProviderFacts, SourceFacts, is};
 use crate::model::verdicts::words::{about, count, counted};
 use crate::model::view::{Health, Severity};
-use crate::sample::SourceKind;
+use crate::sample::{ProbeState, SourceKind};
 
 /// Failed scrapes in a row, and good ones that clear.
 const SCRAPES: (u32, u32) = (2, 2);
+/// Answers of a health endpoint in a row, or none at all, that alarm; and healthy ones that clear.
+const PROBES: (u32, u32) = (2, 2);
+/// Checks that are named in the evidence.
+const CHECKS: usize = 3;
 /// Attempts that a failure ratio needs, and the ratio that clears, as a share of the one that alarms.
 const ATTEMPTS: f64 = 50.0;
 const CALM: f64 = 0.6;
@@ -127,6 +131,69 @@ pub(super) fn scrape_failing(facts: &Facts) -> Vec<Finding> {
         }
         words.next("look whether the process runs; sums leave it out meanwhile")
     })]
+}
+
+/// What a service says of itself, or that it says nothing. One by one: each is another service.
+pub(super) fn probe_failing(facts: &Facts) -> Vec<Finding> {
+    facts
+        .probes
+        .iter()
+        .filter(|probe| probe.health != Health::Off)
+        .map(|probe| {
+            let silent = probe.failures >= PROBES.0 || probe.health == Health::Stale;
+            // What it said before it fell silent is no longer its word.
+            let ill = probe.health == Health::Ok && probe.ill >= PROBES.0;
+            let well = probe.health == Health::Ok && probe.failures == 0 && probe.well >= PROBES.1;
+            let words = || if silent { no_answer(probe) } else { unwell(probe) };
+            Finding::new(Some(probe.name.clone()), stage(silent || ill, well), words)
+        })
+        .collect()
+}
+
+fn unwell(probe: &ProbeFacts) -> Words {
+    let (severity, says) = match probe.said {
+        Some(ProbeState::Unhealthy) => (Severity::Critical, "is unhealthy"),
+        _ => (Severity::Warning, "is degraded"),
+    };
+    let mut words = Words::new(severity, format!("{} says that it {says}", probe.name)).because(format!(
+        "{} in a row{}",
+        counted(f64::from(probe.ill), "answer", "answers"),
+        probe
+            .status
+            .map_or_else(String::new, |status| format!(", the last with HTTP {status}")),
+    ));
+    for check in probe.bad.iter().take(CHECKS) {
+        words = words.because(check.as_str());
+    }
+    if probe.bad.len() > CHECKS {
+        words = words.because(format!(
+            "and {} more",
+            counted((probe.bad.len() - CHECKS) as f64, "check", "checks")
+        ));
+    }
+    if probe.bad.is_empty() {
+        words.next("read the service's log: its answer names no check that fails")
+    } else {
+        words.next("look at what the named checks depend on; the probes stand beside the workers")
+    }
+}
+
+fn no_answer(probe: &ProbeFacts) -> Words {
+    let why = probe.error.clone();
+    Words::new(
+        Severity::Warning,
+        format!("{}'s health endpoint does not answer", probe.name),
+    )
+    .because(why.unwrap_or_else(|| "silent for more than three periods".to_owned()))
+    .because_of(probe.said.map(|said| {
+        let said = match said {
+            ProbeState::Healthy => "healthy",
+            ProbeState::Degraded => "degraded",
+            ProbeState::Unhealthy => "unhealthy",
+        };
+        format!("before that it said {said}")
+    }))
+    .next("look whether the process runs, and whether the probe's url and token are right")
 }
 
 pub(super) fn counter_reset(facts: &Facts) -> Vec<Finding> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::stream::too_few;
 use super::{Facts, Finding, Stage, Words, stage};
 use crate::model::queues::Limit;
 use crate::model::verdicts::facts::{ConsumerFacts, Crew};
@@ -113,8 +114,9 @@ pub(super) fn saturated(facts: &Facts) -> Vec<Finding> {
         Some(Finding::new(Some(subject(consumer)), stage, || {
             let monitored = consumer.monitor.outstanding_ack.filter(|_| told && !full);
             let most = monitored.or(consumer.max_ack_pending).unwrap_or_default();
+            let severity = if told { Severity::Critical } else { Severity::Warning };
             Words::new(
-                Severity::Warning,
+                severity,
                 format!(
                     "Workers hold {} of {} allowed",
                     count(consumer.ack_pending),
@@ -125,10 +127,37 @@ pub(super) fn saturated(facts: &Facts) -> Vec<Finding> {
                 "{} wait meanwhile",
                 counted(consumer.pending, "webhook", "webhooks")
             ))
+            .because_of(told.then(|| {
+                let most = count(consumer.monitor.outstanding_ack.unwrap_or_default());
+                format!("outstanding-ack-critical of its metadata is {most}")
+            }))
             .because_of(facts.crew.batch_p95_s.map(|p95| format!("batch p95 {}", measured(p95))))
             .next("find what slows the workers; raise max_ack_pending only if they can take more")
         }))
     })
+}
+
+/// What metadata calls critical, and no other rule is about.
+pub(super) fn metadata_threshold(facts: &Facts) -> Vec<Finding> {
+    let pulls = facts.consumers.iter().filter_map(|consumer| {
+        let most = consumer.monitor.waiting?;
+        if !consumer.fresh {
+            return Some(Finding::between(Some(subject(consumer))));
+        }
+        let over = consumer.waiting >= most;
+        Some(Finding::new(Some(subject(consumer)), stage(over, !over), || {
+            let waiting = counted(consumer.waiting, "pull waits", "pulls wait");
+            Words::new(Severity::Critical, format!("{waiting} on {}", consumer.subject))
+                .because(format!("waiting-critical of its metadata is {}", count(most)))
+                .because(format!(
+                    "{} never delivered, {} held",
+                    counted(consumer.pending, "message", "messages"),
+                    count(consumer.ack_pending)
+                ))
+                .next("look whether workers pull again before a pull has ended, or whether there are too many of them")
+        }))
+    });
+    pulls.chain(facts.streams.iter().filter_map(too_few)).collect()
 }
 
 /// For how long nothing may be completed before that is a stall.
@@ -136,11 +165,21 @@ fn patience(crew: &Crew) -> f64 {
     crew.batch_p95_s.map_or(STILL, |p95| (3.0 * p95).max(STILL))
 }
 
+/// What metadata calls too long without an ack or a delivery, where it is that long.
+fn told_late(consumer: &ConsumerFacts) -> Option<String> {
+    let monitor = &consumer.monitor;
+    let late = |limit: Option<f64>, since: f64| limit.filter(|limit| since >= *limit);
+    let ack = late(monitor.last_ack, consumer.idle_s).map(|limit| ("last-ack-critical", limit));
+    let delivery = late(monitor.last_delivery, consumer.delivery_s)
+        .filter(|_| consumer.pending > 0.0)
+        .map(|limit| ("last-delivery-critical", limit));
+    let (key, limit) = ack.or(delivery)?;
+    Some(format!("{key} of its metadata is {}", measured(limit)))
+}
+
 /// Whether there is a backlog and nothing is completed, though it should be.
 pub(in crate::model) fn is_stalled(consumer: &ConsumerFacts, crew: &Crew) -> bool {
-    let late = |limit: Option<f64>, since: f64| limit.is_some_and(|limit| since >= limit);
-    let told = late(consumer.monitor.last_ack, consumer.idle_s)
-        || (consumer.pending > 0.0 && late(consumer.monitor.last_delivery, consumer.delivery_s));
+    let told = told_late(consumer).is_some();
     consumer.backlog() > 0.0
         && (consumer.idle_s >= patience(crew) || told)
         && !consumer.only_retries
@@ -169,6 +208,7 @@ pub(super) fn stalled(facts: &Facts) -> Vec<Finding> {
                 ),
             )
             .because(format!("no ack for {}", about(consumer.idle_s)))
+            .because_of(told_late(consumer))
             .because(format!(
                 "{} held by workers, {} waiting",
                 count(consumer.ack_pending),

@@ -56,7 +56,8 @@ pub(super) fn limit_eviction(facts: &Facts) -> Vec<Finding> {
         }
         let (warning, critical) = stream.monitor.messages;
         let over = |most: &f64| stream.messages >= *most;
-        if let Some(most) = critical.filter(over).or(warning.filter(over)) {
+        let most = critical.filter(over).or(warning.filter(over));
+        if let Some(most) = most.filter(|_| !stream.monitor.too_few(stream.acks_remove)) {
             out.push(Finding::new(subject, Stage::Trigger, || {
                 monitored(stream, most, critical.is_some_and(|c| over(&c)))
             }));
@@ -96,6 +97,31 @@ fn monitored(stream: &StreamFacts, most: f64, critical: bool) -> Words {
     )
     .because(format!("{key} of its metadata is {}", count(most)))
     .next("drain it, or change the threshold in its metadata")
+}
+
+/// Fewer messages than the stream's own metadata calls well.
+pub(super) fn too_few(stream: &StreamFacts) -> Option<Finding> {
+    let (warning, critical) = stream.monitor.messages;
+    warning.or(critical)?;
+    let subject = Some(stream.name.clone());
+    if !stream.fresh {
+        return Some(Finding::between(subject));
+    }
+    let under = |least: &f64| stream.messages <= *least;
+    let (critical, warning) = (critical.filter(under), warning.filter(under));
+    let least = critical.or(warning);
+    let few = least.is_some() && stream.monitor.too_few(stream.acks_remove);
+    Some(Finding::new(subject, stage(few, !few), || {
+        let (severity, key) = if critical.is_some() {
+            (Severity::Critical, "msgs-critical")
+        } else {
+            (Severity::Warning, "msgs-warn")
+        };
+        let holds = counted(stream.messages, "message", "messages");
+        Words::new(severity, format!("{} holds only {holds}", stream.name))
+            .because(format!("{key} of its metadata is {}", count(least.unwrap_or_default())))
+            .next("look whether anybody publishes to it, and what deletes from it")
+    }))
 }
 
 fn near_limit(stream: &StreamFacts, limit: &Limit) -> Words {

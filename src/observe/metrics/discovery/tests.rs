@@ -5,8 +5,8 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::base::secret::Redactor;
 use crate::base::time::SystemClock;
-use crate::config::Tls;
-use crate::observe::metrics::tests::server::{Server, page};
+use crate::config::{Families, Tls};
+use crate::observe::metrics::tests::server::{Server, Step, page};
 use crate::sample::Envelope;
 
 const PAGE: &str = "# TYPE webhook_received_total counter\nwebhook_received_total{provider=\"a\"} 7\n";
@@ -33,7 +33,10 @@ struct Rig {
 impl Rig {
     fn new(target: &Target) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let group = Fleet::new(&Families::default()).group(target);
+        Self::of(Fleet::new(&Families::default()).group(target))
+    }
+
+    fn of(group: Group) -> Self {
         let (sender, samples) = mpsc::channel(256);
         let outlet = Outlet::new(
             sender,
@@ -77,6 +80,71 @@ fn write(path: &Path, content: &str, second: u64) {
     let file = std::fs::File::options().append(true).open(path).unwrap();
     file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(second))
         .unwrap();
+}
+
+#[tokio::test]
+async fn a_hundred_targets_that_hang_delay_nobody_else() {
+    let (good, hung) = (
+        Server::start(|_, _| page(PAGE)).await,
+        Server::start(|_, _| vec![Step::Hang]).await,
+    );
+    let entries: Vec<String> = [(good.port, "good", 20), (hung.port, "hung", 100)]
+        .into_iter()
+        .flat_map(|(port, kind, count)| {
+            (0..count).map(move |n| {
+                format!(r#"{{"targets":["127.0.0.1:{port}"],"labels":{{"__metrics_path__":"/{kind}/{n}"}}}}"#)
+            })
+        })
+        .collect();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hooks.json");
+    write(&path, &format!("[{}]", entries.join(",")), 1);
+    let mut target = target(Discovery::File(path), "http://file.invalid/metrics");
+    // Whoever waited for one that hangs would wait for longer than this test does.
+    target.timeout = Duration::from_mins(1);
+    let mut rig = Rig::new(&target);
+    rig.read().await.unwrap();
+    let mut pages: BTreeMap<Arc<str>, u32> = BTreeMap::new();
+    let all_read = async {
+        while pages.len() < 20 || pages.values().any(|count| *count < 3) {
+            let envelope = rig.samples.recv().await.unwrap();
+            if matches!(envelope.sample, Sample::Scrape(_)) {
+                *pages.entry(envelope.source.name).or_default() += 1;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), all_read).await.unwrap();
+}
+
+#[tokio::test]
+async fn many_targets_are_read_more_seldom_and_say_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hooks.json");
+    let list = |count: u16| {
+        let targets: Vec<String> = (0..count).map(|n| format!("\"127.0.0.1:1{n:03}\"")).collect();
+        format!(r#"[{{"targets":[{}]}}]"#, targets.join(","))
+    };
+    let mut target = target(Discovery::File(path.clone()), "http://file.invalid/metrics");
+    target.interval = Duration::from_secs(1);
+    let mut fleet = Fleet::new(&Families::default());
+    let alone = fleet.source_at(&target, None, true).unwrap();
+    assert_eq!(alone.period(), Duration::from_secs(1));
+    let mut rig = Rig::of(fleet.group(&target));
+    write(&path, &list(999), 1);
+    rig.read().await.unwrap();
+    assert_eq!(alone.period(), Duration::from_secs(5));
+    write(&path, &list(399), 2);
+    // Those that are gone are told, one by one.
+    let told = tokio::spawn(async move { while rig.samples.recv().await.is_some() {} });
+    rig.group.read(&mut rig.outlet).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(10), async {
+        while alone.period() > Duration::from_secs(2) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .unwrap();
+    told.abort();
 }
 
 #[tokio::test]
@@ -140,23 +208,88 @@ async fn a_files_targets_come_and_go_and_a_wrong_file_changes_nothing() {
     rig.scrape_of(&b).await;
 }
 
-#[tokio::test]
-async fn labels_give_scheme_and_path_and_yaml_is_refused_by_name() {
-    let places = parse(br#"[{"targets":["h:1"],"labels":{"__scheme__":"https","__metrics_path__":"/m"}}]"#).unwrap();
+#[test]
+fn labels_give_scheme_and_path() {
+    let places = parse(
+        br#"[{"targets":["h:1"],"labels":{"__scheme__":"https","__metrics_path__":"/m"}}]"#,
+        Form::Json,
+    )
+    .unwrap();
     assert_eq!(places["h:1"].url, "https://h:1/m");
     let pages = br#"[{"targets":["h:1"]},{"targets":["h:1","h:1"],"labels":{"__metrics_path__":"/b"}}]"#;
-    let keys: Vec<String> = parse(pages).unwrap().into_keys().collect();
+    let keys: Vec<String> = parse(pages, Form::Json).unwrap().into_keys().collect();
     assert_eq!(keys, ["h:1", "h:1/b"]);
+}
+
+#[tokio::test]
+async fn a_yaml_files_targets_come_and_go_as_a_json_files_do() {
+    let server = Server::start(|_, _| page(PAGE)).await;
+    let there = format!("127.0.0.1:{}", server.port);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("hooks.yml");
-    write(&path, "- targets: [h:1]", 1);
-    let mut rig = Rig::new(&target(Discovery::File(path), "http://file.invalid/metrics"));
+    write(&path, &format!("- targets: ['{there}']\n"), 1);
+    let mut rig = Rig::new(&target(Discovery::File(path.clone()), "http://file.invalid/metrics"));
+    rig.read().await.unwrap();
+    rig.scrape_of(&there).await;
+    write(&path, "- targets: 7\n", 2);
+    let said = rig.read().await.unwrap_err();
     assert!(
-        rig.read()
-            .await
-            .unwrap_err()
-            .contains("hooks.yml: only JSON is read, no YAML → write the same list as JSON")
+        said.contains("hooks.yml") && said.contains("line 1") && said.contains("are kept"),
+        "{said}"
     );
+    rig.scrape_of(&there).await;
+    write(&path, "[]\n", 3);
+    rig.read().await.unwrap();
+    rig.end_of(&there).await;
+    let other = folder.path().join("hooks.txt");
+    write(&other, "[]", 1);
+    let mut rig = Rig::new(&target(Discovery::File(other), "http://file.invalid/metrics"));
+    let said = rig.read().await.unwrap_err();
+    assert!(
+        said.contains("neither JSON nor YAML") && said.contains(".yml"),
+        "{said}"
+    );
+}
+
+#[test]
+fn yaml_reads_as_the_same_list_as_json() {
+    let yaml = b"# ours\n- targets: ['h:1', \"h:2\"]\n  labels: &l\n    __scheme__: https\n    __metrics_path__: /m\n    shard: \"7\"\n- targets:\n    - h:3\n  labels: *l\n";
+    let json = br#"[{"targets":["h:1","h:2"],"labels":{"__scheme__":"https","__metrics_path__":"/m"}},
+        {"targets":["h:3"],"labels":{"__scheme__":"https","__metrics_path__":"/m"}}]"#;
+    assert_eq!(parse(yaml, Form::Yaml), parse(json, Form::Json));
+}
+
+#[test]
+fn aliases_that_multiply_are_refused_before_they_fill_the_memory() {
+    let mut bomb = "a0: &a0 ['h:1', 'h:1']\n".to_owned();
+    for level in 1..40 {
+        let last = level - 1;
+        bomb += &format!("a{level}: &a{level} [*a{last}, *a{last}]\n");
+    }
+    assert!(parse(bomb.as_bytes(), Form::Yaml).is_err());
+}
+
+#[test]
+fn wrong_yaml_is_refused_with_the_line() {
+    for (content, expected) in [
+        ("", "it is empty"),
+        ("# soon\n", "it is empty"),
+        ("targets: []", "line 1"),
+        ("- targets: [7]\n", "entry 1: `7` is no host:port"),
+        ("- targets: h:1\n", "line 1"),
+        ("- targets: [h:1]\n  labels: [a]\n", "line 2"),
+        ("- targets: [h:1]\n- labels: {a: b}\n", "line 2"),
+        ("- targets: [h:1\n", "line "),
+        ("- targets: [h:1]\n---\n- targets: [h:2]\n", "line "),
+        ("- targets: [h:1]\n  targets: [h:2]\n", "line 2"),
+        ("- targets: [h:1]\n  labels: {a: \u{1b}[31m\n", "line "),
+    ] {
+        let said = parse(content.as_bytes(), Form::Yaml).unwrap_err();
+        assert!(
+            said.contains(expected) && !said.contains(['\u{1b}', '\n']),
+            "{content:?}: {said}"
+        );
+    }
 }
 
 #[tokio::test]

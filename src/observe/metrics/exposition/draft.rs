@@ -21,7 +21,7 @@ pub(super) struct Draft {
     lines: Vec<KnownLine>,
     samples: usize,
     /// Series in the page's order; their kinds are settled at the end, when every type is known.
-    series: Vec<(SeriesId, f64)>,
+    series: Vec<(Arc<SeriesId>, f64)>,
     declarations: Declarations,
     skipped: u64,
     /// The first unreadable line: its index and what is said of it.
@@ -110,12 +110,12 @@ impl Draft {
             .map(|i| (self.intern(&head.labels[i].0), self.intern(&head.labels[i].1)))
             .collect();
         let kind = SeriesKind::Untyped;
-        self.accept(&line[..head.len], SeriesId { name, labels, kind }, value);
+        self.accept(&line[..head.len], Arc::new(SeriesId { name, labels, kind }), value);
         Ok(())
     }
 
     /// The series that a head meant on the last page.
-    fn recall(&mut self, head: &[u8], known: &Known) -> Option<SeriesId> {
+    fn recall(&mut self, head: &[u8], known: &Known) -> Option<Arc<SeriesId>> {
         let index = self.index.get_or_insert_with(|| {
             let samples = |index: &usize| matches!(known.lines[*index].meaning, Meaning::Series(_));
             let hashed = |index: usize| Some((self.hasher.hash_one(known.line(index)), u32::try_from(index).ok()?));
@@ -138,7 +138,7 @@ impl Draft {
         new
     }
 
-    fn accept(&mut self, head: &[u8], id: SeriesId, value: f64) {
+    fn accept(&mut self, head: &[u8], id: Arc<SeriesId>, value: f64) {
         self.samples += 1;
         let number = count(self.series.len());
         self.series.push((id, value));
@@ -163,16 +163,21 @@ impl Draft {
     /// The finished page and its values. The last page's layout is kept when the series are the same.
     pub(super) fn finish(mut self, wanted: &Wanted, previous: &Arc<Layout>) -> (Known, Vec<f64>) {
         let mut drawn = Vec::with_capacity(self.series.len());
-        let mut sorted: Vec<(SeriesId, usize)> = Vec::with_capacity(self.series.len());
+        let mut sorted: Vec<(Arc<SeriesId>, usize)> = Vec::with_capacity(self.series.len());
+        let mut shared = wanted.shared();
         for (number, (mut id, value)) in self.series.drain(..).enumerate() {
-            id.kind = self.declarations.kind(&id, wanted);
-            sorted.push((id, number));
+            let kind = self.declarations.kind(&id, wanted);
+            if id.kind != kind {
+                Arc::make_mut(&mut id).kind = kind;
+            }
+            sorted.push((shared.share(id), number));
             drawn.push(value);
         }
+        drop(shared);
         // Stable: of a series that stands twice, the first comes first.
         sorted.sort_by(|(a, _), (b, _)| a.cmp(b));
         let mut meanings = vec![Meaning::Kind; drawn.len()];
-        let mut series: Vec<SeriesId> = Vec::with_capacity(drawn.len());
+        let mut series: Vec<Arc<SeriesId>> = Vec::with_capacity(drawn.len());
         let mut values = Vec::with_capacity(drawn.len());
         for (id, number) in sorted {
             if series.last() == Some(&id) {
@@ -183,7 +188,8 @@ impl Draft {
                 values.push(drawn[number]);
             }
         }
-        let layout = Layout::new(series);
+        series.shrink_to_fit();
+        let layout = Layout::of(series);
         let same = layout.hash == previous.hash && layout.series == previous.series;
         let mut known = Known {
             text: std::mem::take(&mut self.text),

@@ -1,8 +1,10 @@
 //! Which lines of a page are wanted: decided by name, before anything is parsed.
 
 use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::config::Families;
+use crate::sample::SeriesId;
 
 /// What [`Families::of`] takes off a sample name to find its family.
 const SUFFIXES: [&str; 4] = ["_bucket", "_sum", "_count", "_total"];
@@ -18,6 +20,34 @@ pub struct Wanted {
     samples: HashSet<Box<[u8]>>,
     /// Names that a `# TYPE` line of a wanted family may have: `OpenMetrics` leaves `_total` off.
     families: HashSet<Box<[u8]>>,
+    /// Series of the readers that ask here.
+    shared: Mutex<Shared>,
+}
+
+/// Series, one copy of each: a thousand processes of one program have nearly the same ones.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    series: HashSet<Arc<SeriesId>>,
+    /// How many there were when those that nobody has any more were last looked for.
+    looked: usize,
+}
+
+/// Series below which nobody is looked for.
+const FEW: usize = 10_000;
+
+impl Shared {
+    /// The one copy of a series.
+    pub(super) fn share(&mut self, series: Arc<SeriesId>) -> Arc<SeriesId> {
+        if let Some(known) = self.series.get(&series) {
+            return known.clone();
+        }
+        if self.series.len() >= (2 * self.looked).max(FEW) {
+            self.series.retain(|series| Arc::strong_count(series) > 1);
+            self.looked = self.series.len();
+        }
+        self.series.insert(series.clone());
+        series
+    }
 }
 
 impl Wanted {
@@ -39,7 +69,13 @@ impl Wanted {
                 .map(boxed)
                 .chain(names().filter_map(|name| name.strip_suffix("_total")).map(boxed))
                 .collect(),
+            shared: Mutex::default(),
         }
+    }
+
+    /// The series that its readers share.
+    pub(super) fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn may_begin(&self, name: &[u8]) -> bool {
@@ -65,6 +101,7 @@ impl Wanted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sample::SeriesKind;
 
     #[test]
     fn a_sample_is_wanted_exactly_when_it_has_a_meaning() {
@@ -82,6 +119,26 @@ mod tests {
                 assert_eq!(wanted.sample(name.as_bytes()), families.of(&name).is_some(), "{name}");
             }
         }
+    }
+
+    #[test]
+    fn a_series_is_kept_once_and_no_longer_than_somebody_has_it() {
+        let series = |number: usize| {
+            Arc::new(SeriesId {
+                name: "webhook_received_total".into(),
+                labels: vec![("provider".into(), number.to_string().into())],
+                kind: SeriesKind::Counter,
+            })
+        };
+        let wanted = Wanted::new(&Families::default());
+        let mut shared = wanted.shared();
+        let kept = shared.share(series(0));
+        assert!(Arc::ptr_eq(&kept, &shared.share(series(0))));
+        for number in 1..=100_000 {
+            shared.share(series(number));
+        }
+        assert!(shared.series.len() <= FEW, "{}", shared.series.len());
+        assert!(Arc::ptr_eq(&kept, &shared.share(series(0))));
     }
 
     #[test]

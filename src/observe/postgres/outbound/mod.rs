@@ -12,7 +12,7 @@ mod rows;
 
 use std::time::Duration;
 
-use self::relation::{Inventory, RELATIONS};
+use self::relation::{Inventory, Plan, RELATIONS};
 use super::fault::{self, Asked};
 use super::session::{Failure, Session};
 use super::{PROBLEM, RETRY};
@@ -55,6 +55,28 @@ pub(super) struct Outbound {
 }
 
 impl Outbound {
+    /// Whether any of these relations has been seen: then the pipeline is of this kind.
+    pub(super) fn is_present(&self) -> bool {
+        self.present
+    }
+
+    /// Looks up what there is, when that is due.
+    ///
+    /// # Errors
+    /// When the session is lost.
+    pub(super) async fn discover(
+        &mut self,
+        session: &mut Session,
+        clock: &SharedClock,
+    ) -> Result<Vec<Sample>, Failure> {
+        let now = clock.now().mono;
+        let mut samples = Vec::new();
+        if self.looked_up_at.is_none_or(|at| now >= at + DISCOVERY) {
+            self.look_up(session, now, &mut samples).await?;
+        }
+        Ok(samples)
+    }
+
     /// Reads what is due, as far as there is time.
     ///
     /// # Errors
@@ -67,9 +89,6 @@ impl Outbound {
     ) -> Result<Vec<Sample>, Failure> {
         let begun = clock.now().mono;
         let mut samples = Vec::new();
-        if self.looked_up_at.is_none_or(|at| begun >= at + DISCOVERY) {
-            self.look_up(session, begun, &mut samples).await?;
-        }
         loop {
             let now = clock.now().mono;
             let next = (0..RELATIONS.len())
@@ -104,15 +123,21 @@ impl Outbound {
         }
         for (relation, state) in RELATIONS.iter().zip(&mut self.states) {
             match relation.plan(&inventory) {
-                Ok(statement) if state.statement.as_ref() == Some(&statement) => {}
-                Ok(statement) => {
+                Plan::Read(statement) if state.statement.as_ref() == Some(&statement) => {}
+                Plan::Read(statement) => {
                     state.statement = Some(statement);
                     state.due = now;
                     state.failures = 0;
                 }
-                Err(problem) => {
+                Plan::Off(problem) => {
                     state.statement = None;
                     state.settle(relation.panel, Some(problem), samples);
+                }
+                Plan::Pass => {
+                    state.statement = None;
+                    if state.problem.is_some() {
+                        state.settle(relation.panel, None, samples);
+                    }
                 }
             }
         }

@@ -64,11 +64,26 @@ pub(super) struct Relation {
     pub(super) period: Duration,
 }
 
+/// What is to be done about a relation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Plan {
+    /// Read it so.
+    Read(String),
+    /// It cannot be read: why, and what to do.
+    Off(String),
+    /// Nothing, and nothing is to be said: another relation says the same.
+    Pass,
+}
+
+/// The table that stands in for the view of failed calls, and what its failures must have.
+const CALLS: &str = "rule_webhook_calls";
+const HOOKS: &str = "rule_webhooks";
+
 const SHORT: Duration = Duration::from_secs(5);
 const LONG: Duration = Duration::from_secs(30);
 
 /// Every relation, in the order in which they are asked.
-pub(super) const RELATIONS: [Relation; 9] = [
+pub(super) const RELATIONS: [Relation; 10] = [
     Relation {
         panel: Panel::Published,
         columns: &[
@@ -203,7 +218,26 @@ pub(super) const RELATIONS: [Relation; 9] = [
         counted: None,
         period: LONG,
     },
+    // As the view `webhook_recent_failures` has them; `Inventory::failed_calls` makes these columns.
+    Relation {
+        panel: Panel::FailedCalls,
+        columns: &[
+            need("webhook_name", Kind::Name),
+            want("error_message", Kind::Text),
+            want("response_status", Kind::Number),
+            want("completed_at", Kind::Time),
+            want("created_at", Kind::Time),
+        ],
+        order: "created_at",
+        limit: 200,
+        counted: None,
+        period: SHORT,
+    },
 ];
+
+fn relation_of(panel: Panel) -> Option<&'static Relation> {
+    RELATIONS.iter().find(|relation| relation.panel == panel)
+}
 
 /// The statement that looks which of them there are.
 pub(super) fn discovery() -> String {
@@ -233,18 +267,102 @@ pub(super) struct Found {
     columns: Vec<(String, bool)>,
 }
 
+impl Found {
+    /// Whether a column is there and may be read.
+    fn reads(&self, column: &str) -> bool {
+        self.usage
+            && self
+                .columns
+                .iter()
+                .any(|(known, readable)| known == column && *readable)
+    }
+
+    fn place(&self) -> String {
+        format!("{}.{}", identifier(&self.schema), identifier(&self.relation))
+    }
+}
+
+impl Inventory {
+    /// The relation that a name stands for: what a bare name means first, then what may be read at all.
+    fn find(&self, name: &str) -> Option<&Found> {
+        let of_name = self.found.iter().filter(|found| found.relation == name);
+        of_name.min_by_key(|found| (!(found.visible && found.usage), !found.usage, !found.select))
+    }
+
+    /// The failed calls of the queue itself, with the columns of the view that shows them. `None`:
+    /// there is no such table, or what matters in it may not be read.
+    fn failed_calls(&self) -> Option<String> {
+        let calls = self.find(CALLS).filter(|calls| calls.reads("status"))?;
+        if !(calls.reads("error_message") || calls.reads("response_status")) {
+            return None;
+        }
+        let hooks = self
+            .find(HOOKS)
+            .filter(|hooks| hooks.reads("webhook_id") && hooks.reads("webhook_name"));
+        let (name, join) = match (calls.reads("webhook_id"), hooks) {
+            (true, Some(hooks)) => (
+                "coalesce(hooks.webhook_name::text, 'webhook ' || calls.webhook_id::text, 'webhooks')",
+                format!(
+                    "LEFT JOIN {} AS hooks ON hooks.webhook_id = calls.webhook_id",
+                    hooks.place()
+                ),
+            ),
+            (true, None) => (
+                "coalesce('webhook ' || calls.webhook_id::text, 'webhooks')",
+                String::new(),
+            ),
+            (false, _) => ("'webhooks'", String::new()),
+        };
+        let own = |column: &str, empty: &str| {
+            if calls.reads(column) {
+                format!("calls.{column} AS {column}")
+            } else {
+                format!("NULL::{empty} AS {column}")
+            }
+        };
+        let scheduled = calls.reads("scheduled_at") && !calls.reads("created_at");
+        let created = if scheduled {
+            "calls.scheduled_at AS created_at".to_owned()
+        } else {
+            own("created_at", "timestamptz")
+        };
+        Some(format!(
+            "(SELECT {name} AS webhook_name, {}, {}, {}, {created} FROM {} AS calls {join} \
+             WHERE calls.status::text = 'failed') AS failed_calls",
+            own("error_message", "text"),
+            own("response_status", "text"),
+            own("completed_at", "timestamptz"),
+            calls.place(),
+        ))
+    }
+}
+
 impl Relation {
+    /// What is to be done about it.
+    pub(super) fn plan(&self, inventory: &Inventory) -> Plan {
+        let failed_calls = || relation_of(Panel::FailedCalls).zip(inventory.failed_calls());
+        match (self.panel, self.statement_for(inventory)) {
+            (Panel::CallFailures, Err(_)) if failed_calls().is_some() => Plan::Pass,
+            (Panel::FailedCalls, _) => {
+                let view = relation_of(Panel::CallFailures).map(|view| view.statement_for(inventory));
+                match failed_calls().filter(|_| !matches!(view, Some(Ok(_)))) {
+                    Some((relation, calls)) => Plan::Read(relation.statement(&calls, &|_| true)),
+                    None => Plan::Pass,
+                }
+            }
+            (_, Ok(statement)) => Plan::Read(statement),
+            (_, Err(problem)) => Plan::Off(problem),
+        }
+    }
+
     /// The statement that reads it, or why that cannot be and what to do.
-    pub(super) fn plan(&self, inventory: &Inventory) -> Result<String, String> {
+    fn statement_for(&self, inventory: &Inventory) -> Result<String, String> {
         let name = self.panel.relation();
         let role = identifier(&inventory.role);
-        let mut of_name: Vec<&Found> = inventory.found.iter().filter(|found| found.relation == name).collect();
-        // What a bare name means first, then what may be read at all.
-        of_name.sort_by_key(|found| (!(found.visible && found.usage), !found.usage, !found.select));
-        let Some(found) = of_name.first() else {
+        let Some(found) = inventory.find(name) else {
             return Err(format!("relation {name} does not exist"));
         };
-        let place = format!("{}.{}", identifier(&found.schema), identifier(name));
+        let place = found.place();
         if !found.usage {
             let schema = identifier(&found.schema);
             return Err(format!(
@@ -413,32 +531,32 @@ mod tests {
             &[("webhook_id", true), ("webhook_name", true), ("publish_mode", false)],
             true,
         );
-        let statement = webhooks().plan(&some).unwrap();
+        let statement = webhooks().statement_for(&some).unwrap();
         assert!(
             !statement.contains("publish_mode") && !statement.contains("SELECT *"),
             "{statement}"
         );
         let forbidden = inventory(&[("webhook_id", true), ("webhook_name", false)], true);
         assert_eq!(
-            webhooks().plan(&forbidden).unwrap_err(),
+            webhooks().statement_for(&forbidden).unwrap_err(),
             "permission denied for rule_webhooks → GRANT SELECT (webhook_id, webhook_name, publish_mode, nats_subject, enabled) ON \"public\".\"rule_webhooks\" TO \"watcher\""
         );
         let missing = inventory(&[("webhook_id", true)], true);
         assert!(
             webhooks()
-                .plan(&missing)
+                .statement_for(&missing)
                 .unwrap_err()
                 .starts_with("rule_webhooks has no column webhook_name → it wants the columns webhook_id,")
         );
         let outside = inventory(&[("webhook_id", true)], false);
         assert!(
             webhooks()
-                .plan(&outside)
+                .statement_for(&outside)
                 .unwrap_err()
                 .starts_with("permission denied for schema public → GRANT USAGE ON SCHEMA \"public\"")
         );
         assert_eq!(
-            webhooks().plan(&Inventory::default()).unwrap_err(),
+            webhooks().statement_for(&Inventory::default()).unwrap_err(),
             "relation rule_webhooks does not exist"
         );
     }

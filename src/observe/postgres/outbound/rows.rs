@@ -82,7 +82,7 @@ pub(super) fn read(
         Panel::CallLatency => OutboundRows::Latency(each(rows, called_latency)),
         Panel::Calls => OutboundRows::Calls(each(rows, calls)),
         Panel::PublishFailures => OutboundRows::Failures(each(rows, publish_failure)),
-        Panel::CallFailures => OutboundRows::Failures(each(rows, call_failure)),
+        Panel::CallFailures | Panel::FailedCalls => OutboundRows::Failures(each(rows, call_failure)),
         Panel::ConsumerStats => OutboundRows::Workers(each(rows, worker)),
         _ => OutboundRows::Known(each(rows, known)),
     };

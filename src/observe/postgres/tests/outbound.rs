@@ -311,6 +311,130 @@ async fn what_is_missing_or_forbidden_switches_off_just_that_and_says_so() {
 }
 
 #[tokio::test]
+async fn failed_calls_of_the_queue_stand_in_for_a_view_that_is_not_there() {
+    let (_cluster, mut admin, mut rig) = rig("no_view").await;
+    make(&mut admin, &["rule_webhook_calls", "rule_webhooks"]).await;
+    run(
+        &mut admin,
+        "UPDATE rule_webhook_calls SET status = 'failed', error_message = NULL, response_status = 502 WHERE call_id = 201;
+         UPDATE rule_webhook_calls SET status = 'failed', error_message = 'POST https://u:p@h/s3cr3t: timeout', webhook_id = 4711 WHERE call_id = 202;
+         GRANT SELECT ON rule_webhook_calls, rule_webhooks TO no_view",
+    )
+    .await;
+    let seen = rig.read().await;
+    let failures = |seen: &Seen, panel: Panel| -> Vec<(String, String)> {
+        let of_panel = seen.outbound.iter().find(|reading| reading.panel == panel);
+        let Some(OutboundRows::Failures(rows)) = of_panel.map(|reading| &reading.rows) else {
+            return Vec::new();
+        };
+        let mut told: Vec<(String, String)> = rows
+            .iter()
+            .map(|row| (row.name.to_string(), row.error.clone()))
+            .collect();
+        told.sort();
+        told.dedup();
+        told
+    };
+    let told = failures(&seen, Panel::FailedCalls);
+    assert!(
+        told.contains(&("webhook 4711".to_owned(), "POST https://•••@h/••• timeout".to_owned())),
+        "{told:?}"
+    );
+    assert!(
+        told.iter()
+            .any(|(name, error)| !name.starts_with("webhook ") && error == "HTTP 502"),
+        "{told:?}"
+    );
+    // The view is not missed: what it would say is there, and its own table is named.
+    assert!(
+        problems(&seen).iter().all(|(panel, _)| *panel != Panel::CallFailures),
+        "{seen:?}"
+    );
+    let mut watch = Watch::new(&rig);
+    let view = watch.see(&rig, &seen);
+    assert!(
+        view.failures
+            .iter()
+            .any(|group| &*group.relation == "rule_webhook_calls" && group.kind == "HTTP ‹n›"),
+        "{:?}",
+        view.failures
+    );
+    // Without the right to the texts there is nothing to stand in.
+    run(
+        &mut admin,
+        "REVOKE SELECT ON rule_webhook_calls FROM no_view; GRANT SELECT (webhook_id, status) ON rule_webhook_calls TO no_view",
+    )
+    .await;
+    let seen = rig.read_after(Duration::from_secs(31)).await;
+    let missed = problems(&seen);
+    assert!(
+        missed.contains(&(Panel::CallFailures, "relation webhook_recent_failures does not exist")),
+        "{missed:?}"
+    );
+    // The view comes: it is read, and nothing is told twice.
+    make(&mut admin, &["webhook_recent_failures"]).await;
+    run(
+        &mut admin,
+        "GRANT SELECT ON webhook_recent_failures, rule_webhook_calls TO no_view",
+    )
+    .await;
+    let seen = rig.read_after(Duration::from_secs(31)).await;
+    assert!(
+        seen.outbound.iter().any(|reading| reading.panel == Panel::CallFailures),
+        "{seen:?}"
+    );
+    assert!(seen.outbound.iter().all(|reading| reading.panel != Panel::FailedCalls));
+    let view = watch.see(&rig, &seen);
+    assert!(
+        view.failures
+            .iter()
+            .all(|group| &*group.relation != "rule_webhook_calls")
+    );
+}
+
+#[tokio::test]
+async fn a_pipeline_that_publishes_from_postgres_does_not_miss_the_tables_of_the_other_kind() {
+    let (_cluster, mut admin, mut rig) = publishing("publishing_only").await;
+    run(&mut admin, "DROP TABLE webhook_counters, webhook_workers").await;
+    let seen = rig.read().await;
+    assert!(
+        seen.panels.iter().all(|(_, problem)| problem.is_none()),
+        "{:?}",
+        seen.panels
+    );
+    assert!(seen.database.is_some() && seen.outbound.len() == 9);
+    let mut watch = Watch::new(&rig);
+    assert_eq!(watch.see(&rig, &seen).panels_off, []);
+    // Tables that come are read, and missed when they go.
+    run(
+        &mut admin,
+        "CREATE TABLE webhook_counters (provider text, rows_written bigint, skipped bigint)",
+    )
+    .await;
+    let seen = rig.read_after(Duration::from_secs(31)).await;
+    assert!(
+        seen.panels.iter().any(|(panel, problem)| *panel == Panel::Counters
+            && problem.as_deref().is_some_and(|said| said.contains("GRANT SELECT"))),
+        "one that is there and forbidden is said: {:?}",
+        seen.panels
+    );
+}
+
+#[tokio::test]
+async fn neither_kind_says_what_is_missing() {
+    let (_cluster, mut admin, mut rig) = rig("neither_kind").await;
+    run(&mut admin, "DROP TABLE webhook_counters, webhook_workers").await;
+    let seen = rig.read().await;
+    let off: Vec<Panel> = seen
+        .panels
+        .iter()
+        .filter(|(_, problem)| problem.is_some())
+        .map(|(panel, _)| *panel)
+        .collect();
+    assert_eq!(off, [Panel::Counters, Panel::Heartbeats]);
+}
+
+#[tokio::test]
 async fn a_pipeline_of_the_other_kind_is_told_nothing_of_these() {
     let (_cluster, _admin, mut rig) = rig("other_kind").await;
     let seen = rig.read().await;
