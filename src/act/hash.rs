@@ -38,6 +38,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_hash_is_the_beginning_of_a_sha_256() {
+        // The digest of "abc" in FIPS 180-2.
+        assert_eq!(&*short(b"abc"), "ba7816bf8f01cfea414140de5dae2223");
+    }
+
+    #[test]
     fn a_replay_id_names_one_letter_and_one_attempt() {
         let id =
             |dlq, second, sequence, attempt| replay_id(dlq, Timestamp::from_second(second).unwrap(), sequence, attempt);

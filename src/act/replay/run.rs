@@ -42,6 +42,8 @@ pub(super) struct Run {
     /// A connection for deletes alone: a server works off a connection's requests one by one.
     pub(super) sweeper: Option<Arc<Exchange>>,
     pub(super) sweep: Sweep,
+    /// A connection for the bucket alone: what is written there does not wait behind a window.
+    clerk: Option<Arc<Exchange>>,
     /// Copies of parked messages that the last look found in nobody's hands.
     pub(super) lying: BTreeSet<u64>,
     /// The last sequence of the DLQ that was searched for letters of our own.
@@ -87,6 +89,7 @@ impl Run {
             follow: Follow::default(),
             sweeper: None,
             sweep: Sweep::default(),
+            clerk: None,
             lying: BTreeSet::new(),
             last_delete: None,
             came_back: 0,
@@ -126,6 +129,10 @@ impl Run {
         if self.sweeper.is_none() {
             let sweeper = Exchange::connect(&self.context.link, &self.context.clock).await;
             self.sweeper = sweeper.ok().map(Arc::new);
+        }
+        if self.clerk.is_none() {
+            let clerk = Exchange::connect(&self.context.link, &self.context.clock).await;
+            self.clerk = clerk.ok().map(Arc::new);
         }
         self.enter(Phase::Limbo);
         self.resolve_limbo().await?;
@@ -198,7 +205,7 @@ impl Run {
         let sent = Sent::of(&self.standings, windows);
         let (written, told) = tokio::join!(
             self.journal.write(Arc::new(entries)),
-            self.mirror.write(&self.exchange, sent)
+            self.mirror.write(self.clerk.as_ref().unwrap_or(&self.exchange), sent)
         );
         written.map_err(ReplayError::from)?;
         match told {
@@ -222,7 +229,8 @@ impl Run {
 
     /// Writes how far we are to the bucket.
     pub(super) async fn publish_standpoint(&mut self) -> Result<(), Halt> {
-        match self.mirror.write(&self.exchange, Vec::new()).await {
+        let clerk = self.clerk.as_ref().unwrap_or(&self.exchange);
+        match self.mirror.write(clerk, Vec::new()).await {
             Err(BucketError::Conflict) => self.publish_standpoint_again(&[]).await,
             told => told.map_err(Halt::from),
         }
@@ -234,13 +242,15 @@ impl Run {
         self.lease.reconnect(&self.exchange).await?;
         self.mirror.reread();
         let sent = Sent::of(&self.standings, windows);
-        Ok(self.mirror.write(&self.exchange, sent).await?)
+        let clerk = self.clerk.as_ref().unwrap_or(&self.exchange);
+        Ok(self.mirror.write(clerk, sent).await?)
     }
 
     /// Connects again, as long as it is allowed to take.
     async fn reconnect(&mut self) -> Result<(), ReplayError> {
         // Deletes of the lost connection come to nothing: their letters have landed all the same.
         self.sweeper = None;
+        self.clerk = None;
         self.sweep.stop().await;
         let begun = self.context.clock.now().mono;
         loop {

@@ -298,4 +298,13 @@ mod tests {
             assert!(cut.windows(2).all(|pair| pair[0].to + 1 == pair[1].from), "{cut:?}");
         }
     }
+
+    #[test]
+    fn a_span_has_two_halves_without_gap_or_overlap() {
+        for (from, to) in [(1, 2), (1, 3), (7, 4_102), (1, u64::MAX)] {
+            let [lower, upper] = Span { from, to }.halves();
+            assert_eq!((lower.from, upper.to, lower.to + 1), (from, to, upper.from));
+            assert!(lower.width().abs_diff(upper.width()) <= 1);
+        }
+    }
 }
