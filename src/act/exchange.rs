@@ -239,6 +239,10 @@ impl Exchange {
         } else {
             body.to_string().into()
         };
+        self.ask_with(path, payload).await
+    }
+
+    async fn ask_with<T: serde::de::DeserializeOwned>(&self, path: &str, payload: Bytes) -> Result<T, ExchangeError> {
         let answer = self
             .send(format!("{}.{path}", self.prefix), HeaderMap::new(), payload)
             .await?;
@@ -317,8 +321,8 @@ impl Exchange {
         #[derive(Deserialize)]
         struct Done {}
         let path = format!("STREAM.MSG.DELETE.{}", checked(stream)?);
-        let body = json!({ "seq": sequence, "no_erase": true });
-        match self.ask::<Done>(&path, &body).await {
+        let body = format!(r#"{{"seq":{sequence},"no_erase":true}}"#);
+        match self.ask_with::<Done>(&path, body.into()).await {
             Ok(Done {}) => Ok(true),
             Err(error) if matches!(error.code(), Some(NO_MESSAGE | NO_SEQUENCE)) => Ok(false),
             // The code stands for any failed delete; a store says in words that there is nothing.
@@ -456,7 +460,10 @@ fn read<T: serde::de::DeserializeOwned>(message: &Message) -> Result<T, Exchange
         #[serde(default)]
         description: String,
     }
-    if let Ok(Failed { error: Some(body) }) = serde_json::from_slice(&message.payload) {
+    // Most answers are none, and need not be read twice.
+    if memchr::memmem::find(&message.payload, b"\"error\"").is_some()
+        && let Ok(Failed { error: Some(body) }) = serde_json::from_slice(&message.payload)
+    {
         return Err(ExchangeError::Refused {
             description: text::safe(&body.description).into_owned(),
             code: body.err_code,

@@ -6,11 +6,24 @@ use sha2::{Digest as _, Sha256};
 
 use crate::base::time::Timestamp;
 
+/// Bytes of a hash.
+const LENGTH: usize = 16;
+
 /// The first 16 bytes of the SHA-256 of `bytes`, in hex.
 #[must_use]
 pub fn short(bytes: &[u8]) -> Arc<str> {
+    digits(bytes, |digits| digits.into())
+}
+
+/// Gives those digits to `take`, without keeping them.
+pub fn digits<T>(bytes: &[u8], take: impl FnOnce(&str) -> T) -> T {
+    let mut digits = [0; 2 * LENGTH];
     let digest = Sha256::digest(bytes);
-    hex::encode(&digest[..16]).into()
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(digest) {
+        let digit = |value: u8| b"0123456789abcdef"[usize::from(value)];
+        pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+    }
+    take(std::str::from_utf8(&digits).unwrap_or_default())
 }
 
 /// The id of a replayed letter, for `Nats-Msg-Id` and `Hookwatch-Replay-Id`: the same whoever
@@ -23,6 +36,12 @@ pub fn replay_id(dlq: &str, created: Timestamp, sequence: u64, attempt: u64) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hash_is_the_beginning_of_a_sha_256() {
+        // The digest of "abc" in FIPS 180-2.
+        assert_eq!(&*short(b"abc"), "ba7816bf8f01cfea414140de5dae2223");
+    }
 
     #[test]
     fn a_replay_id_names_one_letter_and_one_attempt() {

@@ -328,17 +328,17 @@ impl Lease {
     /// # Errors
     /// When not: nothing may be sent or deleted any more.
     pub fn check(&self) -> Result<(), LeaseError> {
-        let fence = self.fence.borrow();
-        if let Some(reason) = &fence.lost {
-            return Err(LeaseError::Lost(reason.clone()));
+        check(&self.fence.borrow(), &self.clock)
+    }
+
+    /// The same for a task that sends beside its holder. It knows nothing of what
+    /// [`Lease::reconnect`] renews after this.
+    #[must_use]
+    pub fn guard(&self) -> Guard {
+        Guard {
+            fence: self.fence.clone(),
+            clock: self.clock.clone(),
         }
-        let now = self.clock.now();
-        if now.mono >= fence.mono || now.at >= fence.wall {
-            return Err(LeaseError::Lost(
-                "it could not be renewed in time, or this process stood still".to_owned(),
-            ));
-        }
-        Ok(())
     }
 
     /// What others are to see of the progress, from the next renewal on.
@@ -377,6 +377,36 @@ impl Lease {
         }
         renew(exchange, &self.key, &self.state).await
     }
+}
+
+/// Whether the lease lasts, for a task that sends.
+#[derive(Clone, Debug)]
+pub struct Guard {
+    fence: watch::Receiver<Fence>,
+    clock: SharedClock,
+}
+
+impl Guard {
+    /// As [`Lease::check`].
+    ///
+    /// # Errors
+    /// When nothing may be sent any more.
+    pub fn check(&self) -> Result<(), LeaseError> {
+        check(&self.fence.borrow(), &self.clock)
+    }
+}
+
+fn check(fence: &Fence, clock: &SharedClock) -> Result<(), LeaseError> {
+    if let Some(reason) = &fence.lost {
+        return Err(LeaseError::Lost(reason.clone()));
+    }
+    let now = clock.now();
+    if now.mono >= fence.mono || now.at >= fence.wall {
+        return Err(LeaseError::Lost(
+            "it could not be renewed in time, or this process stood still".to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 /// From `asked` on, because the server may have counted from then.

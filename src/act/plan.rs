@@ -40,14 +40,18 @@ pub const REPLAY_ID: &str = "Hookwatch-Replay-Id";
 /// Whether a header is the webhook's own, and not the DLQ's, NATS's or ours.
 #[must_use]
 pub fn is_kept(name: &str) -> bool {
-    let lower = name.to_ascii_lowercase();
-    !is_acted_upon(name) && !ADDED.iter().any(|added| lower.starts_with(added))
+    !is_acted_upon(name) && !ADDED.iter().any(|added| starts_with(name, added))
 }
 
 /// Whether a header is NATS's, which the server acts upon, or an earlier replay's.
 fn is_acted_upon(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    name.starts_with("nats-") || name == "hookwatch-replay-id"
+    starts_with(name, "nats-") || name.eq_ignore_ascii_case(REPLAY_ID)
+}
+
+/// Whether a header's name begins so, in any case.
+fn starts_with(name: &str, beginning: &str) -> bool {
+    let begin = name.as_bytes().get(..beginning.len());
+    begin.is_some_and(|begin| begin.eq_ignore_ascii_case(beginning.as_bytes()))
 }
 
 /// A selected letter, reduced to what a plan needs.
@@ -322,7 +326,7 @@ pub fn is_kept_by(how: &How, name: &str) -> bool {
         Purpose::Replay if how.parked.is_some() => !is_acted_upon(name),
         Purpose::Replay => is_kept(name) && !how.headers.holds(name),
         // In the archive a letter stays a letter; only what the server acts upon is left out.
-        Purpose::Archive => !name.to_ascii_lowercase().starts_with("nats-"),
+        Purpose::Archive => !starts_with(name, "nats-"),
     }
 }
 

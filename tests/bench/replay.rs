@@ -1,5 +1,7 @@
 //! How fast letters are replayed, beside what the same server does without a replay around it.
 //!
+//! `cargo bench --bench replay [-- LETTERS]`. Everything shares the machine's cores.
+//!
 //! Budgets: published 50,000/s unpaced with every `PubAck` awaited and journalled; end to end at
 //! least half of the raw `MSG.DELETE` (`no_erase`) rate of the same run.
 #![allow(
@@ -9,38 +11,55 @@
     reason = "a benchmark prints what it measures and measures time itself"
 )]
 
+mod usage;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::stream::Config;
+use bytes::Bytes;
+use futures_util::StreamExt as _;
 use hookwatch::act::exchange::Exchange;
 use hookwatch::act::journal::{Folder, How};
 use hookwatch::act::permit::{Asked, Confirmed, Gate, Write};
 use hookwatch::act::plan::Plan;
-use hookwatch::act::replay::{self, Context, Progress, Steering, Timing};
+use hookwatch::act::replay::{self, Context, Progress, Report, Steering, Timing};
 use hookwatch::act::select;
 use hookwatch::base::time::SystemClock;
-use hookwatch::config::Profile;
+use hookwatch::config::{Environment, NatsLink, Overrides, Profile, Surroundings};
 use hookwatch::lab::{Lab, Options};
 use hookwatch::model::letters::LetterFilter;
 use hookwatch::observe::letters::Mailbox;
 use tokio::sync::watch;
+use usage::{Usage, descendant};
 
 const LETTERS: usize = 100_000;
+
+/// Letters that a replay may have on their way: two windows.
+const IN_FLIGHT: usize = 512;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
     // `cargo test --benches` only wants to know that it builds.
-    if !std::env::args().any(|argument| argument == "--bench") {
+    let arguments: Vec<String> = std::env::args().collect();
+    if !arguments.iter().any(|argument| argument == "--bench") {
         return;
     }
+    let letters = arguments.iter().find_map(|argument| argument.parse().ok());
+    let letters = letters.unwrap_or(LETTERS);
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut options = Options::servers(env!("CARGO_BIN_EXE_hookwatch"), std::env::vars().collect());
     options.postgres = None;
     let lab = Lab::up(options).await.unwrap();
-    let context = async_nats::jetstream::new(lab.connect().await.unwrap());
-    for (name, subject) in [("webhooks", "webhook.*.*"), ("dlq", "dlq.>"), ("raw", "raw.>")] {
+    let client = lab.connect().await.unwrap();
+    let context = async_nats::jetstream::new(client.clone());
+    for (name, subject) in [
+        ("webhooks", "webhook.*.*"),
+        ("dlq", "dlq.>"),
+        ("raw", "raw.>"),
+        ("taker", "taker.>"),
+    ] {
         let config = Config {
             name: name.to_owned(),
             subjects: vec![subject.to_owned()],
@@ -49,30 +68,18 @@ async fn main() {
         };
         context.create_stream(config).await.unwrap();
     }
-    fill(&context, "dlq.webhook").await;
-    fill(&context, "raw.webhook").await;
+    publish(&client, "dlq.webhook.sent", letters).await;
+    publish(&client, "raw.webhook.sent", letters).await;
+    let raw_publish = publish(&client, "taker.webhook.sent", letters).await;
 
-    let overrides = hookwatch::config::Overrides {
-        nats: Some(lab.nats_url().unwrap()),
-        ..Default::default()
-    };
-    let environment = hookwatch::config::Environment::new();
-    let surroundings = hookwatch::config::Surroundings {
-        environment: &environment,
-        home: None,
-    };
-    let link = hookwatch::config::resolve(&overrides, &surroundings)
-        .unwrap()
-        .profile
-        .nats
-        .unwrap();
+    let link = link(&lab);
     let clock = SystemClock::shared();
     let exchange = Exchange::connect(&link, &clock).await.unwrap();
 
-    let sequences: Vec<u64> = (1..=LETTERS as u64).collect();
+    let sequences: Vec<u64> = (1..=letters as u64).collect();
     let begun = Instant::now();
     exchange.delete_all("raw", &sequences).await.unwrap();
-    let raw_delete = LETTERS as f64 / begun.elapsed().as_secs_f64();
+    let raw_delete = letters as f64 / begun.elapsed().as_secs_f64();
 
     let state = tempfile::tempdir().unwrap();
     let journals = Folder::new(state.path(), clock.clone());
@@ -118,38 +125,79 @@ async fn main() {
         signer: None,
         oracle: None,
     };
+    let server = descendant("nats-server").unwrap();
+    let usage = || [std::process::id(), server].map(|pid| Usage::of(pid).unwrap());
+    let before = usage();
     let report = Box::pin(replay::start(&plan, None, permit, setting)).await.unwrap();
-    assert_eq!(report.counts.deleted, LETTERS as u64);
-    let published = report.published as f64 / report.publishing_s;
-    let whole = LETTERS as f64 / report.elapsed_s;
-    println!("{LETTERS} letters, one by one journalled, windows of 256");
-    println!("published    {published:>9.0}/s   budget 50,000/s");
+    let after = usage();
+    assert_eq!(report.counts.deleted, letters as u64);
+    println!("{letters} letters, one by one journalled, windows of 256");
+    compare(&report, raw_publish, raw_delete);
+    let each = |which: usize| (after[which].cpu - before[which].cpu) / letters as f64 * 1e6;
     println!(
-        "end to end   {whole:>9.0}/s   raw MSG.DELETE {raw_delete:.0}/s, ratio {:.2}, budget 0.50",
-        whole / raw_delete
+        "CPU a letter {:>9.1} µs for the replay, {:.1} µs for the server: read, published, deleted; {:.0} MB at most",
+        each(0),
+        each(1),
+        after[0].peak / 1e6
     );
     lab.down().await.unwrap();
 }
 
-async fn fill(context: &async_nats::jetstream::Context, prefix: &str) {
-    let mut acks = Vec::new();
-    for n in 0..LETTERS {
-        let mut headers = HeaderMap::new();
-        headers.insert("X-NATS-Original-Subject", format!("webhook.telnyx.sent{}", n % 7));
-        headers.insert("X-NATS-DLQ-Reason", "timeout");
-        headers.insert(
-            "X-Signature",
-            "t=1700000000,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd",
-        );
-        let payload = format!("{{\"id\":\"evt_{n}\",\"data\":\"{}\"}}", "x".repeat(300));
-        let ack = context
-            .publish_with_headers(format!("{prefix}.sent"), headers, payload.into())
-            .await;
-        acks.push(ack.unwrap());
-        if acks.len() == 1_000 {
-            for ack in acks.drain(..) {
-                ack.await.unwrap();
-            }
+fn link(lab: &Lab) -> NatsLink {
+    let overrides = Overrides {
+        nats: Some(lab.nats_url().unwrap()),
+        ..Default::default()
+    };
+    let environment = Environment::new();
+    let surroundings = Surroundings {
+        environment: &environment,
+        home: None,
+    };
+    let resolved = hookwatch::config::resolve(&overrides, &surroundings);
+    resolved.unwrap().profile.nats.unwrap()
+}
+
+fn compare(report: &Report, raw_publish: f64, raw_delete: f64) {
+    let published = report.published as f64 / report.publishing_s;
+    let whole = report.published as f64 / report.elapsed_s;
+    println!(
+        "published    {published:>9.0}/s   budget 50,000/s; publishing alone with {IN_FLIGHT} in flight \
+         {raw_publish:.0}/s, ratio {:.2}",
+        published / raw_publish
+    );
+    println!(
+        "end to end   {whole:>9.0}/s   raw MSG.DELETE {raw_delete:.0}/s, ratio {:.2}, budget 0.50",
+        whole / raw_delete
+    );
+}
+
+/// Publishes letters with so many in flight and awaits every `PubAck`. Returns how many a second.
+async fn publish(client: &async_nats::Client, subject: &str, letters: usize) -> f64 {
+    let inbox = client.new_inbox();
+    let mut answers = client.subscribe(inbox.clone()).await.unwrap();
+    let begun = Instant::now();
+    let mut sent = 0;
+    for answered in 0..letters {
+        while sent < letters.min(answered + IN_FLIGHT) {
+            let (headers, payload) = letter(sent);
+            let published = client.publish_with_reply_and_headers(subject.to_owned(), inbox.clone(), headers, payload);
+            published.await.unwrap();
+            sent += 1;
         }
+        let answer = answers.next().await.unwrap();
+        assert!(answer.payload.starts_with(b"{\"stream\""), "{answer:?}");
     }
+    letters as f64 / begun.elapsed().as_secs_f64()
+}
+
+fn letter(n: usize) -> (HeaderMap, Bytes) {
+    let mut headers = HeaderMap::new();
+    headers.insert("X-NATS-Original-Subject", format!("webhook.telnyx.sent{}", n % 7));
+    headers.insert("X-NATS-DLQ-Reason", "timeout");
+    headers.insert(
+        "X-Signature",
+        "t=1700000000,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd",
+    );
+    let payload = format!("{{\"id\":\"evt_{n}\",\"data\":\"{}\"}}", "x".repeat(300));
+    (headers, payload.into())
 }

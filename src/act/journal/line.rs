@@ -33,9 +33,9 @@ pub fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> io::Result<()> {
     if out.get(begin) != Some(&b'{') || out.pop() != Some(b'}') || out.len() <= begin + 1 {
         return Err(io::Error::other("a line of the journal is an object with fields"));
     }
-    let sum = hash::short(&out[begin..]);
+    let sum: [u8; DIGITS] = hash::digits(&out[begin..], sum);
     out.extend_from_slice(MARK.as_bytes());
-    out.extend_from_slice(sum.get(..DIGITS).unwrap_or(&sum).as_bytes());
+    out.extend_from_slice(&sum);
     out.extend_from_slice(b"\"}\n");
     Ok(())
 }
@@ -55,11 +55,20 @@ pub fn decode<T: DeserializeOwned>(line: &[u8]) -> Result<T, LineError> {
         .strip_prefix(MARK.as_bytes())
         .and_then(|rest| rest.strip_suffix(b"\"}"))
         .ok_or(LineError::Damaged)?;
-    if hash::short(body).as_bytes().get(..DIGITS) != Some(sum) {
+    if hash::digits(body, self::sum) != *sum {
         return Err(LineError::Damaged);
     }
     let object = [body, b"}"].concat();
     serde_json::from_slice(&object).map_err(|error| LineError::Unknown(error.to_string()))
+}
+
+/// A checksum of a hash's digits.
+fn sum(digits: &str) -> [u8; DIGITS] {
+    let mut sum = [0; DIGITS];
+    for (to, from) in sum.iter_mut().zip(digits.bytes()) {
+        *to = from;
+    }
+    sum
 }
 
 /// What is left of a file of lines.

@@ -12,6 +12,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{FlockOperation, flock};
 
@@ -57,6 +58,9 @@ pub enum JournalError {
     Broken(PathBuf),
 }
 
+/// Bytes of a buffer that is kept for the next lines: a window and what is known of another.
+const MOST_KEPT: usize = 1 << 20;
+
 /// Where the journal's bytes go. Tests put something between that fails.
 pub trait Medium: Send + Sync + 'static {
     /// Appends all of `bytes`.
@@ -95,6 +99,8 @@ pub fn directly(file: File) -> Box<dyn Medium> {
 pub struct Journal {
     path: PathBuf,
     medium: Option<Box<dyn Medium>>,
+    /// For the next lines.
+    buffer: Vec<u8>,
     /// Holds the lock.
     _lock: File,
     clock: SharedClock,
@@ -114,33 +120,54 @@ impl Journal {
     /// # Errors
     /// When they may not be there. Nothing can be written from then on.
     pub async fn commit(&mut self, records: Vec<Record>) -> Result<Vec<Entry>, JournalError> {
-        if records.is_empty() {
-            return Ok(Vec::new());
+        let entries = Arc::new(self.stamp(records));
+        self.write(entries.clone()).await?;
+        Ok(Arc::unwrap_or_clone(entries))
+    }
+
+    /// Records with the time that they bear from now on.
+    #[must_use]
+    pub fn stamp(&self, records: Vec<Record>) -> Vec<Entry> {
+        let at = self.clock.now().at;
+        records.into_iter().map(|record| Entry { at, record }).collect()
+    }
+
+    /// Appends entries and returns when they are on disk.
+    ///
+    /// # Errors
+    /// When they may not be there. Nothing can be written from then on.
+    pub async fn write(&mut self, entries: Arc<Vec<Entry>>) -> Result<(), JournalError> {
+        if entries.is_empty() {
+            return Ok(());
         }
         let mut medium = self
             .medium
             .take()
             .ok_or_else(|| JournalError::Broken(self.path.clone()))?;
-        let at = self.clock.now().at;
+        let mut bytes = std::mem::take(&mut self.buffer);
         let work = move || {
-            let entries: Vec<Entry> = records.into_iter().map(|record| Entry { at, record }).collect();
-            let mut bytes = Vec::new();
-            for entry in &entries {
+            bytes.clear();
+            for entry in &*entries {
                 line::encode(entry, &mut bytes)?;
             }
+            // The caller has them for itself again.
+            drop(entries);
             medium.append(&bytes)?;
             medium.sync()?;
-            io::Result::Ok((medium, entries))
+            io::Result::Ok((medium, bytes))
         };
         let outcome = tokio::task::spawn_blocking(work).await.map_err(io::Error::other);
-        let (medium, entries) = outcome.and_then(|done| done).map_err(|source| JournalError::Io {
+        let (medium, bytes) = outcome.and_then(|done| done).map_err(|source| JournalError::Io {
             operation: "write journal",
             path: self.path.clone(),
             source,
             next: "make room on that disk, then run it again with --resume",
         })?;
         self.medium = Some(medium);
-        Ok(entries)
+        if bytes.capacity() <= MOST_KEPT {
+            self.buffer = bytes;
+        }
+        Ok(())
     }
 
     /// Its file.
@@ -155,7 +182,7 @@ impl Journal {
 pub struct Folder {
     path: PathBuf,
     clock: SharedClock,
-    between: std::sync::Arc<dyn Fn(File) -> Box<dyn Medium> + Send + Sync>,
+    between: Arc<dyn Fn(File) -> Box<dyn Medium> + Send + Sync>,
 }
 
 impl std::fmt::Debug for Folder {
@@ -173,14 +200,14 @@ impl Folder {
         Self {
             path: state.join("replays"),
             clock,
-            between: std::sync::Arc::new(directly),
+            between: Arc::new(directly),
         }
     }
 
     /// The same with something between the journals and their files.
     #[must_use]
     pub fn with_medium(mut self, between: impl Fn(File) -> Box<dyn Medium> + Send + Sync + 'static) -> Self {
-        self.between = std::sync::Arc::new(between);
+        self.between = Arc::new(between);
         self
     }
 
@@ -271,6 +298,7 @@ impl Folder {
         Ok(Journal {
             path,
             medium: Some((self.between)(file)),
+            buffer: Vec::new(),
             _lock: lock,
             clock: self.clock.clone(),
         })

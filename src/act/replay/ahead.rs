@@ -1,12 +1,15 @@
 //! Letters read before their turn, where they go as fast as they can: the next windows are on
-//! their way here while one is on its way there.
+//! their way here, and made ready to go, while one is on its way there.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use tokio_util::task::AbortOnDropHandle;
 
+use super::choose::{Marks, marks, targets};
+use super::pack::{Packed, Packer, Wanted};
+use crate::act::exchange::{Exchange, ExchangeError};
 use crate::observe::letters::{LetterError, Mailbox};
-use crate::sample::Stored;
 
 /// Windows that are read ahead.
 const DEPTH: usize = 4;
@@ -15,19 +18,29 @@ const DEPTH: usize = 4;
 #[derive(Debug)]
 pub(super) struct Ahead {
     mailbox: Mailbox,
+    exchange: Arc<Exchange>,
+    packer: Arc<Packer>,
     windows: VecDeque<Window>,
 }
 
 #[derive(Debug)]
 struct Window {
     letters: Vec<u64>,
-    reading: AbortOnDropHandle<Result<Vec<Option<Stored>>, LetterError>>,
+    targets: BTreeSet<Arc<str>>,
+    packing: AbortOnDropHandle<Result<Packed, LetterError>>,
+    /// The targets as they stand, asked for when it is this window's turn but one.
+    marking: Option<AbortOnDropHandle<Result<Marks, ExchangeError>>>,
 }
 
+/// Letters that are ready to go and their targets, or letters that could not be read ahead.
+pub(super) type Read = Result<(Packed, Result<Marks, ExchangeError>), Vec<u64>>;
+
 impl Ahead {
-    pub(super) fn new(mailbox: Mailbox) -> Self {
+    pub(super) fn new(mailbox: Mailbox, exchange: Arc<Exchange>, packer: Arc<Packer>) -> Self {
         Self {
             mailbox,
+            exchange,
+            packer,
             windows: VecDeque::new(),
         }
     }
@@ -37,26 +50,54 @@ impl Ahead {
         self.windows.is_empty()
     }
 
-    /// The next window of at most `most` letters, and the letters where they could be read.
+    /// The next window of at most `most` letters; `None`: there is none.
     pub(super) async fn next(
         &mut self,
         queue: &mut VecDeque<u64>,
         most: usize,
-    ) -> (Vec<u64>, Option<Vec<Option<Stored>>>) {
+        wanted: impl Fn(&[u64]) -> Vec<Wanted>,
+    ) -> Option<Read> {
         while self.windows.len() < DEPTH && !queue.is_empty() {
             let letters: Vec<u64> = queue.drain(..most.min(queue.len())).collect();
-            let (mailbox, wanted) = (self.mailbox.clone(), letters.clone());
-            let reading = tokio::spawn(async move { mailbox.these(&wanted).await });
-            self.windows.push_back(Window {
-                letters,
-                reading: AbortOnDropHandle::new(reading),
-            });
+            let wanted = wanted(&letters);
+            self.begin(letters, wanted);
         }
-        let Some(next) = self.windows.pop_front() else {
-            return (Vec::new(), None);
+        let mut next = self.windows.pop_front()?;
+        let marking = next.marking.take().unwrap_or_else(|| self.mark(&next.targets));
+        if let Some(after) = self.windows.front() {
+            let marking = self.mark(&after.targets);
+            if let Some(after) = self.windows.front_mut() {
+                after.marking = Some(marking);
+            }
+        }
+        let Ok(Ok(packed)) = next.packing.await else {
+            return Some(Err(next.letters));
         };
-        let found = next.reading.await;
-        (next.letters, found.ok().and_then(Result::ok))
+        let marks = marking
+            .await
+            .unwrap_or_else(|_| Err(ExchangeError::Lost("closed".into())));
+        Some(Ok((packed, marks)))
+    }
+
+    fn begin(&mut self, letters: Vec<u64>, wanted: Vec<Wanted>) {
+        let targets = targets(&wanted);
+        let (mailbox, packer) = (self.mailbox.clone(), self.packer.clone());
+        let packing = tokio::spawn(async move {
+            let sequences: Vec<u64> = wanted.iter().map(|wanted| wanted.letter).collect();
+            let found = mailbox.these(&sequences).await?;
+            Ok(packer.pack(wanted, found))
+        });
+        self.windows.push_back(Window {
+            letters,
+            targets,
+            packing: AbortOnDropHandle::new(packing),
+            marking: None,
+        });
+    }
+
+    fn mark(&self, targets: &BTreeSet<Arc<str>>) -> AbortOnDropHandle<Result<Marks, ExchangeError>> {
+        let (exchange, targets) = (self.exchange.clone(), targets.clone());
+        AbortOnDropHandle::new(tokio::spawn(async move { marks(&exchange, targets).await }))
     }
 
     /// Forgets what was read, and puts its letters back: it is too old when it goes on.

@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::choose::Ready;
 use super::gateway::Posting;
 use crate::act::exchange::{Answer, ExchangeError, PATIENCE, PubAck};
 use crate::act::journal::{Intent, Record};
 
 /// What the answers of a window say.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Landing {
     pub(super) records: Vec<Record>,
     pub(super) landed: Vec<u64>,
@@ -27,22 +26,26 @@ pub(super) enum Reply<'a> {
     Gateway(Posting),
 }
 
-/// A window on its way.
-pub(super) struct Flight<'a> {
-    pub(super) ready: Vec<Ready>,
-    pub(super) answers: Vec<(Intent, Result<Reply<'a>, ExchangeError>)>,
-    /// Those that were sent before in this replay: a duplicate is then ours.
-    pub(super) resent: BTreeSet<u64>,
+impl Landing {
+    /// Of a window of which nothing is known.
+    pub(super) fn lost() -> Self {
+        Self {
+            limbo: true,
+            ..Self::default()
+        }
+    }
 }
 
-/// Waits for the answers of a window.
-pub(super) async fn settle(flight: Option<Flight<'_>>) -> Landing {
+/// Waits for the answers of a window. A duplicate of those that were sent `before` is ours.
+pub(super) async fn landing(
+    replies: Vec<(Intent, Result<Reply<'_>, ExchangeError>)>,
+    before: &BTreeSet<u64>,
+) -> Landing {
     let mut landing = Landing::default();
-    let Some(flight) = flight else { return landing };
-    for (intent, answer) in flight.answers {
+    for (intent, reply) in replies {
         let letter = intent.letter;
-        let was_sent = flight.resent.contains(&letter);
-        let record = match answer {
+        let was_sent = before.contains(&letter);
+        let record = match reply {
             Ok(Reply::Gateway(posting)) => posting.outcome().await,
             Ok(Reply::Stream(answer)) => verdict(&intent, answer.acked(PATIENCE).await, was_sent),
             Err(error) => verdict(&intent, Err(error), was_sent),

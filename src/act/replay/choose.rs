@@ -6,25 +6,26 @@ use std::time::Duration;
 
 use super::ahead::Ahead;
 use super::halt::Halt;
+use super::pack::{Packed, Wanted};
 use super::ramp::Ramp;
 use super::run::Run;
-use crate::act::exchange::Stored;
-use crate::act::hash;
-use crate::act::journal::{Intent, MOST_IN_A_WINDOW, Purpose, Stand, Standing, TargetMark};
+use crate::act::exchange::{Exchange, ExchangeError};
+use crate::act::journal::{How, MOST_IN_A_WINDOW, Purpose, Stand, Standing, TargetMark};
 use crate::act::plan::{archive_of, destination};
 use crate::observe::letters::Mailbox;
 
-/// A letter that is about to go.
-pub(super) struct Ready {
-    pub(super) intent: Intent,
-    pub(super) letter: Stored,
+/// What goes next: letters that are there, those that are gone, and their targets as they stand.
+#[derive(Default)]
+pub(super) struct Next {
+    pub(super) packed: Packed,
+    pub(super) targets: Marks,
 }
 
-/// What goes next: letters that are there, those that are gone, and their targets as they stand.
-pub(super) struct Next {
-    pub(super) ready: Vec<Ready>,
-    pub(super) gone: Vec<u64>,
-    pub(super) targets: BTreeMap<Arc<str>, TargetMark>,
+impl Next {
+    /// Whether there is nothing to do.
+    pub(super) fn is_empty(&self) -> bool {
+        self.packed.ready.is_empty() && self.packed.gone.is_empty()
+    }
 }
 
 impl Run {
@@ -36,24 +37,53 @@ impl Run {
         ahead: Option<&mut Ahead>,
     ) -> Result<Next, Halt> {
         let most = self.begin.how.window.clamp(1, MOST_IN_A_WINDOW);
-        let (chosen, found) = match ahead {
-            Some(_) if *self.context.steering.borrow() != super::Steering::Run => (Vec::new(), None),
-            Some(ahead) => ahead.next(queue, most).await,
-            None => (self.choose(queue, ramp).await, None),
-        };
-        let read = async {
-            match found {
-                Some(found) => Ok(found),
-                None => self.exchange.messages(&self.begin.dlq, &chosen).await,
+        if let Some(ahead) = ahead {
+            if *self.context.steering.borrow() != super::Steering::Run {
+                return Ok(Next::default());
             }
-        };
-        let (found, targets) = tokio::join!(read, self.marks(&chosen));
-        let (ready, gone) = self.sort(&chosen, found?);
+            let Some(next) = ahead.next(queue, most, |letters| self.wanted(letters)).await else {
+                return Ok(Next::default());
+            };
+            return match next {
+                Ok((packed, targets)) => Ok(Next {
+                    packed,
+                    targets: targets?,
+                }),
+                // One by one it may go, and if not it says why.
+                Err(letters) => self.read(&letters).await,
+            };
+        }
+        let chosen = self.choose(queue, ramp).await;
+        self.read(&chosen).await
+    }
+
+    /// Letters in their turn.
+    async fn read(&self, letters: &[u64]) -> Result<Next, Halt> {
+        let wanted = self.wanted(letters);
+        let (found, targets) = tokio::join!(
+            self.exchange.messages(&self.begin.dlq, letters),
+            marks(&self.exchange, targets(&wanted))
+        );
         Ok(Next {
-            ready,
-            gone,
+            packed: self.packer.pack(wanted, found?),
             targets: targets?,
         })
+    }
+
+    /// Letters as they were selected.
+    fn wanted(&self, letters: &[u64]) -> Vec<Wanted> {
+        let known = letters.iter().filter_map(|letter| {
+            let standing = self.standings.letters.get(letter)?;
+            let (subject, stream) = self.target(standing);
+            Some(Wanted {
+                letter: *letter,
+                hash: standing.hash.clone(),
+                subject,
+                stream,
+                how: self.how_of(*letter),
+            })
+        });
+        known.collect()
     }
 
     /// Reads ahead where it can.
@@ -62,7 +92,8 @@ impl Run {
         if let Err(error) = &mailbox {
             tracing::debug!(%error, "letters are read in their turn");
         }
-        mailbox.ok().map(Ahead::new)
+        let mailbox = mailbox.ok()?;
+        Some(Ahead::new(mailbox, self.exchange.clone(), self.packer.clone()))
     }
 
     /// The letters of the next window, as many as may go; waits until one may.
@@ -116,52 +147,6 @@ impl Run {
             .collect()
     }
 
-    /// Letters as they were found; those that are no longer there, or are others now, come second.
-    fn sort(&self, letters: &[u64], found: Vec<Option<Stored>>) -> (Vec<Ready>, Vec<u64>) {
-        let mut ready = Vec::with_capacity(letters.len());
-        let mut gone = Vec::new();
-        for (sequence, letter) in letters.iter().zip(found) {
-            let standing = self.standings.letters.get(sequence);
-            let same = letter
-                .zip(standing)
-                .filter(|(letter, standing)| hash::short(&letter.payload) == standing.hash);
-            let Some((letter, standing)) = same else {
-                gone.push(*sequence);
-                continue;
-            };
-            let (subject, stream) = self.target(standing);
-            let id = hash::replay_id(&self.begin.dlq, self.begin.dlq_created, *sequence, 1);
-            let intent = Intent {
-                window: 0,
-                letter: *sequence,
-                hash: standing.hash.clone(),
-                id,
-                subject,
-                stream,
-            };
-            ready.push(Ready { intent, letter });
-        }
-        (ready, gone)
-    }
-
-    /// The targets of letters, as they stand.
-    async fn marks(&self, letters: &[u64]) -> Result<BTreeMap<Arc<str>, TargetMark>, Halt> {
-        let mut marks = BTreeMap::new();
-        for letter in letters {
-            let stream = self
-                .standings
-                .letters
-                .get(letter)
-                .map(|standing| self.target(standing).1);
-            // A gateway is no stream.
-            if let Some(stream) = stream.filter(|stream| !stream.is_empty() && !marks.contains_key(stream)) {
-                let mark = self.mark(&stream).await?;
-                marks.insert(stream, mark);
-            }
-        }
-        Ok(marks)
-    }
-
     /// The subject that a letter goes to, and the stream that takes it.
     fn target(&self, standing: &Standing) -> (Arc<str>, Arc<str>) {
         if !standing.dropped {
@@ -178,13 +163,44 @@ impl Run {
         )
     }
 
-    /// A target as it stands.
-    pub(super) async fn mark(&self, stream: &str) -> Result<TargetMark, Halt> {
-        let reading = self.exchange.stream(stream).await?;
-        Ok(TargetMark {
+    /// How a letter goes: a dropped one as into the archive.
+    pub(super) fn how_of(&self, letter: u64) -> Arc<How> {
+        let standing = self.standings.letters.get(&letter);
+        if standing.is_some_and(|standing| standing.dropped) {
+            Arc::new(How {
+                purpose: Purpose::Archive,
+                payload: None,
+                sign: None,
+                to_url: None,
+                ..self.begin.how.clone()
+            })
+        } else {
+            self.how.clone()
+        }
+    }
+}
+
+/// Targets by name.
+pub(super) type Marks = BTreeMap<Arc<str>, TargetMark>;
+
+/// The streams that letters go to.
+pub(super) fn targets(wanted: &[Wanted]) -> BTreeSet<Arc<str>> {
+    // A gateway is no stream.
+    let streams = wanted.iter().map(|wanted| &wanted.stream);
+    streams.filter(|stream| !stream.is_empty()).cloned().collect()
+}
+
+/// Targets as they stand.
+pub(super) async fn marks(exchange: &Exchange, streams: BTreeSet<Arc<str>>) -> Result<Marks, ExchangeError> {
+    let mut marks = Marks::new();
+    for stream in streams {
+        let reading = exchange.stream(&stream).await?;
+        let mark = TargetMark {
             created: reading.created.unwrap_or_default(),
             last_seq: reading.state.last_seq,
             leader: reading.cluster.and_then(|cluster| cluster.leader),
-        })
+        };
+        marks.insert(stream, mark);
     }
+    Ok(marks)
 }

@@ -1,6 +1,7 @@
 //! Why a pass of a replay ended before its end.
 
 use super::ReplayError;
+use crate::act::bucket::BucketError;
 use crate::act::exchange::ExchangeError;
 use crate::act::lease::LeaseError;
 use crate::observe::SourceError;
@@ -35,6 +36,15 @@ impl From<ExchangeError> for Halt {
 impl From<ReplayError> for Halt {
     fn from(error: ReplayError) -> Self {
         Self::Broken(error)
+    }
+}
+
+impl From<BucketError> for Halt {
+    fn from(error: BucketError) -> Self {
+        match error {
+            BucketError::Exchange(error) => error.into(),
+            error => Self::Broken(error.into()),
+        }
     }
 }
 

@@ -251,7 +251,7 @@ impl Run {
             }));
         };
         let how = self.how_of(intent.letter);
-        let (mut headers, payload) = self.message(&letter, intent, &how)?;
+        let (mut headers, payload) = self.packer.message(&letter, intent, &how)?;
         if let Some(expected) = expected {
             headers.insert("Nats-Expected-Last-Sequence", expected.to_string());
         }

@@ -30,7 +30,7 @@ impl Run {
                 return Ok(false);
             }
             self.heed().await?;
-            self.collect_deletes(false).await?;
+            self.collect_deletes().await?;
             tokio::time::sleep(LOOK).await;
         }
     }

@@ -48,11 +48,11 @@ impl Run {
 
     /// Leaves parked messages out that are gone, just before their copies are sent.
     pub(super) async fn leave_out_held(&self, next: &mut Next) -> Result<(), Halt> {
-        let letters: Vec<u64> = next.ready.iter().map(|one| one.intent.letter).collect();
+        let letters: Vec<u64> = next.packed.ready.iter().map(|one| one.intent.letter).collect();
         let idle = self.idle(&letters).await?;
         let gone = letters.into_iter().filter(|letter| !idle.contains(letter));
-        next.gone.extend(gone);
-        next.ready.retain(|one| idle.contains(&one.intent.letter));
+        next.packed.gone.extend(gone);
+        next.packed.ready.retain(|one| idle.contains(&one.intent.letter));
         Ok(())
     }
 

@@ -9,7 +9,7 @@ impl Run {
     /// Settles what is under way, writes the end, gives the lease back, and reports.
     pub(super) async fn finish(&mut self, ending: Ending, verified: bool) -> Result<Report, ReplayError> {
         // Deletes that fail now stay landed letters, which a resume deletes.
-        let _ = self.collect_deletes(true).await;
+        let _ = self.finish_deletes().await;
         let counts = self.standings.counts();
         let open = counts.sent + counts.in_doubt + (counts.landed - counts.deleted);
         let ending = match ending {
@@ -25,7 +25,7 @@ impl Run {
             };
             self.commit(vec![Record::End { outcome }]).await?;
         }
-        if let Err(Halt::Broken(error)) = self.publish_standpoint(&[]).await {
+        if let Err(Halt::Broken(error)) = self.publish_standpoint().await {
             tracing::warn!(%error, "the bucket does not know how the replay ended");
         }
         if let Err(error) = self.lease.release(&self.exchange, counts, ended).await {

@@ -4,17 +4,17 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
-
 use super::follow::Follow;
 use super::gateway::Gateway;
 use super::halt::Halt;
 use super::mirror::{Mirror, Sent};
+use super::pack::Packer;
 use super::ramp::Ramp;
+use super::sweep::Sweep;
 use super::{Context, Ending, Phase, Progress, ReplayError, Report, Steering};
 use crate::act::bucket::BucketError;
-use crate::act::exchange::{Exchange, ExchangeError};
-use crate::act::journal::{Begin, Entry, Journal, Purpose, Record, Stand, Standings};
+use crate::act::exchange::Exchange;
+use crate::act::journal::{Begin, Entry, How, Journal, Purpose, Record, Stand, Standings};
 use crate::act::lease::{Lease, LeaseError};
 use crate::base::text;
 
@@ -35,11 +35,15 @@ pub(super) struct Run {
     pub(super) mirror: Mirror,
     /// Where letters go that go into no stream.
     pub(super) gateway: Option<Gateway>,
+    pub(super) packer: Arc<Packer>,
+    /// How letters go.
+    pub(super) how: Arc<How>,
     pub(super) follow: Follow,
     /// A connection for deletes alone: a server works off a connection's requests one by one.
     pub(super) sweeper: Option<Arc<Exchange>>,
-    /// Deletes under way: each task the letters of a window, those that are gone come back.
-    pub(super) deletes: JoinSet<Result<Vec<u64>, ExchangeError>>,
+    pub(super) sweep: Sweep,
+    /// A connection for the bucket alone: what is written there does not wait behind a window.
+    clerk: Option<Arc<Exchange>>,
     /// Copies of parked messages that the last look found in nobody's hands.
     pub(super) lying: BTreeSet<u64>,
     /// The last sequence of the DLQ that was searched for letters of our own.
@@ -68,6 +72,13 @@ impl Run {
             gateway: None,
             started: context.clock.now().mono,
             searched: begin.dlq_last_seq,
+            packer: Arc::new(Packer::new(
+                &begin.dlq,
+                begin.dlq_created,
+                context.signer.clone(),
+                &context.clock,
+            )),
+            how: Arc::new(begin.how.clone()),
             context,
             exchange,
             journal,
@@ -77,7 +88,8 @@ impl Run {
             mirror,
             follow: Follow::default(),
             sweeper: None,
-            deletes: JoinSet::new(),
+            sweep: Sweep::default(),
+            clerk: None,
             lying: BTreeSet::new(),
             last_delete: None,
             came_back: 0,
@@ -118,11 +130,15 @@ impl Run {
             let sweeper = Exchange::connect(&self.context.link, &self.context.clock).await;
             self.sweeper = sweeper.ok().map(Arc::new);
         }
+        if self.clerk.is_none() {
+            let clerk = Exchange::connect(&self.context.link, &self.context.clock).await;
+            self.clerk = clerk.ok().map(Arc::new);
+        }
         self.enter(Phase::Limbo);
         self.resolve_limbo().await?;
         let landed: Vec<u64> = self.standings.which(|s| s.stand == Stand::Landed).collect();
         self.delete(landed);
-        self.collect_deletes(true).await?;
+        self.finish_deletes().await?;
         let mut queue: VecDeque<u64> = self.standings.which(|s| s.stand == Stand::Waiting).collect();
         let canary = usize::try_from(self.begin.how.canary).unwrap_or(usize::MAX);
         let is_first = self.published == 0 && queue.len() == self.standings.order.len();
@@ -139,7 +155,7 @@ impl Run {
         let sent = self.send(&mut queue, &mut ramp).await;
         self.publishing += self.context.clock.now().mono.saturating_sub(begun);
         sent?;
-        self.collect_deletes(true).await?;
+        self.finish_deletes().await?;
         if self.begin.how.purpose == Purpose::Replay {
             self.enter(Phase::Following);
             self.follow_to_end().await?;
@@ -171,9 +187,35 @@ impl Run {
     }
 
     /// Writes records to the journal and goes by them.
-    pub(super) async fn commit(&mut self, records: Vec<Record>) -> Result<Vec<Entry>, ReplayError> {
+    pub(super) async fn commit(&mut self, records: Vec<Record>) -> Result<(), ReplayError> {
         let entries = self.journal.commit(records).await?;
-        for entry in &entries {
+        self.go_by(&entries);
+        Ok(())
+    }
+
+    /// Writes records to the journal and how far we are to the bucket, both at once: what is sent
+    /// after this is known in both.
+    pub(super) async fn commit_to_both(
+        &mut self,
+        records: Vec<Record>,
+        windows: &[(u64, Vec<u64>)],
+    ) -> Result<(), Halt> {
+        let entries = self.journal.stamp(records);
+        self.go_by(&entries);
+        let sent = Sent::of(&self.standings, windows);
+        let (written, told) = tokio::join!(
+            self.journal.write(Arc::new(entries)),
+            self.mirror.write(self.clerk.as_ref().unwrap_or(&self.exchange), sent)
+        );
+        written.map_err(ReplayError::from)?;
+        match told {
+            Err(BucketError::Conflict) => self.publish_standpoint_again(windows).await,
+            told => told.map_err(Halt::from),
+        }
+    }
+
+    fn go_by(&mut self, entries: &[Entry]) {
+        for entry in entries {
             self.standings.apply(entry);
             match &entry.record {
                 Record::Landed { letter, .. }
@@ -183,35 +225,33 @@ impl Run {
                 _ => {}
             }
         }
-        Ok(entries)
     }
 
-    /// Writes how far we are to the bucket. Whoever else wrote there has taken over, unless the
-    /// lease is still ours and the server forgot what we wrote.
-    pub(super) async fn publish_standpoint(&mut self, windows: &[(u64, Vec<u64>)]) -> Result<(), Halt> {
-        let sent = Sent::of(&self.standings, windows);
-        match self.mirror.write(&self.exchange, sent).await {
-            Ok(()) => return Ok(()),
-            Err(BucketError::Conflict) => {}
-            Err(BucketError::Exchange(error)) => return Err(error.into()),
-            Err(error) => return Err(Halt::Broken(error.into())),
+    /// Writes how far we are to the bucket.
+    pub(super) async fn publish_standpoint(&mut self) -> Result<(), Halt> {
+        let clerk = self.clerk.as_ref().unwrap_or(&self.exchange);
+        match self.mirror.write(clerk, Vec::new()).await {
+            Err(BucketError::Conflict) => self.publish_standpoint_again(&[]).await,
+            told => told.map_err(Halt::from),
         }
+    }
+
+    /// Whoever else wrote to the bucket has taken over, unless the lease is still ours and the
+    /// server forgot what we wrote.
+    async fn publish_standpoint_again(&mut self, windows: &[(u64, Vec<u64>)]) -> Result<(), Halt> {
         self.lease.reconnect(&self.exchange).await?;
         self.mirror.reread();
         let sent = Sent::of(&self.standings, windows);
-        match self.mirror.write(&self.exchange, sent).await {
-            Ok(()) => Ok(()),
-            Err(BucketError::Exchange(error)) => Err(error.into()),
-            Err(error) => Err(Halt::Broken(error.into())),
-        }
+        let clerk = self.clerk.as_ref().unwrap_or(&self.exchange);
+        Ok(self.mirror.write(clerk, sent).await?)
     }
 
     /// Connects again, as long as it is allowed to take.
     async fn reconnect(&mut self) -> Result<(), ReplayError> {
         // Deletes of the lost connection come to nothing: their letters have landed all the same.
         self.sweeper = None;
-        self.deletes.abort_all();
-        while self.deletes.join_next().await.is_some() {}
+        self.clerk = None;
+        self.sweep.stop().await;
         let begun = self.context.clock.now().mono;
         loop {
             let error = match self.connect_again().await {

@@ -52,7 +52,7 @@ impl Run {
 
     /// Follows the first letters to their end; goes on only when none of them died.
     pub(super) async fn watch_canary(&mut self) -> Result<(), Halt> {
-        self.collect_deletes(true).await?;
+        self.finish_deletes().await?;
         self.follow_to_end().await?;
         let fates = self.follow.fates();
         let unsettled = self.standings.counts();

@@ -1,54 +1,108 @@
 //! Deletes of what has landed, and the look whether it stays gone.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::task::{JoinError, JoinSet};
 
 use super::halt::Halt;
 use super::run::{AT_ONCE, LOOK, Run};
+use crate::act::exchange::{Exchange, ExchangeError};
 use crate::act::journal::{Record, Stand};
 
-impl Run {
-    /// Starts to delete letters that have landed.
-    pub(super) fn delete(&mut self, letters: Vec<u64>) {
-        if letters.is_empty() {
+/// Letters that are deleted in one go, between two windows.
+const STROKE: usize = 256;
+
+/// The same when nothing is sent any more.
+const LONG_STROKE: usize = 4_096;
+
+/// Records of deletes that are written down together.
+const MOST_UNWRITTEN: usize = 8;
+
+/// Deletes: they trail behind what is sent, and hold nothing up.
+#[derive(Debug, Default)]
+pub(super) struct Sweep {
+    waiting: VecDeque<u64>,
+    /// One task at most: a server works off a connection's requests one by one.
+    under_way: JoinSet<Result<Vec<u64>, ExchangeError>>,
+}
+
+impl Sweep {
+    /// Goes on, unless it is at work.
+    fn go_on(&mut self, exchange: &Arc<Exchange>, dlq: &Arc<str>, most: usize) {
+        if self.waiting.is_empty() || !self.under_way.is_empty() {
             return;
         }
-        let exchange = self.sweeper.as_ref().unwrap_or(&self.exchange).clone();
-        let dlq = self.begin.dlq.clone();
-        self.deletes.spawn(async move {
+        let letters: Vec<u64> = self.waiting.drain(..most.min(self.waiting.len())).collect();
+        let (exchange, dlq) = (exchange.clone(), dlq.clone());
+        self.under_way.spawn(async move {
             exchange.delete_all(&dlq, &letters).await?;
             Ok(letters)
         });
     }
 
-    /// Writes down the deletes that are done; `all`: waits for every one.
-    pub(super) async fn collect_deletes(&mut self, all: bool) -> Result<(), Halt> {
-        let records = self.finished_deletes(all).await?;
-        if !records.is_empty() {
-            self.commit(records).await?;
-        }
+    /// Ends, and forgets what is not deleted.
+    pub(super) async fn stop(&mut self) {
+        self.waiting.clear();
+        self.under_way.shutdown().await;
+    }
+}
+
+impl Run {
+    /// Starts to delete letters that have landed.
+    pub(super) fn delete(&mut self, letters: Vec<u64>) {
+        self.sweep.waiting.extend(letters);
+        self.sweep_on(STROKE);
+    }
+
+    fn sweep_on(&mut self, most: usize) {
+        let exchange = self.sweeper.as_ref().unwrap_or(&self.exchange);
+        self.sweep.go_on(exchange, &self.begin.dlq, most);
+    }
+
+    /// Writes down the deletes that are done, and goes on.
+    pub(super) async fn collect_deletes(&mut self) -> Result<(), Halt> {
+        let records = self.finished_deletes()?.into_iter().collect();
+        self.commit(records).await?;
+        self.lease.check()?;
+        self.sweep_on(LONG_STROKE);
         Ok(())
     }
 
-    /// The deletes that are done and still to be written down; `all`: waits for every one.
-    pub(super) async fn finished_deletes(&mut self, all: bool) -> Result<Vec<Record>, Halt> {
+    /// Waits for every delete, and writes them down.
+    pub(super) async fn finish_deletes(&mut self) -> Result<(), Halt> {
         let mut records = Vec::new();
         loop {
-            let done = if all {
-                self.deletes.join_next().await
-            } else {
-                self.deletes.try_join_next()
-            };
-            match done {
-                None => break,
-                Some(Ok(Ok(letters))) => records.push(Record::Deleted { letters }),
-                Some(Ok(Err(error))) => return Err(error.into()),
-                Some(Err(_)) => return Err(Halt::Lost),
+            self.lease.check()?;
+            self.sweep_on(LONG_STROKE);
+            let done = self.sweep.under_way.join_next().await;
+            let is_last = done.is_none();
+            if let Some(done) = done {
+                records.push(self.finished_delete(done)?);
+            }
+            if is_last || records.len() == MOST_UNWRITTEN {
+                self.commit(std::mem::take(&mut records)).await?;
+            }
+            if is_last {
+                return Ok(());
             }
         }
-        if !records.is_empty() {
-            self.last_delete = Some(self.context.clock.now().mono);
-        }
-        Ok(records)
+    }
+
+    /// The deletes that are done and still to be written down.
+    pub(super) fn finished_deletes(&mut self) -> Result<Option<Record>, Halt> {
+        let Some(done) = self.sweep.under_way.try_join_next() else {
+            return Ok(None);
+        };
+        let record = self.finished_delete(done)?;
+        Ok(Some(record))
+    }
+
+    fn finished_delete(&mut self, done: Result<Result<Vec<u64>, ExchangeError>, JoinError>) -> Result<Record, Halt> {
+        let letters = done.map_err(|_| Halt::Lost)??;
+        self.last_delete = Some(self.context.clock.now().mono);
+        Ok(Record::Deleted { letters })
     }
 
     /// Some time after the last delete, looks whether all letters stay gone.

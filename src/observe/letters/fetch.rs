@@ -3,14 +3,13 @@
 //! The span is cut into walks. Each asks for the next message from where it stands, so that a
 //! hole costs nothing however wide it is, and a span without holes one request a message.
 
-use async_nats::{Message, Subscriber};
-use bytes::Bytes;
-use futures_util::StreamExt as _;
-use serde_json::json;
 use std::time::Duration;
 
+use async_nats::{Message, Subject, Subscriber};
+use futures_util::{FutureExt as _, StreamExt as _};
+
 use super::LetterError;
-use super::wire::{self, Answer};
+use super::wire::{self, Answer, Names};
 use crate::observe::jetstream::api::Api;
 use crate::sample::Stored;
 
@@ -48,6 +47,20 @@ pub(super) struct Span {
 impl Span {
     pub(super) fn width(self) -> u64 {
         (self.to - self.from).saturating_add(1)
+    }
+
+    /// Its lower and its upper half. It is at least two wide.
+    pub(super) fn halves(self) -> [Self; 2] {
+        let middle = self.from + (self.to - self.from) / 2;
+        let lower = Self {
+            from: self.from,
+            to: middle,
+        };
+        let upper = Self {
+            from: middle + 1,
+            to: self.to,
+        };
+        [lower, upper]
     }
 
     /// Cut into at most `parts` that are about as wide.
@@ -94,37 +107,30 @@ pub(super) struct Fetch<'a> {
     pub(super) way: Way,
 }
 
-impl Fetch<'_> {
+impl<'a> Fetch<'a> {
     /// The messages of `span` whose subject matches `filter`.
-    pub(super) async fn span(&self, span: Span, filter: &str, limits: Limits) -> Result<Fetched, LetterError> {
-        let client = &self.api.link().client;
-        let inbox = client.new_inbox();
-        let lost = |error: &dyn std::fmt::Display| LetterError::Lost(error.to_string());
-        let mut answers = client
-            .subscribe(format!("{inbox}.*"))
-            .await
-            .map_err(|error| lost(&error))?;
-        let subject = self.subject();
+    pub(super) async fn span(self, span: Span, filter: &str, limits: Limits) -> Result<Fetched, LetterError> {
+        let filter = serde_json::Value::from(filter).to_string();
+        let mut talk = self.talk().await?;
         let mut walks = span.cut(limits.requests);
         for (number, walk) in walks.iter().enumerate() {
-            self.ask(&subject, &inbox, number, filter, *walk).await?;
+            talk.ask(number, &filter, *walk).await?;
         }
         let mut open = walks.len();
         let mut found: Vec<Stored> = Vec::new();
         let mut bytes = 0;
         let mut batched = false;
         while open > 0 {
-            let message = self.next(&mut answers, &subject).await?;
-            let number = message
-                .subject
-                .get(inbox.len() + 1..)
-                .and_then(|number| number.parse().ok());
-            let Some((number, walk)) = number.and_then(|n: usize| Some((n, walks.get_mut(n)?))) else {
+            let message = talk.next().await?;
+            let Some((number, walk)) = talk
+                .number(&message)
+                .and_then(|number| Some((number, walks.get_mut(number)?)))
+            else {
                 continue;
             };
             // A walk that is through stays behind its end; a batch may go on for a while.
             let through = |walk: &Span| walk.from > walk.to;
-            match self.decode(message)? {
+            match talk.decode(message)? {
                 Answer::Found {
                     stored, batched: many, ..
                 } => {
@@ -150,7 +156,7 @@ impl Fetch<'_> {
                 open -= 1;
             } else {
                 let walk = *walk;
-                self.ask(&subject, &inbox, number, filter, walk).await?;
+                talk.ask(number, &filter, walk).await?;
             }
         }
         found.sort_unstable_by_key(|stored| stored.sequence);
@@ -161,90 +167,116 @@ impl Fetch<'_> {
     }
 
     /// The messages with these sequences that are there, and whether each is as it is stored.
-    pub(super) async fn these(&self, sequences: &[u64]) -> Result<Vec<(Stored, bool)>, LetterError> {
-        let client = &self.api.link().client;
-        let inbox = client.new_inbox();
-        let answers = client.subscribe(format!("{inbox}.*")).await;
-        let mut answers = answers.map_err(|error| LetterError::Lost(error.to_string()))?;
-        let subject = self.subject();
+    pub(super) async fn these(self, sequences: &[u64]) -> Result<Vec<(Stored, bool)>, LetterError> {
+        let mut talk = self.talk().await?;
         let mut unasked = sequences.iter().enumerate();
         for (number, sequence) in unasked.by_ref().take(REQUESTS) {
-            self.send(&subject, &inbox, number, &json!({ "seq": sequence })).await?;
+            talk.get(number, *sequence).await?;
         }
         let mut found = Vec::with_capacity(sequences.len());
         for _ in sequences {
-            let message = self.next(&mut answers, &subject).await?;
-            if let Answer::Found { stored, faithful, .. } = self.decode(message)? {
+            let message = talk.next().await?;
+            if let Answer::Found { stored, faithful, .. } = talk.decode(message)? {
                 found.push((*stored, faithful));
             }
             if let Some((number, sequence)) = unasked.next() {
-                self.send(&subject, &inbox, number, &json!({ "seq": sequence })).await?;
+                talk.get(number, *sequence).await?;
             }
         }
         Ok(found)
     }
 
-    fn subject(&self) -> String {
+    async fn talk(self) -> Result<Talk<'a>, LetterError> {
+        let client = &self.api.link().client;
         let verb = match self.way {
             Way::Batch | Way::Direct => "DIRECT.GET",
             Way::Exact => "STREAM.MSG.GET",
         };
-        format!("{}.{verb}.{}", self.api.prefix(), self.stream)
+        let inbox = client.new_inbox();
+        let answers = client.subscribe(format!("{inbox}.*")).await;
+        Ok(Talk {
+            subject: format!("{}.{verb}.{}", self.api.prefix(), self.stream).into(),
+            answers: answers.map_err(|error| LetterError::Lost(error.to_string()))?,
+            inbox,
+            of: self,
+            names: Names::default(),
+        })
     }
+}
 
-    async fn ask(
-        &self,
-        subject: &str,
-        inbox: &str,
-        number: usize,
-        filter: &str,
-        walk: Span,
-    ) -> Result<(), LetterError> {
-        let request = match self.way {
-            Way::Batch => json!({
-                "seq": walk.from, "next_by_subj": filter,
-                "batch": walk.width().min(BATCH), "max_bytes": BATCH_BYTES,
-            }),
-            Way::Direct | Way::Exact => json!({ "seq": walk.from, "next_by_subj": filter }),
+/// Requests that are numbered, and their answers.
+struct Talk<'a> {
+    of: Fetch<'a>,
+    subject: Subject,
+    inbox: String,
+    answers: Subscriber,
+    names: Names,
+}
+
+impl Talk<'_> {
+    /// Asks for the next message of a walk. `filter` is a JSON string.
+    async fn ask(&self, number: usize, filter: &str, walk: Span) -> Result<(), LetterError> {
+        let from = walk.from;
+        let request = if self.of.way == Way::Batch {
+            let batch = walk.width().min(BATCH);
+            format!(r#"{{"seq":{from},"next_by_subj":{filter},"batch":{batch},"max_bytes":{BATCH_BYTES}}}"#)
+        } else {
+            format!(r#"{{"seq":{from},"next_by_subj":{filter}}}"#)
         };
-        self.send(subject, inbox, number, &request).await
+        self.send(number, request).await
     }
 
-    async fn send(
-        &self,
-        subject: &str,
-        inbox: &str,
-        number: usize,
-        request: &serde_json::Value,
-    ) -> Result<(), LetterError> {
-        let client = &self.api.link().client;
-        let reply = format!("{inbox}.{number}");
-        let sent = client.publish_with_reply(subject.to_owned(), reply, Bytes::from(request.to_string()));
+    /// Asks for one message.
+    async fn get(&self, number: usize, sequence: u64) -> Result<(), LetterError> {
+        self.send(number, format!(r#"{{"seq":{sequence}}}"#)).await
+    }
+
+    async fn send(&self, number: usize, request: String) -> Result<(), LetterError> {
+        let reply = format!("{}.{number}", self.inbox);
+        let client = &self.of.api.link().client;
+        let sent = client.publish_with_reply(self.subject.clone(), reply, request.into());
         sent.await.map_err(|error| LetterError::Lost(error.to_string()))
     }
 
+    /// The number of the request that a message answers.
+    fn number(&self, message: &Message) -> Option<usize> {
+        message.subject.get(self.inbox.len() + 1..)?.parse().ok()
+    }
+
     /// The next answer, or why there will be none.
-    async fn next(&self, answers: &mut Subscriber, subject: &str) -> Result<Message, LetterError> {
-        let answer = tokio::time::timeout(PATIENCE, async {
-            tokio::select! {
-                biased;
-                answer = answers.next() => answer.ok_or_else(|| LetterError::Lost("the connection was closed".to_owned())),
-                trouble = self.api.trouble(subject) => Err(trouble.into()),
-            }
-        });
-        let message = answer.await.unwrap_or(Err(LetterError::TimedOut(PATIENCE)))?;
+    async fn next(&mut self) -> Result<Message, LetterError> {
+        let message = match self.answers.next().now_or_never() {
+            Some(answer) => answer.ok_or_else(closed),
+            None => self.wait().await,
+        };
+        let message = message?;
         if message.status == Some(async_nats::StatusCode::NO_RESPONDERS) {
-            return Err(LetterError::NoResponders(subject.to_owned()));
+            return Err(LetterError::NoResponders(self.subject.to_string()));
         }
         Ok(message)
     }
 
-    fn decode(&self, message: Message) -> Result<Answer, LetterError> {
-        match self.way {
-            Way::Batch | Way::Direct => wire::direct(message),
-            Way::Exact => wire::exact(&message.payload, self.stream),
+    async fn wait(&mut self) -> Result<Message, LetterError> {
+        let answer = tokio::time::timeout(PATIENCE, async {
+            tokio::select! {
+                biased;
+                answer = self.answers.next() => answer.ok_or_else(closed),
+                trouble = self.of.api.trouble(&self.subject) => Err(trouble.into()),
+            }
+        });
+        answer.await.unwrap_or(Err(LetterError::TimedOut(PATIENCE)))
+    }
+
+    fn decode(&mut self, message: Message) -> Result<Answer, LetterError> {
+        match self.of.way {
+            Way::Batch | Way::Direct => wire::direct(message, &mut self.names),
+            Way::Exact => wire::exact(&message.payload, self.of.stream),
         }
     }
+}
+
+fn closed() -> LetterError {
+    LetterError::Lost("the connection was closed".to_owned())
 }
 
 #[cfg(test)]
@@ -264,6 +296,15 @@ mod tests {
             assert!(cut.len() as u64 <= parts);
             assert_eq!((cut[0].from, cut[cut.len() - 1].to), (from, to));
             assert!(cut.windows(2).all(|pair| pair[0].to + 1 == pair[1].from), "{cut:?}");
+        }
+    }
+
+    #[test]
+    fn a_span_has_two_halves_without_gap_or_overlap() {
+        for (from, to) in [(1, 2), (1, 3), (7, 4_102), (1, u64::MAX)] {
+            let [lower, upper] = Span { from, to }.halves();
+            assert_eq!((lower.from, upper.to, lower.to + 1), (from, to, upper.from));
+            assert!(lower.width().abs_diff(upper.width()) <= 1);
         }
     }
 }

@@ -17,6 +17,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::OnceCell;
+
 pub use self::scan::{Batch, Direction, Reading, Scan};
 pub(crate) use self::wire::RawMessage;
 
@@ -98,7 +100,9 @@ struct Inner {
     to: NatsLink,
     clock: SharedClock,
     stream: Arc<str>,
-    api: Mutex<Arc<Api>>,
+    first: Line,
+    /// For long readings: a second connection, or `None` where none could be made.
+    second: OnceCell<Option<Line>>,
     /// The quickest [`Way`] that is known to work, as a number.
     way: AtomicU8,
 }
@@ -118,7 +122,8 @@ impl Mailbox {
                 to: to.clone(),
                 clock: clock.clone(),
                 stream: stream.into(),
-                api: Mutex::new(Arc::new(api)),
+                first: Line::new(api),
+                second: OnceCell::new(),
                 way: AtomicU8::new(0),
             }),
         };
@@ -137,7 +142,7 @@ impl Mailbox {
     /// # Errors
     /// When it cannot be read.
     pub async fn state(&self) -> Result<StreamReading, LetterError> {
-        let api = self.inner.api().await?;
+        let api = self.inner.first.api(&self.inner).await?;
         let stream = api.stream(&self.inner.stream).await.map_err(|error| {
             if error.is_missing_stream() {
                 LetterError::NoStream(text::safe(&self.inner.stream).into_owned())
@@ -222,16 +227,46 @@ impl Mailbox {
     }
 }
 
-impl Inner {
+/// A connection.
+#[derive(Debug)]
+struct Line {
+    api: Mutex<Arc<Api>>,
+}
+
+impl Line {
+    fn new(api: Api) -> Self {
+        Self {
+            api: Mutex::new(Arc::new(api)),
+        }
+    }
+
     /// The connection; a new one when it was lost.
-    async fn api(&self) -> Result<Arc<Api>, LetterError> {
+    async fn api(&self, of: &Inner) -> Result<Arc<Api>, LetterError> {
         let api = self.api.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if api.lost().is_none() {
             return Ok(api);
         }
-        let api = Arc::new(connect(&self.to, &self.clock).await?);
+        let api = Arc::new(connect(&of.to, &of.clock).await?);
         *self.api.lock().unwrap_or_else(PoisonError::into_inner) = api.clone();
         Ok(api)
+    }
+}
+
+impl Inner {
+    /// A second connection, or the first one where there can be no other.
+    async fn beside(&self) -> &Line {
+        let connect = async {
+            let api = connect(&self.to, &self.clock).await;
+            if let Err(error) = &api {
+                tracing::debug!(%error, "letters are read over one connection");
+            }
+            api.ok().map(Line::new)
+        };
+        self.second
+            .get_or_init(|| connect)
+            .await
+            .as_ref()
+            .unwrap_or(&self.first)
     }
 
     /// How to go on after `error`; `None`: not at all.
@@ -252,7 +287,7 @@ impl Inner {
     /// The messages with these sequences that are there, and whether each is as it is stored.
     async fn these(&self, sequences: &[u64], mut way: Way) -> Result<Vec<(Stored, bool)>, LetterError> {
         loop {
-            let api = self.api().await?;
+            let api = self.first.api(self).await?;
             let fetch = Fetch {
                 api: &api,
                 stream: &self.stream,

@@ -6,12 +6,16 @@ use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::fetch::{Fetch, Fetched, IN_FLIGHT, Limits, Span, Way};
-use super::{Inner, LetterError};
+use super::{Inner, LetterError, Line};
 use crate::sample::Stored;
 
 /// Messages and bytes of one window at most, and what makes the next one wider.
 const WINDOW: usize = 8_192;
 const WINDOW_BYTES: u64 = 64 << 20;
+
+/// Sequences from which on a window is read over two connections: both the server and the client
+/// work off a connection one message after the other.
+const WIDE: u64 = 2_048;
 
 /// Bytes that the requests on their way may bring.
 const BYTES_IN_FLIGHT: u64 = 32 << 20;
@@ -183,8 +187,30 @@ impl Windows {
         }
     }
 
-    /// The messages of a window by the quickest way that works; `None`: they are too many.
+    /// The messages of a window; `None`: they are too many.
     async fn read(&self, window: Span, limits: Limits) -> Result<Option<Vec<Stored>>, LetterError> {
+        if window.width() < WIDE {
+            return self.read_over(&self.inner.first, window, limits).await;
+        }
+        let half = Limits {
+            requests: limits.requests.div_ceil(2),
+            messages: limits.messages.div_ceil(2),
+            bytes: limits.bytes.div_ceil(2),
+        };
+        let [lower, upper] = window.halves();
+        let (lower, upper) = tokio::join!(
+            self.read_over(&self.inner.first, lower, half),
+            self.read_over(self.inner.beside().await, upper, half)
+        );
+        let (Some(mut messages), Some(upper)) = (lower?, upper?) else {
+            return Ok(None);
+        };
+        messages.extend(upper);
+        Ok(Some(messages))
+    }
+
+    /// The messages of a span by the quickest way that works; `None`: they are too many.
+    async fn read_over(&self, line: &Line, window: Span, limits: Limits) -> Result<Option<Vec<Stored>>, LetterError> {
         let filter = self.reading.subject.as_deref().unwrap_or(">");
         let mut way = if self.reading.exact {
             Way::Exact
@@ -192,7 +218,7 @@ impl Windows {
             self.inner.way()
         };
         loop {
-            let api = self.inner.api().await?;
+            let api = line.api(&self.inner).await?;
             let fetch = Fetch {
                 api: &api,
                 stream: &self.inner.stream,

@@ -129,7 +129,7 @@ pub(super) fn exact(payload: &[u8], stream: &str) -> Result<Answer, LetterError>
 
 /// The answer to a direct get. The client has parsed its headers: values are trimmed, and their
 /// order is kept under one name only, so they are sorted by name.
-pub(super) fn direct(message: Message) -> Result<Answer, LetterError> {
+pub(super) fn direct(message: Message, names: &mut Names) -> Result<Answer, LetterError> {
     match message.status {
         None | Some(StatusCode::OK) => {}
         Some(StatusCode::NO_RESPONDERS) => {
@@ -151,20 +151,20 @@ pub(super) fn direct(message: Message) -> Result<Answer, LetterError> {
     let headers = message.headers.unwrap_or_default();
     // Blanks that the client cut off, or lines that it joined, are missing.
     let faithful = written(&headers) == stored;
-    // A message that was republished has headers of these names itself: the server's come last.
-    let added = |name: &str| headers.get_all(name).last().map(|value| value.as_str().to_owned());
-    let missing = |name: &str| LetterError::Unreadable(format!("a direct get without {name}"));
-    let sequence = added(SEQUENCE).and_then(|text| text.parse().ok());
-    let sequence = sequence.ok_or_else(|| missing(SEQUENCE))?;
-    let subject = added(SUBJECT).ok_or_else(|| missing(SUBJECT))?;
     let batched = headers.get(PENDING).is_some();
+    let mut added: [Option<&str>; ADDED.len()] = [None; ADDED.len()];
     let mut own: Vec<(Arc<str>, Arc<str>)> = Vec::with_capacity(headers.len());
     for (name, values) in headers.iter() {
         let name: &str = name.as_ref();
-        let is_added = ADDED.contains(&name) || (batched && BATCHED.contains(&name));
+        let place = ADDED.iter().position(|known| *known == name);
+        let is_added = place.is_some() || (batched && BATCHED.contains(&name));
+        // A message that was republished has headers of these names itself: the server's come last.
         let kept = values.len() - usize::from(is_added);
+        if let Some(place) = place {
+            added[place] = values.last().map(async_nats::HeaderValue::as_str);
+        }
         if kept > 0 {
-            let name: Arc<str> = name.into();
+            let name = names.of(name);
             own.extend(
                 values
                     .iter()
@@ -174,17 +174,44 @@ pub(super) fn direct(message: Message) -> Result<Answer, LetterError> {
         }
     }
     own.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let [subject, sequence, _, at] = added;
+    let missing = |name: &str| LetterError::Unreadable(format!("a direct get without {name}"));
     Ok(Answer::Found {
         stored: Box::new(Stored {
-            sequence,
-            subject: subject.into(),
+            sequence: sequence
+                .and_then(|text| text.parse().ok())
+                .ok_or_else(|| missing(SEQUENCE))?,
+            subject: names.of(subject.ok_or_else(|| missing(SUBJECT))?),
             headers: own,
             payload: message.payload,
-            at: added(TIME).and_then(|text| text.parse().ok()),
+            at: at.and_then(|text| text.parse().ok()),
         }),
         batched,
         faithful,
     })
+}
+
+/// Words that come again and again, each of them once: the names of headers, and subjects.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    known: Vec<Arc<str>>,
+}
+
+impl Names {
+    /// Words that are remembered: letters of one worker have few, and more would take longer to
+    /// find than to make.
+    const MOST: usize = 32;
+
+    fn of(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.known.iter().find(|known| &***known == name) {
+            return known.clone();
+        }
+        let name: Arc<str> = name.into();
+        if self.known.len() < Self::MOST {
+            self.known.push(name.clone());
+        }
+        name
+    }
 }
 
 /// The bytes of headers as the client would write them.
@@ -261,7 +288,7 @@ mod tests {
                 ("Nats-Time-Stamp", "2026-11-21T04:00:00Z"),
             ],
         );
-        let Ok(Answer::Found { stored, batched, .. }) = direct(message) else {
+        let Ok(Answer::Found { stored, batched, .. }) = direct(message, &mut Names::default()) else {
             panic!("no message");
         };
         assert!(!batched);
@@ -275,16 +302,22 @@ mod tests {
 
     #[test]
     fn a_direct_get_tells_nothing_from_the_end_of_a_batch_and_from_nobody() {
-        assert_eq!(direct(answer(Some(404), &[])), Ok(Answer::Missing));
-        assert_eq!(direct(answer(Some(204), &[])), Ok(Answer::Over));
+        assert_eq!(
+            direct(answer(Some(404), &[]), &mut Names::default()),
+            Ok(Answer::Missing)
+        );
+        assert_eq!(direct(answer(Some(204), &[]), &mut Names::default()), Ok(Answer::Over));
         assert!(matches!(
-            direct(answer(Some(503), &[])),
+            direct(answer(Some(503), &[]), &mut Names::default()),
             Err(LetterError::NoResponders(_))
         ));
         assert!(matches!(
-            direct(answer(Some(408), &[])),
+            direct(answer(Some(408), &[]), &mut Names::default()),
             Err(LetterError::Refused { code: 408, .. })
         ));
-        assert!(matches!(direct(answer(None, &[])), Err(LetterError::Unreadable(_))));
+        assert!(matches!(
+            direct(answer(None, &[]), &mut Names::default()),
+            Err(LetterError::Unreadable(_))
+        ));
     }
 }
