@@ -202,13 +202,17 @@ fn after_history() -> App {
     let zero = i64::try_from(start.mono.as_secs()).unwrap();
     let mut app = App::live(settings(), options(), start);
     let mut histories = Histories::reaching_back();
-    for (ago, value) in (9..60)
+    for (ago, value) in (90..600_i32)
+        .step_by(10)
         .rev()
-        .map(|tens: i64| 10 * tens)
         .zip([80.0, 84.0, 90.0, 86.0, 82.0].into_iter().cycle())
     {
-        histories.recall(&SeriesKey::of(Field::ReceivedPerS), zero - ago, value);
-        histories.recall(&SeriesKey::of(Field::ProcessedPerS), zero - ago, value - 10.0);
+        histories.recall(&SeriesKey::of(Field::ReceivedPerS), zero - i64::from(ago), value);
+        histories.recall(
+            &SeriesKey::of(Field::ProcessedPerS),
+            zero - i64::from(ago),
+            value - 10.0,
+        );
     }
     let told = "until 13:00:00 UTC from recordings".to_owned();
     let events = Vec::new();
