@@ -25,6 +25,9 @@ pub(super) const PAYLOAD: PanelId = PanelId("letter.payload");
 /// Lines of a webhook's history, the latest.
 const HISTORY: usize = 12;
 
+/// Bytes of a header's name that say whose it is.
+const NAMED: usize = 256;
+
 /// Rows of a long text.
 const ROWS: usize = 4;
 
@@ -238,7 +241,9 @@ fn headers(opened: &Opened, width: u16) -> Vec<Line<'static>> {
         span("  dim: stripped by a replay", Role::Dim),
     ]];
     for (header, value) in headers {
-        let role = if is_kept(header) { Role::Text } else { Role::Dim };
+        // The beginning decides: a stranger's name may have megabytes.
+        let beginning = &header[..header.floor_char_boundary(header.len().min(NAMED))];
+        let role = if is_kept(beginning) { Role::Text } else { Role::Dim };
         for (number, row) in wrap(&tidy(value, 2_000), room, ROWS).into_iter().enumerate() {
             let header = if number == 0 {
                 tidy(header, name).into_owned()

@@ -289,7 +289,7 @@ fn a_webhook_that_died_more_than_once_shows_its_history() {
     }
     let places = ["died, letter 36", "replayed, ", "died, this letter"].map(|line| desk.text.find(line).unwrap());
     assert!(places.is_sorted(), "oldest first: {}", desk.text);
-    desk.press("esc j j enter");
+    desk.press("esc j enter");
     assert!(desk.text.contains("once, as far as this stream knows"), "{}", desk.text);
     let mut desk = Desk::new();
     desk.slow = true;
