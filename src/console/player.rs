@@ -131,9 +131,9 @@ mod tests {
         let caption = |at: u64, factor: f64| {
             let player = Player {
                 reel: Arc::new(Reel {
-                    length: Duration::from_secs(240),
+                    length: Duration::from_mins(4),
                     markers: vec![
-                        Mark::new(Duration::from_secs(60), "deploy"),
+                        Mark::new(Duration::from_mins(1), "deploy"),
                         Mark::new(Duration::from_secs(200), "back"),
                     ],
                     ..Reel::default()

@@ -697,7 +697,7 @@ mod tests {
     fn a_minute_second_by_second_is_the_same_as_slot_by_slot() {
         let histories = filled(100);
         for end in [30.0, 59.4, 99.0, 99.4, 99.999, 130.7] {
-            let quick = histories.window(&key(), moment(end), Duration::from_secs(60), 60);
+            let quick = histories.window(&key(), moment(end), Duration::from_mins(1), 60);
             let tier = histories.series[&key()].tiers[0].as_ref().unwrap();
             for (at, value) in (0_u8..).zip(&quick) {
                 let from = end - 60.0 + f64::from(at);

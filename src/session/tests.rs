@@ -253,7 +253,9 @@ fn fold_both_ways(items: impl IntoIterator<Item = Item>, mut whole: Model, shown
         SeriesKey::about(Field::Pending, "webhooks/workers-40"),
         SeriesKey::about(Field::BatchP95, "worker-77"),
     ];
-    charted.iter().for_each(|key| whole.touch(key));
+    for key in &charted {
+        whole.touch(key);
+    }
     let mut brief = whole.clone();
     let mut ticks = 0;
     for item in items {

@@ -46,6 +46,9 @@ const KEYS: usize = 200;
 /// Scrapes a second that the console allows itself.
 const PACE: f64 = 200.0;
 
+/// Seconds between two scrapes of a target: `TARGETS` over `PACE`.
+const PERIOD: u64 = 5;
+
 /// Longest wait for anything on screen.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -123,12 +126,11 @@ fn folding(clock: &SharedClock) -> Result<(), Error> {
         .collect();
     let mut folds = Duration::ZERO;
     let mut ticks = Histogram::<u64>::new(3)?;
-    let period = TARGETS as f64 / PACE;
     let seconds: u64 = 90;
     for second in 0..seconds {
         for (number, reader) in readers.iter_mut().enumerate() {
             // A fifth of them a second.
-            if second as usize % period as usize != number % period as usize {
+            if second % PERIOD != number as u64 % PERIOD {
                 continue;
             }
             reader.begin();
@@ -151,7 +153,7 @@ fn folding(clock: &SharedClock) -> Result<(), Error> {
                     latency: Some(Duration::from_millis(2)),
                     error: None,
                     retry_in: None,
-                    period: Duration::from_secs_f64(period),
+                    period: Duration::from_secs(PERIOD),
                 }),
             ];
             let since = Duration::from_secs(second) + Duration::from_micros(900 * number as u64);

@@ -24,11 +24,12 @@ async fn lab(folder: &Path) -> Lab {
 /// What a configuration says of a lab.
 fn section(name: &str, lab: &Lab) -> String {
     let topology = lab.topology().unwrap();
-    let targets: String = lab
+    let targets: Vec<String> = lab
         .metrics()
         .iter()
-        .map(|(name, url)| format!("{{ name = '{name}', url = '{url}' }}, "))
+        .map(|(name, url)| format!("{{ name = '{name}', url = '{url}' }}"))
         .collect();
+    let targets = targets.join(", ");
     format!(
         "[profile.{name}]\nnats.url = '{}'\npostgres.url = '{}'\nmetrics.targets = [{targets}]\n\
          pipeline = {{ stream = '{}', consumer = '{}', dlq = '{}' }}\n",

@@ -193,7 +193,11 @@ fn a_live_session_steps_back_beyond_its_start_into_the_recordings_and_returns_to
     let (playback, model) = step_back(folder.path(), start);
     let seam = playback.timeline().seam.expect("the seam is known");
     let zero = playback.timeline().start;
-    let place = |seconds_ago: u64| Duration::from_nanos(seam - zero) - Duration::from_secs(seconds_ago);
+    let place = |seconds_ago: u64| {
+        Duration::from_nanos(seam - zero)
+            .checked_sub(Duration::from_secs(seconds_ago))
+            .unwrap()
+    };
     for (ago, rate) in [(400, 50.0), (100, 80.0), (2, 80.0)] {
         let past = playback.seek(place(ago)).run().unwrap();
         let received = past.model().view().flow.received_per_s.value.unwrap();

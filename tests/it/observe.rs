@@ -1,6 +1,7 @@
 //! Sources together, on real servers: workers by their connections, probes, lists of targets,
 //! several URLs of NATS, through the session and through the program.
 
+use std::fmt::Write as _;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -186,7 +187,7 @@ async fn a_hundred_thousand_providers_are_bounded_and_the_number_left_out_is_tol
     let long = format!("\u{202e}{}", "x".repeat(10_000));
     let mut page = format!("# TYPE webhook_received_total counter\nwebhook_received_total{{provider=\"{long}\"}} 1\n");
     for number in 1..PROVIDERS {
-        page += &format!("webhook_received_total{{provider=\"p{number}\"}} {number}\n");
+        writeln!(page, "webhook_received_total{{provider=\"p{number}\"}} {number}").unwrap();
     }
     let port = serve("200 OK", "text/plain; version=0.0.4", page).await;
     let mut profile = Profile::empty("many");

@@ -1,5 +1,7 @@
 //! Groups against real servers on loopback: targets come and go, wrong lists are refused.
 
+use std::fmt::Write as _;
+
 use tokio::sync::mpsc;
 
 use super::*;
@@ -264,7 +266,7 @@ fn aliases_that_multiply_are_refused_before_they_fill_the_memory() {
     let mut bomb = "a0: &a0 ['h:1', 'h:1']\n".to_owned();
     for level in 1..40 {
         let last = level - 1;
-        bomb += &format!("a{level}: &a{level} [*a{last}, *a{last}]\n");
+        writeln!(bomb, "a{level}: &a{level} [*a{last}, *a{last}]").unwrap();
     }
     assert!(parse(bomb.as_bytes(), Form::Yaml).is_err());
 }
