@@ -146,9 +146,9 @@ pub struct Form {
     office: Office,
     /// Whose key signs: a place among the office's.
     pub sign: Option<usize>,
-    /// The rate: a place in [`PACES`].
+    /// The rate: a place in `PACES`.
     pub pace: usize,
-    /// Letters that go first: a place in [`CANARIES`].
+    /// Letters that go first: a place in `CANARIES`.
     pub canary: usize,
     /// Whether the order under a subject is kept.
     pub ordered: bool,
