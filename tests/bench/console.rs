@@ -12,7 +12,8 @@
 )]
 mod terminal;
 
-mod process;
+#[expect(dead_code, reason = "shared with other benches, which look for a process as well")]
+mod usage;
 
 use std::path::Path;
 use std::time::Duration;
@@ -21,8 +22,8 @@ use hdrhistogram::Histogram;
 use hookwatch::act::fire::Limit;
 use hookwatch::base::time::{SharedClock, SystemClock};
 use hookwatch::lab::{Lab, Options, Traffic};
-use process::{cpu, resident};
 use terminal::Terminal;
+use usage::Usage;
 
 type Error = Box<dyn std::error::Error>;
 
@@ -164,15 +165,17 @@ fn keys(arguments: &[String], clock: &SharedClock) -> Result<Terminal, Error> {
     Ok(console)
 }
 
-/// Share of a core over a while, and resident bytes at its end.
+/// Share of a core over a while, and the most bytes that were resident.
 fn usage(program: &Terminal, time: Duration, clock: &SharedClock) -> Result<(f64, f64), Error> {
     let pid = program.pid().ok_or("the program has ended")?;
     // It settles first.
     std::thread::sleep(Duration::from_secs(3));
-    let (before, begun) = (cpu(pid)?, clock.now().mono);
+    let used = || Usage::of(pid).ok_or("the program has ended");
+    let (before, begun) = (used()?, clock.now().mono);
     std::thread::sleep(time);
-    let share = (cpu(pid)? - before) / clock.now().mono.saturating_sub(begun).as_secs_f64();
-    Ok((share, resident(pid)?))
+    let now = used()?;
+    let share = (now.cpu - before.cpu) / clock.now().mono.saturating_sub(begun).as_secs_f64();
+    Ok((share, now.peak))
 }
 
 /// The same of `btm`, at one reading a second and the same size.
