@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::args::ConnectionArgs;
+use super::options::ConnectionArgs;
 use crate::base::time::Timestamp;
 use crate::config::parse_duration;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 
-use super::args::ConnectionArgs;
+use super::options::ConnectionArgs;
 use crate::config::parse_duration;
 
 const AFTER_HELP: &str = "\

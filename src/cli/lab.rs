@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::args::ConsoleArgs;
+use super::options::ConsoleArgs;
 use crate::config::parse_duration;
 
 /// What is changed of a scenario.

@@ -5,11 +5,11 @@ mod dlq;
 mod fire;
 mod lab;
 mod log;
+mod options;
 mod pages;
 
 pub use args::{
-    CheckArgs, Cli, Command, ConfigArgs, ConnectionArgs, ConsoleArgs, ExportArgs, ExportForm, PlayArgs, RecordArgs,
-    SnapshotArgs, WatchArgs,
+    CheckArgs, Cli, Command, ConfigArgs, ExportArgs, ExportForm, PlayArgs, RecordArgs, SnapshotArgs, WatchArgs,
 };
 pub use dlq::{
     AuditArgs, ConsentArgs, DlqCommand, ExportLettersArgs, FilterArgs, Form, FormArgs, GroupKey, GroupsArgs,
@@ -18,4 +18,5 @@ pub use dlq::{
 pub use fire::{BatchArg, FireArgs};
 pub use lab::{DemoArgs, FaultArgs, LabCommand, LoadArgs, ScenarioArgs, UpArgs};
 pub use log::{LogError, start_log};
+pub use options::{ConnectionArgs, ConsoleArgs};
 pub use pages::{completions, config_page, man};
