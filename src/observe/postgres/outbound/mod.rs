@@ -12,7 +12,7 @@ mod rows;
 
 use std::time::Duration;
 
-use self::relation::{Inventory, Plan, RELATIONS};
+use self::relation::{COUNT, Inventory, Plan, RELATIONS};
 use super::fault::{self, Asked};
 use super::session::{Failure, Session};
 use super::{PROBLEM, RETRY};
@@ -48,7 +48,7 @@ struct State {
 /// The relations, and how each of them stands.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outbound {
-    states: [State; RELATIONS.len()],
+    states: [State; COUNT],
     looked_up_at: Option<Duration>,
     /// Whether any of them has ever been seen.
     present: bool,
@@ -91,7 +91,7 @@ impl Outbound {
         let mut samples = Vec::new();
         loop {
             let now = clock.now().mono;
-            let next = (0..RELATIONS.len())
+            let next = (0..COUNT)
                 .filter(|&at| self.states[at].statement.is_some() && self.states[at].due <= now)
                 .min_by_key(|&at| self.states[at].due);
             let Some(at) = next.filter(|_| now.saturating_sub(begun) < BUDGET) else {

@@ -82,8 +82,11 @@ const HOOKS: &str = "rule_webhooks";
 const SHORT: Duration = Duration::from_secs(5);
 const LONG: Duration = Duration::from_secs(30);
 
+/// How many relations there are.
+pub(super) const COUNT: usize = 10;
+
 /// Every relation, in the order in which they are asked.
-pub(super) const RELATIONS: [Relation; 10] = [
+pub(super) const RELATIONS: [Relation; COUNT] = [
     Relation {
         panel: Panel::Published,
         columns: &[
