@@ -72,7 +72,7 @@ pub struct ConsoleArgs {
     /// Record the session to FILE, or to a folder of rotated files
     #[arg(long, value_name = "FILE|DIR")]
     pub record: Option<PathBuf>,
-    /// Begin with the last 6 h: from a folder of recordings, or from a Prometheus server
+    /// Begin with the last 6 h: from a folder of recordings (R steps back into it), or from a Prometheus server
     #[arg(long, value_name = "DIR|URL")]
     pub history: Option<String>,
 }
