@@ -79,6 +79,10 @@ fn general(word: &str) -> String {
     if is_time(word) {
         return "‹time›".to_owned();
     }
+    // Some of these have no letter, and nobody could tell them from a number.
+    if (8..32).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return "‹n›".to_owned();
+    }
     if is_id(word, digits) {
         return "‹id›".to_owned();
     }
@@ -153,7 +157,8 @@ mod tests {
             ("event evt_07781 seen", "event ‹id› seen"),
             ("id 0ccc7b54-4df3-4bca-a65a-3da1ecc777f0: gone", "id ‹id›: gone"),
             ("object at 0x7f3a12", "object at ‹id›"),
-            ("commit deadbeef12 missing", "commit ‹id› missing"),
+            ("commit deadbeef12 missing", "commit ‹n› missing"),
+            ("commit 8392017412 missing", "commit ‹n› missing"),
             ("since 2026-11-21T04:00:01.123Z", "since ‹time›"),
             ("since 2026-11-21 04:00:01", "since ‹time› ‹time›"),
             ("dial tcp 10.0.0.1:4222: refused", "dial tcp ‹n›:‹n›: refused"),
