@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::{self, stream};
@@ -12,6 +13,7 @@ use hookwatch::observe::letters::{Direction, LetterError, Mailbox, Reading};
 use hookwatch::sample::Stored;
 
 use crate::support::{nats, servers, unique};
+use crate::terminal::Terminal;
 
 pub(crate) fn link(url: &str) -> NatsLink {
     NatsLink {
@@ -352,4 +354,22 @@ async fn a_stream_that_is_not_there_is_named() {
     assert_eq!(error, LetterError::NoStream("nowhere".to_owned()));
     let error = Mailbox::open(&dlq.link, "a.b", &dlq.clock).await.unwrap_err();
     assert!(matches!(error, LetterError::BadName(_)), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_many_letters_at_a_terminal_is_told_how_far_it_is_and_sees_only_groups_in_the_end() {
+    let dlq = Dlq::new(|_| {}).await;
+    dlq.fill(60_000).await;
+    let url = servers().await.nats_url().unwrap();
+    let name = dlq.name.clone();
+    let watching = tokio::task::spawn_blocking(move || {
+        let args = ["dlq", "groups", "--nats", &url, "--dlq", &name];
+        let terminal = Terminal::start(&args, &[], 100, 10);
+        terminal.see("% of 60,000 sequences looked at");
+        let last = terminal.wait("the groups", Duration::from_mins(1), |screen| {
+            screen.contains("60,000  ") && !screen.contains("looked at")
+        });
+        assert_eq!(terminal.end(Duration::from_secs(10)), 0, "{last}");
+    });
+    watching.await.unwrap();
 }

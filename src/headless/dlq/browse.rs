@@ -1,7 +1,7 @@
 //! `hookwatch dlq list`, `show`, `groups` and `export`: reading changes nothing, and consumes
 //! nothing: messages are got by sequence.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 
 use serde_json::{Value, json};
 
@@ -20,6 +20,45 @@ use crate::sample::{LetterForm, LetterOrigin, Stored};
 
 /// Lines of a payload in `show`.
 const LINES: usize = 500;
+
+/// Letters that are read in so short a time that nobody wants to be told how far it is.
+const SHORT: u64 = 20_000;
+
+/// Tells on a terminal how far a long reading is, on one line that is gone in the end.
+struct Told {
+    wanted: bool,
+    percent: Option<u64>,
+}
+
+impl Told {
+    /// `lines`: whether letters go to standard output meanwhile, among which nothing is told.
+    fn new(lines: bool) -> Self {
+        Self {
+            wanted: io::stderr().is_terminal() && !(lines && io::stdout().is_terminal()),
+            percent: None,
+        }
+    }
+
+    fn tell(&mut self, looked_at: u64, span: u64) {
+        let percent = looked_at.saturating_mul(100).checked_div(span);
+        if !self.wanted || span < SHORT || self.percent == percent {
+            return;
+        }
+        self.percent = percent;
+        let all = text::counted(span, "sequence", "sequences");
+        let line = format!("\r\u{1b}[K{} % of {all} looked at", percent.unwrap_or(100));
+        // Whoever cannot be told reads all the same.
+        self.wanted = io::stderr().write_all(line.as_bytes()).is_ok();
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if self.percent.is_some() {
+            let _ = io::stderr().write_all(b"\r\x1b[K");
+        }
+    }
+}
 
 /// Why letters cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -173,6 +212,17 @@ impl Browser {
         filter: &LetterFilter,
         exact: bool,
         most: u64,
+        each: impl FnMut(&Stored, &LetterOrigin) -> io::Result<()>,
+    ) -> Result<u64, BrowseError> {
+        self.read(filter, exact, most, Told::new(true), each).await
+    }
+
+    async fn read(
+        &self,
+        filter: &LetterFilter,
+        exact: bool,
+        most: u64,
+        mut told: Told,
         mut each: impl FnMut(&Stored, &LetterOrigin) -> io::Result<()>,
     ) -> Result<u64, BrowseError> {
         let mut search = Search::begin_at(
@@ -187,6 +237,7 @@ impl Browser {
         while seen < most
             && let Some(found) = search.next().await?
         {
+            told.tell(found.looked_at, found.span);
             for (letter, origin) in &found.letters {
                 if seen == most {
                     break;
@@ -312,7 +363,7 @@ impl Browser {
             groups.add(letter.sequence, origin, letter.at);
             Ok(())
         };
-        self.each(filter, false, u64::MAX, add).await?;
+        self.read(filter, false, u64::MAX, Told::new(false), add).await?;
         Ok(groups)
     }
 
