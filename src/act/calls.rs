@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 
 use super::database::{self, Access, within};
 use super::hash;
-use super::journal::Hash;
+use super::journal::{Counts, Hash};
 use super::permit::{Permit, Refusal};
 use crate::config::PostgresLink;
 use crate::sample::FailedCall;
@@ -63,6 +63,20 @@ pub struct CallReport {
     pub retried: u64,
     /// No longer failed, or in somebody else's hands: left alone.
     pub left: u64,
+}
+
+impl CallReport {
+    /// What the audit log is told of it: the counts, and whether every call was put back.
+    #[must_use]
+    pub fn told(&self, planned: u64) -> (Counts, bool) {
+        let counts = Counts {
+            selected: planned,
+            landed: self.retried,
+            gone: self.left,
+            ..Counts::default()
+        };
+        (counts, self.left == 0)
+    }
 }
 
 /// Why calls are not put back.

@@ -12,6 +12,9 @@
 )]
 mod terminal;
 
+#[expect(dead_code, reason = "shared with other benches, which look for a process as well")]
+mod usage;
+
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -31,6 +34,7 @@ use hookwatch::session::settings;
 use terminal::Terminal;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use usage::Usage;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -304,12 +308,12 @@ fn report(
     // It settles first.
     std::thread::sleep(Duration::from_secs(10));
     let counted = count()?;
-    let (before, begun) = (cpu(pid)?, clock.now().mono);
+    let (before, begun) = (used(pid)?.cpu, clock.now().mono);
     std::thread::sleep(time);
     let measured = clock.now().mono.saturating_sub(begun);
-    let share = (cpu(pid)? - before) / measured.as_secs_f64();
+    let share = (used(pid)?.cpu - before) / measured.as_secs_f64();
     let rate = (count()? - counted) as f64 / measured.as_secs_f64();
-    let bytes = resident(pid)?;
+    let bytes = used(pid)?.peak;
     let mut times = Histogram::<u64>::new(3)?;
     for turn in 0..KEYS {
         let begun = clock.now().mono;
@@ -489,24 +493,7 @@ async fn calls(client: &async_nats::Client) -> Result<u64, Error> {
     Ok(answer["api"]["total"].as_u64().ok_or("api.total")?)
 }
 
-/// Resident bytes of a process.
-fn resident(pid: u32) -> Result<f64, Error> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).ok_or("VmRSS")?;
-    let kilobytes: f64 = line.split_whitespace().nth(1).ok_or("VmRSS")?.parse()?;
-    Ok(kilobytes * 1024.0)
-}
-
-/// CPU seconds of a process so far.
-fn cpu(pid: u32) -> Result<f64, Error> {
-    // Fields 1 and 2 are the number and the name; the 14th and 15th count hundredths of seconds.
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let (_, fields) = stat.rsplit_once(") ").ok_or("a name in parentheses")?;
-    let ticks: Vec<f64> = fields
-        .split(' ')
-        .skip(11)
-        .take(2)
-        .map(str::parse)
-        .collect::<Result<_, _>>()?;
-    Ok(ticks.iter().sum::<f64>() / 100.0)
+/// What a process has used so far.
+fn used(pid: u32) -> Result<Usage, Error> {
+    Ok(Usage::of(pid).ok_or("the process has ended")?)
 }

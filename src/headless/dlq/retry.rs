@@ -7,7 +7,6 @@ use super::consent::{Action, Consent};
 use super::replay::ReplayContext;
 use crate::act::audit::AuditError;
 use crate::act::calls::{self, CallError, Way};
-use crate::act::journal::Counts;
 use crate::base::text;
 use crate::observe::postgres::failed_calls;
 
@@ -126,15 +125,7 @@ async fn attempt(
     };
     let account = options.consent.begin(action, context)?;
     let outcome = calls::retry(link, &plan, permit).await;
-    let told = outcome.as_ref().map(|report| {
-        let counts = Counts {
-            selected: plan.count,
-            landed: report.retried,
-            gone: report.left,
-            ..Counts::default()
-        };
-        (counts, report.left == 0)
-    });
+    let told = outcome.as_ref().map(|report| report.told(plan.count));
     account.settle(told)?;
     let report = outcome?;
     if options.json {

@@ -9,7 +9,7 @@ use crate::act::audit::{Account, Deed};
 use crate::act::calls::{self, CallPlan, CallReport};
 use crate::act::exchange::Exchange;
 use crate::act::fire;
-use crate::act::journal::{Counts, Purpose};
+use crate::act::journal::Purpose;
 use crate::act::keys;
 use crate::act::letters::{Order, Said, SignAs, Told};
 use crate::act::oracle::Oracle;
@@ -127,15 +127,7 @@ impl Desk {
         let filter = text::counted(plan.count, "call", "calls");
         let account = self.begin("retry", CALLS.into(), filter, plan.count, said.reason.clone(), redactor)?;
         let outcome = calls::retry(link, plan, permit).await;
-        let told = outcome.as_ref().map(|report| {
-            let counts = Counts {
-                selected: plan.count,
-                landed: report.retried,
-                gone: report.left,
-                ..Counts::default()
-            };
-            (counts, report.left == 0)
-        });
+        let told = outcome.as_ref().map(|report| report.told(plan.count));
         account.settle(told).map_err(|error| error.to_string())?;
         outcome.map_err(|error| error.to_string())
     }

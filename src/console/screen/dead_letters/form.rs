@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::super::popup::Sheet;
+use super::super::popup::{Sheet, draw_buttons};
 use super::super::{PanelHit, PanelId, Spot, Stage};
 use super::list;
 use crate::act::calls::{CallPlan, Way};
@@ -109,7 +109,7 @@ pub fn draw(stage: &mut Stage<'_>, body: Rect, form: &Form) {
             ask,
         );
     }
-    draw_buttons(
+    draw_choice(
         stage,
         Rect::new(inner.left(), inner.bottom().saturating_sub(1), inner.width, 1),
         form,
@@ -328,7 +328,7 @@ fn draw_answer(stage: &mut Stage<'_>, at: Rect, form: &Form, ask: &str) {
     }
 }
 
-fn draw_buttons(stage: &mut Stage<'_>, at: Rect, form: &Form) {
+fn draw_choice(stage: &mut Stage<'_>, at: Rect, form: &Form) {
     let go = if form.is_answered() && !form.is_stale {
         Role::Text
     } else {
@@ -338,25 +338,10 @@ fn draw_buttons(stage: &mut Stage<'_>, at: Rect, form: &Form) {
     // While a row or the answer has the keys, nothing but Cancel is an Enter away.
     let on_go = form.focus == Focus::Go;
     let buttons = [
-        ("Cancel".to_owned(), !on_go, Role::Text, Place::Cancel),
-        (verb, on_go, go, Place::Go),
+        ("Cancel", !on_go, Role::Text, number(Place::Cancel)),
+        (verb.as_str(), on_go, go, number(Place::Go)),
     ];
-    let mut x = at.left();
-    for (label, focused, role, place) in buttons {
-        let (open, close) = if focused { ("[ ", " ]") } else { ("  ", "  ") };
-        let line = [
-            span(open, Role::Accent).strong(),
-            span(label, if focused { Role::Accent } else { role }).strong(),
-            span(close, Role::Accent).strong(),
-        ];
-        let used = stage.canvas.width(&line);
-        let place_at = Rect::new(x, at.top(), used, 1);
-        let fill = if focused { Role::Selection } else { Role::Raised };
-        stage.canvas.fill(place_at, fill);
-        stage.canvas.line(x, at.top(), at.right().saturating_sub(x), &line);
-        stage.hits.spots.push((place_at, Spot::Choice(number(place))));
-        x += used + 3;
-    }
+    let x = draw_buttons(stage, at, buttons);
     if form.confirm() == Some(Confirm::Yes) {
         stage
             .canvas

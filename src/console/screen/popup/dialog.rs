@@ -41,28 +41,13 @@ pub(super) fn draw(_: &Scene<'_>, stage: &mut Stage<'_>, body: Rect, dialog: &Di
     lines.push(Line::new());
     let inner = sheet.draw(stage, body, &lines);
     let mut y = inner.bottom().saturating_sub(1);
-    let mut x = inner.left();
     let yes = if dialog.is_answered() { Role::Text } else { Role::Dim };
     let buttons = [
-        ("Cancel", !dialog.on_button, Role::Text),
-        (dialog.verb.as_str(), dialog.on_button, yes),
+        ("Cancel", !dialog.on_button, Role::Text, 0),
+        (dialog.verb.as_str(), dialog.on_button, yes, 1),
     ];
-    for (number, (label, focused, role)) in buttons.into_iter().enumerate() {
-        let (open, close) = if focused { ("[ ", " ]") } else { ("  ", "  ") };
-        let line = [
-            span(open, Role::Accent).strong(),
-            span(label, if focused { Role::Accent } else { role }).strong(),
-            span(close, Role::Accent).strong(),
-        ];
-        let used = stage.canvas.width(&line);
-        let place = Rect::new(x, y, used, 1);
-        stage
-            .canvas
-            .fill(place, if focused { Role::Selection } else { Role::Raised });
-        stage.canvas.line(x, y, inner.right().saturating_sub(x), &line);
-        stage.hits.spots.push((place, Spot::Choice(number)));
-        x += used + 3;
-    }
+    let row = Rect::new(inner.left(), y, inner.width, 1);
+    draw_buttons(stage, row, buttons);
     if let Confirm::Typed { ask, .. } = &dialog.confirm {
         y = y.saturating_sub(2).max(inner.top());
         let cursor = dialog
@@ -70,4 +55,29 @@ pub(super) fn draw(_: &Scene<'_>, stage: &mut Stage<'_>, body: Rect, dialog: &Di
             .draw(&mut stage.canvas, inner.left(), y, inner.width, &format!("{ask}: "));
         stage.cursor = Some(cursor);
     }
+}
+
+/// Draws the buttons of a question in one row: a label each, whether it has the focus, its colour
+/// without, and the choice that a click on it is. Returns where the row goes on.
+pub(in crate::console::screen) fn draw_buttons(
+    stage: &mut Stage<'_>,
+    row: Rect,
+    buttons: [(&str, bool, Role, usize); 2],
+) -> u16 {
+    let mut x = row.left();
+    for (label, focused, role, choice) in buttons {
+        let (open, close) = if focused { ("[ ", " ]") } else { ("  ", "  ") };
+        let line = [
+            span(open, Role::Accent).strong(),
+            span(label, if focused { Role::Accent } else { role }).strong(),
+            span(close, Role::Accent).strong(),
+        ];
+        let place = Rect::new(x, row.top(), stage.canvas.width(&line), 1);
+        let fill = if focused { Role::Selection } else { Role::Raised };
+        stage.canvas.fill(place, fill);
+        stage.canvas.line(x, row.top(), row.right().saturating_sub(x), &line);
+        stage.hits.spots.push((place, Spot::Choice(choice)));
+        x = place.right() + 3;
+    }
+    x
 }

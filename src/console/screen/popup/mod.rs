@@ -10,6 +10,7 @@ mod verdicts;
 mod what_if;
 mod why;
 
+pub(super) use dialog::draw_buttons;
 pub use verdicts::verdict_text;
 pub use what_if::MINUTES;
 
