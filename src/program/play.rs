@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use hookwatch::cli::{Cli, DemoArgs, PlayArgs};
-use hookwatch::config;
-use hookwatch::console::player::Reel;
-use hookwatch::console::run::Recorded;
-use hookwatch::console::screen::Badge;
-use hookwatch::console::widget::time::Zone;
-use hookwatch::headless::Snapshot;
-use hookwatch::lab::Missing;
-use hookwatch::record::{Recording, RecordingFile};
-use hookwatch::session::{PlaybackError, Speed, settings_of};
+use crate::cli::{Cli, DemoArgs, PlayArgs};
+use crate::config;
+use crate::console::player::Reel;
+use crate::console::run::Recorded;
+use crate::console::screen::Badge;
+use crate::console::widget::time::Zone;
+use crate::headless::Snapshot;
+use crate::lab::Missing;
+use crate::record::{Recording, RecordingFile};
+use crate::session::{PlaybackError, Speed, settings_of};
 use jiff::tz::TimeZone;
 
-use crate::console::require_terminal;
-use crate::{Failure, Program, block_on, complain, print};
+use super::console::require_terminal;
+use super::{Failure, Program, block_on, complain, print};
 
 /// What the demo plays where it cannot run servers: recorded from the demo itself.
 const DEMO: &[u8] = include_bytes!("../../recordings/demo.mcap");
