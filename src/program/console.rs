@@ -219,7 +219,7 @@ impl Program<'_> {
             theme,
             depth: Depth::detect(environment, looks.colours.as_deref().and_then(Depth::parse).flatten()),
             charset: Charset::detect(environment, looks.ascii.then_some(Charset::Ascii)),
-            local: Some(TimeZone::system()),
+            local: Some(self.local_zone()),
             local_first: !looks.utc,
             mouse: looks.mouse,
             keymap,
@@ -233,6 +233,17 @@ impl Program<'_> {
                 .chain(unkept)
                 .collect(),
         })
+    }
+
+    /// This machine's time zone. Without TZ, from its own file: to find the file's name jiff lists
+    /// every zone there is.
+    pub(crate) fn local_zone(&self) -> TimeZone {
+        if self.surroundings.environment.contains_key("TZ") {
+            return TimeZone::system();
+        }
+        let file = std::fs::read("/etc/localtime").ok();
+        let zone = file.and_then(|bytes| TimeZone::tzif("local", &bytes).ok());
+        zone.unwrap_or_else(TimeZone::system)
     }
 
     /// What fires test webhooks, with the keys in `environment`.

@@ -12,7 +12,6 @@ use crate::headless::Snapshot;
 use crate::lab::Missing;
 use crate::record::{Recording, RecordingFile};
 use crate::session::{PlaybackError, Speed, settings_of};
-use jiff::tz::TimeZone;
 
 use super::console::require_terminal;
 use super::{Failure, Program, block_on, complain, print};
@@ -38,13 +37,24 @@ impl Program<'_> {
         let looks = config::console_options(&cli.overrides(), &self.surroundings)?;
         let at = match &args.at {
             None => Duration::ZERO,
-            Some(text) => position(recorded.reel(), text, looks.utc).map_err(|reason| refuse("--at", &reason))?,
+            Some(text) => self
+                .position(recorded.reel(), text, looks.utc)
+                .map_err(|reason| refuse("--at", &reason))?,
         };
         require_terminal()?;
         self.start_log(cli.log.as_deref(), &config::redactor_of(self.surroundings.environment))?;
         let recorded = recorded.from(at, speed, args.looping);
         let badges = vec![Badge::Playback];
         block_on(self.player(recorded, settings, &looks, Vec::new(), badges))?
+    }
+
+    fn position(&self, reel: &Reel, text: &str, utc: bool) -> Result<Duration, String> {
+        let zone = if utc {
+            Zone::utc()
+        } else {
+            Zone::local(self.local_zone(), reel.start)
+        };
+        reel.read(text, Duration::ZERO, &zone)
     }
 
     /// The demo without servers of its own: the recording of one, over and over.
@@ -78,13 +88,4 @@ fn refuse_to_record(cli: &Cli) -> Result<(), Failure> {
             "--record: a recording is played, there is nothing live to record → leave it out".to_owned(),
         ])),
     }
-}
-
-fn position(reel: &Reel, text: &str, utc: bool) -> Result<Duration, String> {
-    let zone = if utc {
-        Zone::utc()
-    } else {
-        Zone::local(TimeZone::system(), reel.start)
-    };
-    reel.read(text, Duration::ZERO, &zone)
 }
