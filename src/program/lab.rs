@@ -4,17 +4,17 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use hookwatch::cli::{Cli, DemoArgs, LabCommand, ScenarioArgs};
-use hookwatch::config::{self, Profile};
-use hookwatch::headless::Snapshot;
-use hookwatch::lab::scenario::Adjustment;
-use hookwatch::lab::{self, Demo, DemoOptions, FaultOptions, Host, LabError, LoadOptions, Traffic, UpOptions};
-use hookwatch::pipeline;
-use hookwatch::record::{RecorderState, Target};
-use hookwatch::session::{Session, Tap};
+use crate::cli::{Cli, DemoArgs, LabCommand, ScenarioArgs};
+use crate::config::{self, Profile};
+use crate::headless::Snapshot;
+use crate::lab::scenario::Adjustment;
+use crate::lab::{self, Demo, DemoOptions, FaultOptions, Host, LabError, LoadOptions, Traffic, UpOptions};
+use crate::pipeline;
+use crate::record::{RecorderState, Target};
+use crate::session::{Session, Tap};
 
-use crate::console::{Watch, require_terminal};
-use crate::{Failure, Program, block_on, complain, print, until_interrupted};
+use super::console::{Watch, require_terminal};
+use super::{Failure, Program, block_on, complain, print, until_interrupted};
 
 /// Threads of a worker, which mostly waits for NATS and Postgres: each further one would only hold
 /// memory of its own.
