@@ -17,10 +17,11 @@ use hookwatch::base::time::Timestamp;
 use hookwatch::cli::{
     Cli, ConsentArgs, DlqCommand, FilterArgs, Form, FormArgs, GroupKey, ImportArgs, InDoubt, ReplayArgs,
 };
+use hookwatch::headless::dlq::action::ActionContext;
 use hookwatch::headless::dlq::browse::{BrowseError, Browser};
 use hookwatch::headless::dlq::consent::Consent;
 use hookwatch::headless::dlq::import::ImportOptions;
-use hookwatch::headless::dlq::replay::{ReplayContext, ReplayOptions};
+use hookwatch::headless::dlq::replay::ReplayOptions;
 use hookwatch::headless::dlq::retry::RetryOptions;
 use hookwatch::headless::dlq::{audit, import, replay, retry};
 use hookwatch::model::letters::{GroupBy, LetterFilter};
@@ -118,8 +119,8 @@ impl Program<'_> {
         }
     }
 
-    fn surroundings_of_an_action(&self, cli: &Cli) -> Result<ReplayContext, Failure> {
-        Ok(ReplayContext {
+    fn surroundings_of_an_action(&self, cli: &Cli) -> Result<ActionContext, Failure> {
+        Ok(ActionContext {
             profile: self.resolve(cli)?.profile,
             who: self.operator(),
             state: self.state()?,
