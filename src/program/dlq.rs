@@ -14,10 +14,11 @@ use crate::base::secret::Redactor;
 use crate::base::text;
 use crate::base::time::Timestamp;
 use crate::cli::{Cli, ConsentArgs, DlqCommand, FilterArgs, Form, FormArgs, GroupKey, ImportArgs, InDoubt, ReplayArgs};
+use crate::headless::dlq::action::ActionContext;
 use crate::headless::dlq::browse::{BrowseError, Browser};
 use crate::headless::dlq::consent::Consent;
 use crate::headless::dlq::import::ImportOptions;
-use crate::headless::dlq::replay::{ReplayContext, ReplayOptions};
+use crate::headless::dlq::replay::ReplayOptions;
 use crate::headless::dlq::retry::RetryOptions;
 use crate::headless::dlq::{audit, import, replay, retry};
 use crate::model::letters::{GroupBy, LetterFilter};
@@ -116,8 +117,8 @@ impl Program<'_> {
         }
     }
 
-    fn surroundings_of_an_action(&self, cli: &Cli) -> Result<ReplayContext, Failure> {
-        Ok(ReplayContext {
+    fn surroundings_of_an_action(&self, cli: &Cli) -> Result<ActionContext, Failure> {
+        Ok(ActionContext {
             profile: self.resolve(cli)?.profile,
             who: self.operator(),
             state: self.state()?,

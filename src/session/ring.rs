@@ -17,8 +17,8 @@ use crate::record::{
     RecordingFile, Redaction, SessionInfo, Target,
 };
 
+use super::describe;
 use super::playback::{feed, pass};
-use super::tap::info;
 
 /// How far back it reaches.
 const REACH: Duration = Duration::from_mins(15);
@@ -165,7 +165,7 @@ struct Sealed {
 impl Chunks {
     fn new(settings: Settings, start: Moment, redactor: Redactor) -> Self {
         Self {
-            info: info(&settings, start),
+            info: describe::info(&settings, start),
             redactor,
             sealed: VecDeque::new(),
             bytes: 0,
