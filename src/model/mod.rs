@@ -48,7 +48,7 @@ use self::database::Database;
 use self::events::{Happening, Merger};
 use self::failures::ProviderFigures;
 use self::field::Field;
-use self::ledger::{Books, Context, Ledger as Accounts};
+use self::ledger::{Books, Context, Ledger as Accounts, Unread};
 use self::letters::Group;
 use self::metrics::{Metrics, Tally};
 use self::outbound::Outbound;
@@ -407,6 +407,7 @@ impl Model {
                     .dead_letters(&self.settings.pipeline)
                     .map(|(_, stream)| stream),
                 unread_workers: workers::some_unread(&known, now),
+                unread: Unread::of(&self.metrics, &self.sources),
             },
             consumer: self
                 .queues

@@ -14,9 +14,9 @@ pub(super) use plan::{Distribution, Gauge, Plan, Tally};
 pub(super) use sums::{Sum, Window};
 pub(super) use target::{Flowing, Sign, Target, Unseen};
 
-use super::sources::{Sources, Stamp};
+use super::sources::{SourceStatus, Sources, Stamp};
 use crate::config::Families;
-use crate::sample::{Scrape, SourceId};
+use crate::sample::{Scrape, SourceId, SourceKind};
 use sums::Sums;
 
 /// Targets that are gone and whose totals are kept.
@@ -95,8 +95,8 @@ impl Metrics {
 
     /// Notes which targets answer as of now, and adds them up.
     pub(super) fn judge(&mut self, sources: &Sources) {
-        for target in self.targets.values_mut() {
-            target.fresh = sources.is_fresh(&target.stamp);
+        for (_, target, source) in sources.pair(self.targets.iter_mut()) {
+            target.fresh = source.is_some_and(|source| sources.is_fresh_of(source, &target.stamp));
         }
         self.sums = Sums::of(&self.targets);
     }
@@ -127,6 +127,15 @@ impl Metrics {
             value: speakers().filter_map(|target| target.gauge(gauge)).reduce(f64::max),
             stamp: newest.map(|target| target.stamp.clone()),
         }
+    }
+
+    /// Endpoints that were never read.
+    pub(super) fn unread<'a>(&'a self, sources: &'a Sources) -> impl Iterator<Item = SourceStatus<'a>> {
+        let mut read = self.targets.keys().peekable();
+        sources.of_kind(SourceKind::Metrics).filter(move |source| {
+            while read.next_if(|name| **name < source.id.name).is_some() {}
+            read.next_if(|name| **name == source.id.name).is_none()
+        })
     }
 
     /// The targets that process webhooks.
