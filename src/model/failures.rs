@@ -71,17 +71,17 @@ fn add(sum: &mut Option<f64>, more: Option<f64>) {
 }
 
 /// The targets of a role that answer; all of the role when none does.
-fn speakers<'a>(all: &[&'a Target], sources: &Sources) -> Vec<&'a Target> {
-    let fresh: Vec<&Target> = all
-        .iter()
-        .copied()
-        .filter(|target| sources.is_fresh(&target.stamp))
-        .collect();
-    if fresh.is_empty() { all.to_vec() } else { fresh }
+fn speakers<'a, I>(role: impl Fn() -> I) -> impl Iterator<Item = &'a Target>
+where
+    I: Iterator<Item = (&'a Arc<str>, &'a Target)>,
+{
+    let some_answer = role().any(|(_, target)| target.is_fresh());
+    let role = role().map(|(_, target)| target);
+    role.filter(move |target| target.is_fresh() || !some_answer)
 }
 
 /// The figures of every provider, by id.
-pub(super) fn figures(metrics: &Metrics, database: &Database, sources: &Sources) -> Vec<ProviderFigures> {
+pub(super) fn figures(metrics: &Metrics, database: &Database) -> Vec<ProviderFigures> {
     let mut out: Vec<ProviderFigures> = metrics
         .providers
         .shown()
@@ -91,12 +91,10 @@ pub(super) fn figures(metrics: &Metrics, database: &Database, sources: &Sources)
             ..ProviderFigures::default()
         })
         .collect();
-    let gateways: Vec<&Target> = metrics.gateways().map(|(_, target)| target).collect();
-    let workers: Vec<&Target> = metrics.workers().map(|(_, target)| target).collect();
-    for target in speakers(&gateways, sources) {
+    for target in speakers(|| metrics.gateways()) {
         add_gateway(&mut out, target);
     }
-    for target in speakers(&workers, sources) {
+    for target in speakers(|| metrics.workers()) {
         add_worker(&mut out, target);
     }
     if let Some(stamp) = &database.counters {

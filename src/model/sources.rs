@@ -1,6 +1,7 @@
 //! How the sources are: what their supervisors report, and `stale` when nothing arrives.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::reading::{Reading, ReadingState};
@@ -77,9 +78,6 @@ pub(super) struct Turn {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Sources {
     tracks: BTreeMap<SourceId, Track>,
-    /// Of those that answered at the last judgement: their periods. A fleet's figures ask for them
-    /// tens of thousands of times a second; never iterated.
-    answering: BTreeMap<SourceId, Duration>,
     turned: bool,
     now: Duration,
 }
@@ -142,14 +140,6 @@ impl Sources {
         let mut turns = Vec::new();
         for (id, track) in &mut self.tracks {
             let health = track.judge(now.mono);
-            if health == Health::Ok {
-                let period = track.period();
-                if self.answering.get(id) != Some(&period) {
-                    self.answering.insert(id.clone(), period);
-                }
-            } else {
-                self.answering.remove(id);
-            }
             if health != track.health {
                 turns.push(Turn {
                     id: id.clone(),
@@ -187,7 +177,6 @@ impl Sources {
     /// Forgets a source that is no more: it is not a failing one.
     pub(super) fn forget(&mut self, id: &SourceId) {
         self.tracks.remove(id);
-        self.answering.remove(id);
     }
 
     /// The sources of a kind.
@@ -211,9 +200,29 @@ impl Sources {
 
     /// The same for samples that are taken only every `cadence`.
     pub(super) fn is_fresh_for(&self, stamp: &Stamp, cadence: Duration) -> bool {
-        self.answering
-            .get(&stamp.source)
-            .is_some_and(|period| self.now.saturating_sub(stamp.mono) <= Stamp::limit((*period).max(cadence)))
+        let track = self.tracks.get(&stamp.source);
+        track.is_some_and(|track| self.is_recent(track, stamp, cadence))
+    }
+
+    fn is_recent(&self, track: &Track, stamp: &Stamp, cadence: Duration) -> bool {
+        track.health == Health::Ok && self.now.saturating_sub(stamp.mono) <= Stamp::limit(track.period().max(cadence))
+    }
+
+    /// Whether what was read from that source then is still fresh.
+    pub(super) fn is_fresh_of(&self, source: SourceStatus<'_>, stamp: &Stamp) -> bool {
+        self.is_recent(source.track, stamp, Duration::ZERO)
+    }
+
+    /// What is known by the names of metrics endpoints, in their order, each with its source.
+    pub(super) fn pair<'a, T>(
+        &'a self,
+        targets: impl Iterator<Item = (&'a Arc<str>, T)>,
+    ) -> impl Iterator<Item = (&'a Arc<str>, T, Option<SourceStatus<'a>>)> {
+        let mut sources = self.of_kind(SourceKind::Metrics).peekable();
+        targets.map(move |(name, target)| {
+            while sources.next_if(|source| source.id.name < *name).is_some() {}
+            (name, target, sources.next_if(|source| source.id.name == *name))
+        })
     }
 
     /// A figure with its source and state.

@@ -15,7 +15,6 @@ use super::sources::{SourceStatus, Sources, Stamp};
 use super::view::{Health, Worker, WorkerAccount, WorkerCondition, WorkerState};
 use crate::base::text;
 use crate::base::time::Moment;
-use crate::sample::SourceKind;
 
 /// Rows at most that only NATS knows of.
 const ROWS: usize = 2_000;
@@ -55,12 +54,8 @@ pub(super) fn known<'a>(witnesses: &Witnesses<'a>) -> BTreeMap<Arc<str>, Known<'
         connections,
         now,
     } = *witnesses;
-    let statuses: BTreeMap<&str, SourceStatus<'_>> = sources
-        .of_kind(SourceKind::Metrics)
-        .map(|status| (&*status.id.name, status))
-        .collect();
     let mut out: BTreeMap<Arc<str>, Known<'_>> = BTreeMap::new();
-    for (endpoint, target) in metrics.workers() {
+    for (endpoint, target, source) in sources.pair(metrics.workers()) {
         let named = target.identity.name.clone().unwrap_or_else(|| endpoint.clone());
         // Two processes that call themselves the same are told apart by their endpoints.
         let name = if out.contains_key(&named) {
@@ -72,7 +67,7 @@ pub(super) fn known<'a>(witnesses: &Witnesses<'a>) -> BTreeMap<Arc<str>, Known<'
             name,
             Known {
                 target: Some(target),
-                source: statuses.get(&**endpoint).copied(),
+                source,
                 ..Known::default()
             },
         );

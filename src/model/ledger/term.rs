@@ -5,9 +5,8 @@ use crate::model::database::Database;
 use crate::model::interval::Interval;
 use crate::model::metrics::{Metrics, Tally, Target};
 use crate::model::queues::StreamTrack;
-use crate::model::sources::{SourceStatus, Sources, Stamp};
+use crate::model::sources::{Sources, Stamp};
 use crate::model::view::Health;
-use crate::sample::SourceKind;
 
 /// One counter of one source.
 #[derive(Clone, Copy, Debug)]
@@ -122,6 +121,33 @@ pub(in crate::model) struct Books<'a> {
     pub(in crate::model) letters: Option<&'a StreamTrack>,
     /// Workers that say in Postgres that they run and whose counters nobody reads.
     pub(in crate::model) unread_workers: bool,
+    pub(in crate::model) unread: Unread,
+}
+
+/// The endpoints that were never read.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::model) struct Unread {
+    /// Whether one of them may well be running.
+    riddle: bool,
+    /// The last moment at which all of them were known not to run.
+    quiet_until: f64,
+}
+
+impl Unread {
+    pub(in crate::model) fn of(metrics: &Metrics, sources: &Sources) -> Self {
+        let mut out = Self {
+            riddle: false,
+            quiet_until: f64::INFINITY,
+        };
+        for source in metrics.unread(sources) {
+            if source.refuses() {
+                out.quiet_until = out.quiet_until.min(source.reported().as_secs_f64());
+            } else {
+                out.riddle |= source.health() != Health::Off;
+            }
+        }
+        out
+    }
 }
 
 /// Which targets have a counter.
@@ -147,33 +173,19 @@ impl<'a> Books<'a> {
         let mut any = false;
         for target in self.metrics.targets.values().filter(|target| mine(target)) {
             any = true;
-            if !target.counts(tally) || !(self.sources.is_fresh(&target.stamp) || target.dead.is_some()) {
+            if !target.counts(tally) || !(target.is_fresh() || target.dead.is_some()) {
                 return None;
             }
             if let Some(counter) = target.total(tally) {
                 parts.push(Part::of(target, counter));
             }
         }
-        (any && !self
-            .sources
-            .of_kind(SourceKind::Metrics)
-            .any(|source| self.is_riddle(source)))
-        .then_some(parts)
-    }
-
-    /// Whether an endpoint was never read and may well be running.
-    fn is_riddle(&self, source: SourceStatus<'_>) -> bool {
-        let read = self.metrics.targets.contains_key(&source.id.name);
-        !read && source.health() != Health::Off && !source.refuses()
+        (any && !self.unread.riddle).then_some(parts)
     }
 
     /// The last moment at which every endpoint that was never read was known not to run.
     pub(super) fn quiet_until(&self) -> f64 {
-        self.sources
-            .of_kind(SourceKind::Metrics)
-            .filter(|source| !self.metrics.targets.contains_key(&source.id.name) && source.refuses())
-            .map(|source| source.reported().as_secs_f64())
-            .fold(f64::INFINITY, f64::min)
+        self.unread.quiet_until
     }
 
     /// A counter that anybody may export; nobody does: known to be 0.
@@ -181,7 +193,7 @@ impl<'a> Books<'a> {
         let mut parts = Vec::new();
         for target in self.metrics.targets.values() {
             let Some(counter) = target.total(tally) else { continue };
-            if !(self.sources.is_fresh(&target.stamp) || target.dead.is_some()) {
+            if !(target.is_fresh() || target.dead.is_some()) {
                 return None;
             }
             parts.push(Part::of(target, counter));

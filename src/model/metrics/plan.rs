@@ -69,6 +69,12 @@ pub(in crate::model) enum Distribution {
     Update,
 }
 
+impl Distribution {
+    /// How many there are.
+    pub(super) const COUNT: usize = Self::Update as usize + 1;
+    pub(super) const ALL: [Self; Self::COUNT] = [Self::Response, Self::Batch, Self::Processing, Self::Update];
+}
+
 /// A sum of series: of one provider, or of all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::model) struct Slot {

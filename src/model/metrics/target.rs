@@ -98,6 +98,10 @@ pub(in crate::model) struct Target {
     pub(in crate::model) left_out: u64,
     /// Whether nobody lists it any more.
     pub(in crate::model) retired: bool,
+    /// Whether it answers and its last page is recent, as of the last judgement.
+    pub(super) fresh: bool,
+    is_gateway: bool,
+    is_worker: bool,
     layout: Arc<Layout>,
     plan: Arc<Plan>,
     start: Option<f64>,
@@ -128,6 +132,9 @@ impl Target {
             dead: None,
             left_out: scrape.left_out,
             retired: false,
+            fresh: false,
+            is_gateway: false,
+            is_worker: false,
             layout: scrape.layout.clone(),
             plan,
             start,
@@ -142,6 +149,7 @@ impl Target {
         };
         let sums = target.sums(&scrape.values);
         target.join(&sums, None);
+        target.cast();
         target.share();
         target.measure(&scrape.values);
         target
@@ -198,6 +206,7 @@ impl Target {
         self.dead = None;
         self.join(&sums, Some(before));
         self.count(&sums, another, &mut signs);
+        self.cast();
         self.share();
         self.measure(&scrape.values);
         signs
@@ -369,6 +378,12 @@ impl Target {
         }
     }
 
+    /// The sums over all providers that the page has.
+    pub(super) fn totals(&self) -> impl Iterator<Item = (usize, &Counter)> {
+        let known = self.totals.iter().enumerate();
+        known.filter_map(|(tally, at)| Some((tally, self.counters.get((*at)? as usize)?)))
+    }
+
     /// The sum over all providers; `None` when the page has none.
     pub(in crate::model) fn total(&self, tally: Tally) -> Option<&Counter> {
         self.counters.get(self.totals[tally as usize]? as usize)
@@ -399,28 +414,37 @@ impl Target {
         self.histograms.get(&HistogramKey { of, provider: None })
     }
 
-    /// Whether it takes webhooks in.
-    pub(in crate::model) fn is_gateway(&self) -> bool {
-        match self.identity.role {
-            Role::Gateway => true,
-            Role::Worker => false,
-            Role::Unsaid => self.total(Tally::Received).is_some() || self.total(Tally::Queued).is_some(),
-        }
+    /// Works out which roles it has.
+    fn cast(&mut self) {
+        (self.is_gateway, self.is_worker) = match self.identity.role {
+            Role::Gateway => (true, false),
+            Role::Worker => (false, true),
+            Role::Unsaid => {
+                let takes = self.total(Tally::Received).is_some() || self.total(Tally::Queued).is_some();
+                let mut works = [Tally::Processed, Tally::Acked]
+                    .into_iter()
+                    .filter_map(|tally| self.total(tally));
+                // A gateway that exports a worker's families at 0 is none.
+                let does = works.any(|counter| !takes || counter.total() > 0.0);
+                (takes, does)
+            }
+        };
     }
 
-    /// Whether it processes webhooks. A gateway that exports a worker's families at 0 is none.
+    /// Whether it takes webhooks in.
+    pub(in crate::model) fn is_gateway(&self) -> bool {
+        self.is_gateway
+    }
+
+    /// Whether it processes webhooks.
     pub(in crate::model) fn is_worker(&self) -> bool {
-        match self.identity.role {
-            Role::Worker => true,
-            Role::Gateway => false,
-            Role::Unsaid => {
-                let works = [Tally::Processed, Tally::Acked]
-                    .into_iter()
-                    .filter_map(|tally| self.total(tally))
-                    .collect::<Vec<_>>();
-                !works.is_empty() && (!self.is_gateway() || works.iter().any(|counter| counter.total() > 0.0))
-            }
-        }
+        self.is_worker
+    }
+
+    /// Whether its source answers and its last page is younger than three periods, as of the last
+    /// judgement.
+    pub(in crate::model) fn is_fresh(&self) -> bool {
+        self.fresh
     }
 
     /// Whether it would count this if it happened: it does export it, or it says that it has
