@@ -51,7 +51,7 @@ impl Program<'_> {
             let (demo, mut profile) = started.map_err(lab_failure)?;
             profile.read_only |= cli.overrides().read_only;
             let shown = match args.headless {
-                Some(wait) => self.last_reading(&profile, wait, cli.record()).await,
+                Some(wait) => Box::pin(self.last_reading(&profile, wait, cli.record())).await,
                 None => {
                     let keys = Some(demo.lab().signing_environment());
                     let (record, history) = (cli.record(), cli.history());
@@ -85,7 +85,7 @@ impl Program<'_> {
         file: Option<&Path>,
     ) -> Result<(Option<String>, u8), Failure> {
         let Some(file) = file else {
-            let snapshot = until_interrupted(Snapshot::take(profile, &self.clock, wait)).await?;
+            let snapshot = until_interrupted(Box::pin(Snapshot::take(profile, &self.clock, wait))).await?;
             return Ok((Some(snapshot.json()?), snapshot.exit_code()));
         };
         let session = Session::live(profile, &self.clock);

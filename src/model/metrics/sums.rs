@@ -96,7 +96,9 @@ impl Sums {
 fn window(targets: &BTreeMap<Arc<str>, Target>, of: Distribution) -> Window {
     let (mut fresh, mut all) = (Vec::new(), Vec::new());
     for target in targets.values() {
-        let Some(histogram) = target.histogram(of) else { continue };
+        let Some(histogram) = target.histogram(of) else {
+            continue;
+        };
         all.push((histogram, &target.stamp));
         if target.fresh {
             fresh.push((histogram, &target.stamp));
