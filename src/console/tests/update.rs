@@ -8,9 +8,9 @@ use ratatui::layout::Rect;
 
 use super::super::app::{App, Effect, Msg, Options, draw, update};
 use super::super::command::{Command, Mode};
+use super::super::dialog::{Confirm, Consent, Dialog};
 use super::super::fixture;
 use super::super::keymap::{Chord, Keymap};
-use super::super::layer::{Confirm, Consent, Dialog};
 use super::super::palette::{Choices, parse};
 use super::super::screen::{Badge, PanelId, Screen, Spot};
 use super::theme_of_roles;

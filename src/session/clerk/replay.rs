@@ -34,10 +34,7 @@ impl Work {
     /// What the audit log calls it.
     fn name(&self) -> &'static str {
         match self {
-            Self::Replay(plan) => match plan.how.purpose {
-                Purpose::Replay => "replay",
-                Purpose::Archive => "archive",
-            },
+            Self::Replay(plan) => plan.how.purpose.name(),
             Self::Resume(..) => "resume",
         }
     }
