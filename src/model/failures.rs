@@ -91,11 +91,20 @@ pub(super) fn figures(metrics: &Metrics, database: &Database) -> Vec<ProviderFig
             ..ProviderFigures::default()
         })
         .collect();
+    let mut newest: Vec<(Option<&Stamp>, Option<&Stamp>)> = vec![(None, None); out.len()];
     for target in speakers(|| metrics.gateways()) {
-        add_gateway(&mut out, target);
+        add_gateway(&mut out, target, |provider| {
+            keep_newest(&mut newest[provider].0, &target.stamp);
+        });
     }
     for target in speakers(|| metrics.workers()) {
-        add_worker(&mut out, target);
+        add_worker(&mut out, target, |provider| {
+            keep_newest(&mut newest[provider].1, &target.stamp);
+        });
+    }
+    for (figures, (gateway, worker)) in out.iter_mut().zip(newest) {
+        figures.gateway = gateway.cloned();
+        figures.worker = worker.cloned();
     }
     if let Some(stamp) = &database.counters {
         for (id, counter) in &database.processed_by {
@@ -111,16 +120,17 @@ pub(super) fn figures(metrics: &Metrics, database: &Database) -> Vec<ProviderFig
     out
 }
 
-fn add_gateway(out: &mut [ProviderFigures], target: &Target) {
+fn add_gateway(out: &mut [ProviderFigures], target: &Target, mut counts: impl FnMut(usize)) {
     for share in target.shares() {
-        let Some(figures) = out.get_mut(usize::from(share.provider)) else {
+        let provider = usize::from(share.provider);
+        let Some(figures) = out.get_mut(provider) else {
             continue;
         };
         if let Some(received) = &share.received {
             add(&mut figures.received_per_s, received.per_second);
             figures.tried(received, |tried| &mut tried.received);
             figures.arrived += received.total;
-            keep_newest(&mut figures.gateway, &target.stamp);
+            counts(provider);
         }
         figures.tried(&share.refused, |tried| &mut tried.refused);
         figures.tried(&share.unconfirmed, |tried| &mut tried.unconfirmed);
@@ -138,23 +148,24 @@ fn add_gateway(out: &mut [ProviderFigures], target: &Target) {
     }
 }
 
-fn add_worker(out: &mut [ProviderFigures], target: &Target) {
+fn add_worker(out: &mut [ProviderFigures], target: &Target, mut counts: impl FnMut(usize)) {
     for share in target.shares() {
-        let Some(figures) = out.get_mut(usize::from(share.provider)) else {
+        let provider = usize::from(share.provider);
+        let Some(figures) = out.get_mut(provider) else {
             continue;
         };
         if let Some(processed) = &share.processed {
             add(&mut figures.processed_per_s, processed.per_second);
             figures.tried(processed, |tried| &mut tried.processed);
-            keep_newest(&mut figures.worker, &target.stamp);
+            counts(provider);
         }
         figures.tried(&share.failed, |tried| &mut tried.failed);
     }
 }
 
-fn keep_newest(kept: &mut Option<Stamp>, stamp: &Stamp) {
-    if kept.as_ref().is_none_or(|known| known.mono < stamp.mono) {
-        *kept = Some(stamp.clone());
+fn keep_newest<'a>(kept: &mut Option<&'a Stamp>, stamp: &'a Stamp) {
+    if kept.is_none_or(|known| known.mono < stamp.mono) {
+        *kept = Some(stamp);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Percentiles from histogram buckets: deltas over the window, summed over targets.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::counter::Span;
 
@@ -13,7 +14,7 @@ const SLACK: f64 = 0.05;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Buckets {
     /// Upper bounds, ascending; the last one may be +Inf.
-    pub(super) bounds: Vec<f64>,
+    pub(super) bounds: Arc<[f64]>,
     /// How many observations are not above each bound.
     pub(super) counts: Vec<f64>,
     /// Sum of the observations.
@@ -36,14 +37,14 @@ impl Buckets {
                 *mine += theirs;
             }
         } else {
-            let mut bounds: Vec<f64> = self.bounds.iter().chain(&other.bounds).copied().collect();
+            let mut bounds: Vec<f64> = self.bounds.iter().chain(&*other.bounds).copied().collect();
             bounds.sort_by(f64::total_cmp);
             bounds.dedup();
             self.counts = bounds
                 .iter()
                 .map(|bound| self.below(*bound) + other.below(*bound))
                 .collect();
-            self.bounds = bounds;
+            self.bounds = bounds.into();
         }
     }
 
@@ -52,32 +53,9 @@ impl Buckets {
         at.checked_sub(1).map_or(0.0, |at| self.counts[at])
     }
 
-    /// The `q`-quantile, computed as Prometheus's `histogram_quantile` does: linear within the
-    /// bucket, from 0 in the first one; what falls into the +Inf bucket is reported as the
-    /// highest finite bound, a lower bound of the truth. `None` without observations.
+    /// The `q`-quantile. `None` without observations.
     pub(super) fn quantile(&self, q: f64) -> Option<f64> {
-        let total = *self.counts.last()?;
-        if total.is_nan() || total <= 0.0 {
-            return None;
-        }
-        let rank = q * total;
-        let at = self.counts.iter().position(|count| *count >= rank)?;
-        let bound = self.bounds[at];
-        if bound.is_infinite() {
-            return at.checked_sub(1).map(|at| self.bounds[at]);
-        }
-        if at == 0 && bound <= 0.0 {
-            return Some(bound);
-        }
-        let (from, before) = match at.checked_sub(1) {
-            Some(below) => (self.bounds[below], self.counts[below]),
-            None => (0.0, 0.0),
-        };
-        let inside = self.counts[at] - before;
-        if inside <= 0.0 {
-            return Some(bound);
-        }
-        Some(from + (bound - from) * ((rank - before) / inside))
+        quantile(&self.bounds, &self.counts, q)
     }
 
     /// The mean observation.
@@ -86,19 +64,51 @@ impl Buckets {
     }
 }
 
+/// The `q`-quantile of cumulative counts, computed as Prometheus's `histogram_quantile` does: linear
+/// within the bucket, from 0 in the first one; what falls into the +Inf bucket is reported as the
+/// highest finite bound, a lower bound of the truth. `None` without observations.
+fn quantile(bounds: &[f64], counts: &[f64], q: f64) -> Option<f64> {
+    let total = *counts.last()?;
+    if total.is_nan() || total <= 0.0 {
+        return None;
+    }
+    let rank = q * total;
+    let at = counts.iter().position(|count| *count >= rank)?;
+    let bound = bounds[at];
+    if bound.is_infinite() {
+        return at.checked_sub(1).map(|at| bounds[at]);
+    }
+    if at == 0 && bound <= 0.0 {
+        return Some(bound);
+    }
+    let (from, before) = match at.checked_sub(1) {
+        Some(below) => (bounds[below], counts[below]),
+        None => (0.0, 0.0),
+    };
+    let inside = counts[at] - before;
+    if inside <= 0.0 {
+        return Some(bound);
+    }
+    Some(from + (bound - from) * ((rank - before) / inside))
+}
+
 /// A histogram of one process with its readings of the last 10 s.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Histogram {
-    bounds: Vec<f64>,
+    bounds: Arc<[f64]>,
     /// Time; then the buckets, the sum and the count, cumulative.
     points: VecDeque<(f64, Vec<f64>)>,
+    /// What was observed between the oldest and the newest reading, worked out when it is read: it
+    /// is asked for every second. Empty under two readings.
+    window: Vec<f64>,
 }
 
 impl Histogram {
-    pub(super) fn new(bounds: Vec<f64>) -> Self {
+    pub(super) fn new(bounds: Arc<[f64]>) -> Self {
         Self {
             bounds,
             points: VecDeque::with_capacity(2),
+            window: Vec::new(),
         }
     }
 
@@ -132,11 +142,18 @@ impl Histogram {
         kept.clear();
         kept.extend_from_slice(values);
         self.points.push_back((span.clock, kept));
+        self.window.clear();
+        if let (Some((_, from)), Some((_, to))) = (self.points.front(), self.points.back())
+            && self.points.len() > 1
+        {
+            self.window.extend(to.iter().zip(from).map(|(to, from)| to - from));
+        }
     }
 
     /// Forgets what was read: the process is another one.
     pub(super) fn restart(&mut self) {
         self.points.clear();
+        self.window.clear();
     }
 
     /// Adds what was observed between the oldest and the newest reading to `sum`: as
@@ -144,39 +161,45 @@ impl Histogram {
     pub(super) fn add_to(&self, sum: &mut Option<Buckets>) {
         if let Some(sum) = sum
             && sum.bounds == self.bounds
-            && let Some((from, to)) = self.ends()
-            && let ([counts @ .., of, number], [before @ .., of_before, number_before]) = (to, from)
+            && let [counts @ .., of, number] = &self.window[..]
         {
-            for ((mine, to), from) in sum.counts.iter_mut().zip(counts).zip(before) {
-                *mine += to - from;
+            for (mine, count) in sum.counts.iter_mut().zip(counts) {
+                *mine += count;
             }
-            sum.sum += of - of_before;
-            sum.count += number - number_before;
+            sum.sum += of;
+            sum.count += number;
         } else if let Some(window) = self.window() {
             sum.get_or_insert_default().add(&window);
         }
     }
 
-    /// The oldest and the newest reading; `None` under two.
-    fn ends(&self) -> Option<(&[f64], &[f64])> {
-        if self.points.len() < 2 {
-            return None;
-        }
-        Some((&self.points.front()?.1, &self.points.back()?.1))
-    }
-
     /// What was observed between the oldest and the newest reading; `None` under two.
-    pub(super) fn window(&self) -> Option<Buckets> {
-        let (from, to) = self.ends()?;
-        let mut counts: Vec<f64> = to.iter().zip(from).map(|(to, from)| to - from).collect();
-        let count = counts.pop()?;
-        let sum = counts.pop()?;
+    fn window(&self) -> Option<Buckets> {
+        let [counts @ .., sum, count] = &self.window[..] else {
+            return None;
+        };
         Some(Buckets {
             bounds: self.bounds.clone(),
-            counts,
-            sum,
-            count,
+            counts: counts.to_vec(),
+            sum: *sum,
+            count: *count,
         })
+    }
+
+    /// The `q`-quantile of that.
+    pub(super) fn quantile(&self, q: f64) -> Option<f64> {
+        let [counts @ .., _, _] = &self.window[..] else {
+            return None;
+        };
+        quantile(&self.bounds, counts, q)
+    }
+
+    /// The mean of that.
+    pub(super) fn mean(&self) -> Option<f64> {
+        let [.., sum, count] = self.window[..] else {
+            return None;
+        };
+        (count > 0.0).then(|| sum / count)
     }
 }
 
@@ -186,7 +209,7 @@ mod tests {
 
     fn buckets(bounds: &[f64], counts: &[f64]) -> Buckets {
         Buckets {
-            bounds: bounds.to_vec(),
+            bounds: bounds.into(),
             counts: counts.to_vec(),
             sum: 0.0,
             count: counts.last().copied().unwrap_or(0.0),
@@ -230,14 +253,14 @@ mod tests {
         sum.add(&buckets(&[0.1, INF], &[0.0, 10.0]));
         assert_eq!(sum.counts, vec![10.0, 20.0]);
         sum.add(&buckets(&[0.2, INF], &[5.0, 5.0]));
-        assert_eq!(sum.bounds, vec![0.1, 0.2, INF]);
+        assert_eq!(*sum.bounds, [0.1, 0.2, INF]);
         assert_eq!(sum.counts, vec![10.0, 15.0, 25.0]);
         assert!((sum.count - 25.0).abs() < 1e-9);
     }
 
     #[test]
     fn only_what_was_observed_within_the_window_counts() {
-        let mut h = Histogram::new(vec![1.0, INF]);
+        let mut h = Histogram::new([1.0, INF].into());
         h.observe(span(0.0), &[1000.0, 1000.0, 500.0, 1000.0]);
         assert_eq!(h.window(), None);
         for t in 1..=20 {
@@ -258,7 +281,7 @@ mod tests {
 
     #[test]
     fn a_fall_discards_what_was_before() {
-        let mut h = Histogram::new(vec![1.0, INF]);
+        let mut h = Histogram::new([1.0, INF].into());
         h.observe(span(0.0), &[100.0, 100.0, 1.0, 100.0]);
         h.observe(span(1.0), &[150.0, 150.0, 1.0, 150.0]);
         h.observe(span(2.0), &[5.0, 5.0, 1.0, 5.0]);

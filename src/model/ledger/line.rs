@@ -3,7 +3,6 @@
 use super::term::{Books, Part, Side, Term};
 use super::{Bound, Context, Opened, Outcome};
 use crate::model::counter::Counter;
-use crate::model::histogram::Histogram;
 use crate::model::interval::Interval;
 use crate::model::metrics::{Distribution, Gauge, Tally};
 use crate::model::queues::ConsumerTrack;
@@ -287,9 +286,9 @@ impl<'a> Line<'a> {
             .workers()
             .filter(|(_, target)| target.dead.is_none())
             .map(|(_, target)| {
-                let window = target.histogram(Distribution::Batch).and_then(Histogram::window);
-                window
-                    .and_then(|window| window.quantile(1.0))
+                let batch = target.histogram(Distribution::Batch);
+                batch
+                    .and_then(|batch| batch.quantile(1.0))
                     .map_or(BATCH, |largest| largest.max(1.0).ceil())
             })
             .sum()

@@ -371,7 +371,7 @@ impl Target {
                 .histograms
                 .entry(part.key)
                 .or_insert_with(|| Histogram::new(part.bounds.clone()));
-            if histogram.bounds() != part.bounds {
+            if *histogram.bounds() != *part.bounds {
                 *histogram = Histogram::new(part.bounds.clone());
             }
             histogram.observe(self.span, &scratch);
