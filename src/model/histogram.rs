@@ -98,9 +98,6 @@ pub(super) struct Histogram {
     bounds: Arc<[f64]>,
     /// Time; then the buckets, the sum and the count, cumulative.
     points: VecDeque<(f64, Vec<f64>)>,
-    /// What was observed between the oldest and the newest reading, worked out when it is read: it
-    /// is asked for every second. Empty under two readings.
-    window: Vec<f64>,
 }
 
 impl Histogram {
@@ -108,7 +105,6 @@ impl Histogram {
         Self {
             bounds,
             points: VecDeque::with_capacity(2),
-            window: Vec::new(),
         }
     }
 
@@ -142,64 +138,130 @@ impl Histogram {
         kept.clear();
         kept.extend_from_slice(values);
         self.points.push_back((span.clock, kept));
-        self.window.clear();
-        if let (Some((_, from)), Some((_, to))) = (self.points.front(), self.points.back())
-            && self.points.len() > 1
-        {
-            self.window.extend(to.iter().zip(from).map(|(to, from)| to - from));
-        }
     }
 
     /// Forgets what was read: the process is another one.
     pub(super) fn restart(&mut self) {
         self.points.clear();
-        self.window.clear();
     }
 
-    /// Adds what was observed between the oldest and the newest reading to `sum`: as
-    /// [`Histogram::window`] and [`Buckets::add`], without a copy in the usual case.
-    pub(super) fn add_to(&self, sum: &mut Option<Buckets>) {
-        if let Some(sum) = sum
-            && sum.bounds == self.bounds
-            && let [counts @ .., of, number] = &self.window[..]
-        {
-            for (mine, count) in sum.counts.iter_mut().zip(counts) {
-                *mine += count;
+    /// Adds to `values` what was observed between the oldest and the newest reading: the buckets,
+    /// the sum and the count. False, and zeros: under two readings.
+    fn write_window(&self, values: &mut Vec<f64>) -> bool {
+        match (self.points.front(), self.points.back()) {
+            (Some((_, from)), Some((_, to))) if self.points.len() > 1 => {
+                values.extend(to.iter().zip(from).map(|(to, from)| to - from));
+                true
             }
-            sum.sum += of;
-            sum.count += number;
-        } else if let Some(window) = self.window() {
-            sum.get_or_insert_default().add(&window);
+            _ => {
+                values.resize(values.len() + self.bounds.len() + 2, 0.0);
+                false
+            }
+        }
+    }
+}
+
+/// The windows of all histograms of one process, in one piece: worked out when it is read, and
+/// summed over all processes every second.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Windows<K> {
+    heads: Vec<Head<K>>,
+    values: Vec<f64>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Head<K> {
+    key: K,
+    begin: usize,
+    known: bool,
+    bounds: Arc<[f64]>,
+}
+
+/// What one histogram observed within its window.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Window<'a> {
+    bounds: &'a Arc<[f64]>,
+    /// The buckets, the sum and the count; empty: not known.
+    values: &'a [f64],
+}
+
+impl<K: Copy + Ord> Windows<K> {
+    pub(super) fn new() -> Self {
+        Self {
+            heads: Vec::new(),
+            values: Vec::new(),
         }
     }
 
-    /// What was observed between the oldest and the newest reading; `None` under two.
-    fn window(&self) -> Option<Buckets> {
-        let [counts @ .., sum, count] = &self.window[..] else {
-            return None;
-        };
-        Some(Buckets {
-            bounds: self.bounds.clone(),
-            counts: counts.to_vec(),
-            sum: *sum,
-            count: *count,
-        })
+    /// Works out the windows of histograms that come in the order of their keys.
+    pub(super) fn read<'a>(&mut self, histograms: impl Iterator<Item = (&'a K, &'a Histogram)>)
+    where
+        K: 'a,
+    {
+        self.heads.clear();
+        self.values.clear();
+        for (key, histogram) in histograms {
+            self.heads.push(Head {
+                key: *key,
+                begin: self.values.len(),
+                known: histogram.write_window(&mut self.values),
+                bounds: histogram.bounds.clone(),
+            });
+        }
     }
 
-    /// The `q`-quantile of that.
-    pub(super) fn quantile(&self, q: f64) -> Option<f64> {
-        let [counts @ .., _, _] = &self.window[..] else {
-            return None;
-        };
-        quantile(&self.bounds, counts, q)
+    /// All of them, by key.
+    pub(super) fn all(&self) -> impl Iterator<Item = (K, Window<'_>)> {
+        self.heads.iter().map(|head| (head.key, self.of(head)))
     }
 
-    /// The mean of that.
-    pub(super) fn mean(&self) -> Option<f64> {
-        let [.., sum, count] = self.window[..] else {
-            return None;
-        };
-        (count > 0.0).then(|| sum / count)
+    /// One of them; `None`: there is no such histogram.
+    pub(super) fn get(&self, key: K) -> Option<Window<'_>> {
+        let at = self.heads.binary_search_by_key(&key, |head| head.key).ok()?;
+        Some(self.of(&self.heads[at]))
+    }
+
+    fn of<'a>(&'a self, head: &'a Head<K>) -> Window<'a> {
+        let end = head.begin + head.bounds.len() + 2;
+        let values = self.values.get(head.begin..end).filter(|_| head.known);
+        Window {
+            bounds: &head.bounds,
+            values: values.unwrap_or_default(),
+        }
+    }
+}
+
+impl Window<'_> {
+    /// Adds it to `sum`, without a copy in the usual case.
+    pub(super) fn add_to(self, sum: &mut Option<Buckets>) {
+        let [counts @ .., of, number] = self.values else { return };
+        match sum {
+            Some(sum) if sum.bounds == *self.bounds => {
+                for (mine, count) in sum.counts.iter_mut().zip(counts) {
+                    *mine += count;
+                }
+                sum.sum += of;
+                sum.count += number;
+            }
+            _ => sum.get_or_insert_default().add(&Buckets {
+                bounds: self.bounds.clone(),
+                counts: counts.to_vec(),
+                sum: *of,
+                count: *number,
+            }),
+        }
+    }
+
+    /// The `q`-quantile.
+    pub(super) fn quantile(self, q: f64) -> Option<f64> {
+        let [counts @ .., _, _] = self.values else { return None };
+        quantile(self.bounds, counts, q)
+    }
+
+    /// The mean observation.
+    pub(super) fn mean(self) -> Option<f64> {
+        let [.., sum, count] = self.values else { return None };
+        (*count > 0.0).then(|| sum / count)
     }
 }
 
@@ -222,6 +284,14 @@ mod tests {
             ended: t,
             clock: t,
         }
+    }
+
+    fn window(histogram: &Histogram) -> Option<Buckets> {
+        let mut windows = Windows::new();
+        windows.read([(&(), histogram)].into_iter());
+        let mut sum = None;
+        windows.get(()).unwrap().add_to(&mut sum);
+        sum
     }
 
     const INF: f64 = f64::INFINITY;
@@ -262,7 +332,7 @@ mod tests {
     fn only_what_was_observed_within_the_window_counts() {
         let mut h = Histogram::new([1.0, INF].into());
         h.observe(span(0.0), &[1000.0, 1000.0, 500.0, 1000.0]);
-        assert_eq!(h.window(), None);
+        assert_eq!(window(&h), None);
         for t in 1..=20 {
             h.observe(
                 span(f64::from(t)),
@@ -274,7 +344,7 @@ mod tests {
                 ],
             );
         }
-        let window = h.window().unwrap();
+        let window = window(&h).unwrap();
         assert_eq!(window.counts, vec![0.0, 10.0]);
         assert!((window.mean().unwrap() - 3.0).abs() < 1e-9);
     }
@@ -285,10 +355,10 @@ mod tests {
         h.observe(span(0.0), &[100.0, 100.0, 1.0, 100.0]);
         h.observe(span(1.0), &[150.0, 150.0, 1.0, 150.0]);
         h.observe(span(2.0), &[5.0, 5.0, 1.0, 5.0]);
-        assert_eq!(h.window(), None);
+        assert_eq!(window(&h), None);
         h.observe(span(3.0), &[f64::NAN, 5.0, 1.0, 5.0]);
-        assert_eq!(h.window(), None);
+        assert_eq!(window(&h), None);
         h.observe(span(4.0), &[6.0, 6.0, 1.0, 6.0]);
-        assert_eq!(h.window().unwrap().counts, vec![1.0, 1.0]);
+        assert_eq!(window(&h).unwrap().counts, vec![1.0, 1.0]);
     }
 }

@@ -8,7 +8,7 @@ use super::connections::{self, Connections, Link};
 use super::counter::Counter;
 use super::database::{Database, Pulse};
 use super::field::Field;
-use super::histogram::Histogram;
+use super::histogram::Window;
 use super::metrics::{Distribution, Gauge, Metrics, Tally, Target, safe_name, safe_shared};
 use super::reading::Reading;
 use super::series::{Histories, SeriesKey};
@@ -198,7 +198,7 @@ fn row(name: &Arc<str>, worker: &Known<'_>, sources: &Sources, now: Moment) -> W
     let reading = |value: Option<f64>| Sources::reading_as(state, value, stamp);
     let total = |tally| worker.target.and_then(|target| target.total(tally));
     let gauge = |gauge| reading(worker.target.and_then(|target| target.gauge(gauge)));
-    let histogram = |of| worker.target.and_then(|target| target.histogram(of));
+    let window = |of| worker.target.and_then(|target| target.window(of));
     let mut seen_by: Vec<Arc<str>> = Vec::new();
     if worker.target.is_some() {
         seen_by.push("metrics".into());
@@ -216,8 +216,8 @@ fn row(name: &Arc<str>, worker: &Known<'_>, sources: &Sources, now: Moment) -> W
         seen_by,
         rate_per_s: rate(worker, sources),
         recent: Vec::new(),
-        batch_size: reading(histogram(Distribution::Batch).and_then(Histogram::mean)),
-        batch_p95_s: reading(histogram(Distribution::Processing).and_then(|batch| batch.quantile(0.95))),
+        batch_size: reading(window(Distribution::Batch).and_then(Window::mean)),
+        batch_p95_s: reading(window(Distribution::Processing).and_then(|batch| batch.quantile(0.95))),
         errors_per_s: reading(total(Tally::Failed).and_then(Counter::rate)),
         breaker: gauge(Gauge::Breaker),
         cpu: reading(total(Tally::Cpu).and_then(Counter::rate)),

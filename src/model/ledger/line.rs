@@ -286,7 +286,7 @@ impl<'a> Line<'a> {
             .workers()
             .filter(|(_, target)| target.dead.is_none())
             .map(|(_, target)| {
-                let batch = target.histogram(Distribution::Batch);
+                let batch = target.window(Distribution::Batch);
                 batch
                     .and_then(|batch| batch.quantile(1.0))
                     .map_or(BATCH, |largest| largest.max(1.0).ceil())

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 pub(super) use names::{ProviderId, Providers, safe_name, safe_shared};
 pub(super) use plan::{Distribution, Gauge, Plan, Tally};
-pub(super) use sums::{Sum, Window};
-pub(super) use target::{Flowing, Sign, Target, Unseen};
+pub(super) use sums::{Spread, Sum};
+pub(super) use target::{Flowing, Share, Sign, Target, Unseen};
 
 use super::sources::{SourceStatus, Sources, Stamp};
 use crate::config::Families;
@@ -113,8 +113,8 @@ impl Metrics {
     }
 
     /// A distribution over all targets that answer, last 10 s; of all of them when none does.
-    pub(super) fn distribution(&self, of: Distribution) -> &Window {
-        &self.sums.windows[of as usize]
+    pub(super) fn distribution(&self, of: Distribution) -> &Spread {
+        &self.sums.spreads[of as usize]
     }
 
     /// The highest value of a gauge over all targets that answer; of all of them when none does.
