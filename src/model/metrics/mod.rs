@@ -8,6 +8,7 @@ mod target;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(super) use names::{ProviderId, Providers, safe_name, safe_shared};
 pub(super) use plan::{Distribution, Gauge, Plan, Tally};
@@ -96,7 +97,7 @@ impl Metrics {
     /// Notes which targets answer as of now, and adds them up.
     pub(super) fn judge(&mut self, sources: &Sources) {
         for (_, target, source) in sources.pair(self.targets.iter_mut()) {
-            target.fresh = source.is_some_and(|source| sources.is_fresh_of(source, &target.stamp));
+            target.fresh = source.is_some_and(|source| sources.is_fresh_of(source, &target.stamp, Duration::ZERO));
         }
         self.sums = Sums::of(&self.targets);
     }
