@@ -25,6 +25,22 @@ pub struct NatsLink {
     pub monitoring: Option<String>,
 }
 
+impl NatsLink {
+    /// These servers, without a login, and every default.
+    #[must_use]
+    pub fn to(servers: Vec<String>) -> Self {
+        Self {
+            servers,
+            auth: NatsAuth::default(),
+            tls: Tls::default(),
+            tls_first: false,
+            inbox_prefix: None,
+            api_prefix: "$JS.API".to_owned(),
+            monitoring: None,
+        }
+    }
+}
+
 /// How to log in at NATS. Precedence: user, credentials, nkey, JWT; a token applies besides.
 #[derive(Clone, Debug, Default)]
 pub struct NatsAuth {

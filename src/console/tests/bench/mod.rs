@@ -111,7 +111,12 @@ impl Table {
 
     /// What the key fires.
     fn fires(&mut self) -> Request {
-        let effects = self.press("f");
+        self.fires_at("f")
+    }
+
+    /// What a key fires.
+    fn fires_at(&mut self, key: &str) -> Request {
+        let effects = self.press(key);
         let [
             Effect::Fire {
                 request,

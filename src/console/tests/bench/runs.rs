@@ -127,19 +127,10 @@ fn a_run_of_the_history_is_fired_again_or_taken_into_the_form() {
 fn a_canary_is_started_and_stopped_by_one_key_and_has_a_badge() {
     let mut table = Table::new();
     table.set("count", "5");
-    let effects = table.press("C");
-    let [
-        Effect::Fire {
-            request,
-            confirmed: None,
-        },
-    ] = effects.as_slice()
-    else {
-        panic!("{effects:?}")
-    };
+    let request = table.fires_at("C");
     assert_eq!(request.every, Some(Duration::from_secs(30)));
     assert!(request.trace && !request.is_load() && request.load.count.is_none());
-    fly(&mut table, (**request).clone(), 3);
+    fly(&mut table, request, 3);
     let text = table.text();
     assert!(text.contains("CANARY FAILED") && text.contains("2 passed"), "{text}");
     assert_eq!(table.press("C"), [Effect::StopCanary]);
