@@ -1,5 +1,9 @@
 //! Messages in, state and effects out.
 
+mod panels;
+mod questions;
+mod tables;
+
 use std::time::Duration;
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
@@ -168,22 +172,6 @@ fn a_key_that_is_let_go_runs_nothing() {
 }
 
 #[test]
-fn tab_goes_through_the_panels_on_screen_and_round_again() {
-    let mut desk = Desk::rich();
-    let panels: Vec<PanelId> = desk.hits.panels.iter().map(|panel| panel.id).collect();
-    let mut seen = Vec::new();
-    for _ in &panels {
-        desk.press("tab");
-        seen.push(desk.app.ui().focus().unwrap());
-    }
-    assert_eq!(seen, panels);
-    desk.press("tab");
-    assert_eq!(desk.app.ui().focus(), Some(panels[0]));
-    desk.press("shift-tab");
-    assert_eq!(desk.app.ui().focus(), panels.last().copied());
-}
-
-#[test]
 fn escape_goes_back_one_layer_at_a_time() {
     let mut desk = Desk::rich();
     desk.press("tab z ?");
@@ -194,107 +182,6 @@ fn escape_goes_back_one_layer_at_a_time() {
     assert!(desk.app.ui().zoomed().is_none() && desk.app.ui().focus().is_some());
     desk.press("esc");
     assert!(desk.app.ui().focus().is_none());
-}
-
-#[test]
-fn zoom_asks_for_a_panel_first() {
-    let mut desk = Desk::rich();
-    desk.press("z");
-    assert_eq!(desk.app.ui().zoomed(), None);
-    assert!(desk.last_row().contains("Choose a panel first"));
-    desk.press("tab z");
-    assert_eq!(desk.hits.panels.len(), 1);
-    desk.press("z");
-    assert!(desk.hits.panels.len() > 1);
-}
-
-#[test]
-fn a_panel_scrolls_to_its_end_and_no_further() {
-    let mut desk = Desk::rich();
-    let verdict = PanelId("overview.verdict");
-    desk.click_on(Spot::Panel(verdict));
-    let panel = desk.hits.panel(verdict).unwrap().clone();
-    let last = panel.rows - panel.visible;
-    assert!(last > 1, "the fixture must not fit: {panel:?}");
-    desk.press("j");
-    assert_eq!(desk.app.ui().scroll(verdict), 1);
-    desk.press("k k");
-    assert_eq!(desk.app.ui().scroll(verdict), 0);
-    desk.press("G j");
-    assert_eq!(desk.app.ui().scroll(verdict), last);
-    desk.press("g");
-    assert_eq!(desk.app.ui().scroll(verdict), 0);
-    desk.press("ctrl-d");
-    assert_eq!(desk.app.ui().scroll(verdict), (panel.visible / 2).min(last));
-}
-
-#[test]
-fn the_wheel_scrolls_the_panel_under_the_pointer() {
-    let mut desk = Desk::rich();
-    let verdict = PanelId("overview.verdict");
-    let (area, _) = *desk
-        .hits
-        .spots
-        .iter()
-        .find(|(_, spot)| *spot == Spot::Panel(verdict))
-        .unwrap();
-    desk.mouse(MouseEventKind::ScrollDown, area.x + 2, area.y + 2);
-    assert_eq!(desk.app.ui().scroll(verdict), 3);
-    assert_eq!(desk.app.ui().focus(), None);
-    desk.mouse(MouseEventKind::ScrollUp, area.x + 2, area.y + 2);
-    assert_eq!(desk.app.ui().scroll(verdict), 0);
-}
-
-#[test]
-fn the_help_scrolls_and_keeps_the_panels_out_of_reach() {
-    let mut desk = Desk::rich();
-    desk.press("?");
-    let help = desk.hits.popup.clone().unwrap();
-    assert!(help.rows > help.visible);
-    desk.press("G j");
-    assert_eq!(desk.app.ui().help(), Some(help.rows - help.visible));
-    for position in Rect::new(0, 1, 80, 22).positions() {
-        assert!(!matches!(desk.hits.at(position), Some(Spot::Panel(_))), "{position}");
-    }
-    desk.press("?");
-    assert_eq!(desk.app.ui().help(), None);
-}
-
-#[test]
-fn a_click_on_the_key_line_runs_its_command() {
-    let mut desk = Desk::rich();
-    assert_eq!(desk.click_on(Spot::Command(Command::Quit)), [Effect::Quit]);
-    desk.click_on(Spot::Command(Command::Help));
-    assert!(desk.app.ui().help().is_some());
-}
-
-#[test]
-fn keys_that_come_faster_than_a_screen_is_drawn_go_to_its_own_panels() {
-    for (screen, key) in [
-        (Screen::Queues, '2'),
-        (Screen::DeadLetters, '5'),
-        (Screen::TestWebhooks, '6'),
-    ] {
-        let mut desk = Desk::rich();
-        let overview = desk.hits.clone();
-        for key in [key, '/', 'x'] {
-            let pressed = Event::Key(KeyEvent::new(KeyCode::Char(key), KeyModifiers::NONE));
-            update(&mut desk.app, Msg::Input(fixture::now(), pressed), &overview);
-        }
-        assert_eq!(desk.app.ui().focus(), screen.page().home(), "{screen:?}");
-        desk.draw();
-        assert_eq!(desk.app.ui().screen(), screen);
-        assert!(desk.last_row().contains(" / x"), "{screen:?}: {}", desk.last_row());
-    }
-}
-
-#[test]
-fn the_mouse_can_be_left_to_the_terminal() {
-    let mut desk = Desk::rich();
-    assert_eq!(desk.press("M"), [Effect::Mouse(false)]);
-    desk.tick(10);
-    assert_eq!(desk.click_on(Spot::Command(Command::Quit)), []);
-    assert_eq!(desk.press("M"), [Effect::Mouse(true)]);
 }
 
 #[test]
@@ -442,63 +329,6 @@ fn a_screen_that_is_too_small_has_nothing_to_click() {
 }
 
 #[test]
-fn the_cursor_goes_through_the_rows_and_stays_on_screen() {
-    let mut desk = Desk::queues();
-    desk.press("j j k");
-    assert_eq!(desk.row().as_deref(), Some("tenant-000/reader-0001"));
-    desk.press("G");
-    assert_eq!(desk.row().as_deref(), Some("tenant-499/reader-0999"));
-    assert!(desk.text.contains("reader-0999"));
-    desk.press("g");
-    assert!(desk.text.contains("reader-0000"));
-}
-
-#[test]
-fn a_filter_holds_while_it_is_typed_and_esc_shows_all_again() {
-    let mut desk = Desk::queues();
-    desk.press("/");
-    desk.types("READER-09");
-    assert!(desk.text.contains("100 of 1000"), "{}", desk.text);
-    desk.press("enter j");
-    assert!(desk.row().unwrap().contains("reader-09"));
-    desk.press("esc");
-    assert_eq!(desk.app.ui().grid(LIST).filter, "");
-    desk.press("/ x esc");
-    assert_eq!(desk.app.ui().grid(LIST).filter, "");
-    assert_eq!(desk.app.ui().screen(), Screen::Queues);
-}
-
-#[test]
-fn a_click_on_a_heading_sorts_and_another_one_turns_it_round() {
-    let mut desk = Desk::queues();
-    let heading = |desk: &Desk| {
-        let found = desk.hits.spots.iter().find(|(_, spot)| *spot == Spot::Heading(LIST, 2));
-        found.unwrap().0
-    };
-    for down in [true, false] {
-        let area = heading(&desk);
-        desk.mouse(MouseEventKind::Down(MouseButton::Left), area.x + 1, area.y);
-        let sort = desk.app.ui().grid(LIST).sort.clone().unwrap();
-        assert_eq!((sort.column.as_str(), sort.down), ("pending", down));
-    }
-}
-
-#[test]
-fn a_click_selects_a_row_and_a_second_one_opens_it() {
-    let mut desk = Desk::queues();
-    let found = desk.hits.spots.iter().find(|(_, spot)| *spot == Spot::Row(LIST, 5));
-    let area = found.unwrap().0;
-    desk.mouse(MouseEventKind::Down(MouseButton::Left), area.x + 3, area.y);
-    assert_eq!(desk.row().as_deref(), Some("tenant-002/reader-0005"));
-    assert!(desk.app.ui().detail().is_none());
-    desk.mouse(MouseEventKind::Down(MouseButton::Left), area.x + 3, area.y);
-    assert_eq!(desk.app.ui().detail().unwrap().key, "tenant-002/reader-0005");
-    desk.press("esc");
-    assert!(desk.app.ui().detail().is_none());
-    assert_eq!(desk.app.ui().focus(), Some(LIST));
-}
-
-#[test]
 fn a_drag_over_a_chart_selects_its_time_and_esc_shows_all_again() {
     let mut desk = Desk::rich();
     let chart = desk.hits.charts[0];
@@ -545,120 +375,4 @@ fn a_word_that_is_not_known_says_what_comes_near() {
     desk.types("qeues");
     desk.press("enter");
     assert!(desk.last_row().contains("did you mean queues?"), "{}", desk.last_row());
-}
-
-fn ask(desk: &mut Desk, confirm: Confirm) {
-    let consent = Consent::Effects(vec![Effect::Redraw]);
-    desk.app.ask(Dialog::new("Replay", "Replay", confirm, consent));
-    desk.draw();
-}
-
-#[test]
-fn keys_that_were_on_their_way_answer_no_question() {
-    let mut desk = Desk::rich();
-    ask(&mut desk, Confirm::Yes);
-    assert_eq!(
-        desk.type_at(299, &[KeyCode::Char('y'), KeyCode::Enter, KeyCode::Esc]),
-        []
-    );
-    assert_eq!(desk.app.ui().layers().len(), 1);
-    assert_eq!(desk.type_at(300, &[KeyCode::Char('y')]), [Effect::Redraw]);
-    assert_eq!(desk.app.ui().layers().len(), 0);
-}
-
-#[test]
-fn enter_alone_says_no() {
-    let mut desk = Desk::rich();
-    ask(&mut desk, Confirm::Yes);
-    assert_eq!(desk.type_at(400, &[KeyCode::Enter]), []);
-    assert_eq!(desk.app.ui().layers().len(), 0);
-}
-
-#[test]
-fn what_must_be_typed_must_be_typed_and_then_the_button_pressed() {
-    let confirm = || Confirm::Typed {
-        ask: "Type the count".to_owned(),
-        expected: "31".to_owned(),
-    };
-    let mut desk = Desk::rich();
-    ask(&mut desk, confirm());
-    let wrong = [KeyCode::Char('3'), KeyCode::Tab, KeyCode::Enter];
-    assert_eq!(desk.type_at(400, &wrong), []);
-    assert_eq!(desk.app.ui().layers().len(), 1);
-    let right = [KeyCode::Tab, KeyCode::Char('1'), KeyCode::Tab, KeyCode::Enter];
-    assert_eq!(desk.type_at(400, &right), [Effect::Redraw]);
-}
-
-#[test]
-fn a_verdict_is_acknowledged_and_heard_again() {
-    let mut desk = Desk::rich();
-    desk.press("v a");
-    assert!(matches!(
-        desk.app.view().verdicts[0].hush,
-        Some(Hush::Acknowledged { .. })
-    ));
-    desk.press("a");
-    assert_eq!(desk.app.view().verdicts[0].hush, None);
-}
-
-#[test]
-fn what_is_copied_is_what_is_focused() {
-    let copied = |keys: &str| {
-        let mut desk = Desk::rich();
-        match desk.press(keys).pop() {
-            Some(Effect::Copy(text)) => text,
-            other => panic!("{keys}: {other:?}"),
-        }
-    };
-    assert!(copied("y").contains("Falling behind"));
-    assert!(copied("2 y").starts_with("queue: webhooks/workers\n"));
-    assert!(copied("2 enter y").contains("ack wait"));
-    assert!(copied("v j y").contains("stripe"));
-}
-
-#[test]
-fn enter_on_an_event_goes_to_what_it_is_about() {
-    let mut desk = Desk::rich();
-    desk.press("7 j enter");
-    assert_eq!(desk.app.ui().screen(), Screen::Workers);
-    assert_eq!(desk.app.ui().grid(PanelId("workers.list")).row.as_deref(), Some("w-4"));
-}
-
-#[test]
-fn sort_columns_and_what_was_typed_are_kept_for_the_next_run() {
-    let mut desk = Desk::queues();
-    desk.press("right right s c j space esc :");
-    desk.types("theme light");
-    desk.press("enter");
-    let kept = desk.app.kept();
-    assert_eq!(kept.theme.as_deref(), Some("light"));
-    assert_eq!(kept.typed, ["theme light"]);
-    let options = Options {
-        kept,
-        ..Options::default()
-    };
-    let still = super::super::app::Still {
-        view: desk.app.view().clone(),
-        histories: crate::model::Histories::default(),
-    };
-    let next = App::still(still, None, options);
-    let (before, after) = (desk.app.ui().grid(LIST), next.ui().grid(LIST));
-    assert_eq!((&after.sort, &after.columns), (&before.sort, &before.columns));
-    assert!(after.sort.is_some() && after.columns.len() == 1);
-}
-
-#[test]
-fn sources_are_asked_for_the_rows_on_screen_only() {
-    let mut desk = Desk::queues();
-    let asked = |desk: &Desk| match desk.app.interest(&desk.hits).queues {
-        Scope::Rows(rows) => rows.len(),
-        Scope::Profile => 0,
-    };
-    let visible = desk.hits.panel(LIST).unwrap().visible;
-    assert_eq!(asked(&desk), visible);
-    desk.press("enter");
-    assert_eq!(asked(&desk), 1);
-    assert!(desk.app.interest(&desk.hits).subjects.is_some());
-    desk.press("1");
-    assert_eq!(desk.app.interest(&desk.hits), Interest::default());
 }
