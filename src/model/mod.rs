@@ -48,7 +48,7 @@ use self::database::Database;
 use self::events::{Happening, Merger};
 use self::failures::ProviderFigures;
 use self::field::Field;
-use self::ledger::{Books, Context, Ledger as Accounts, Unread};
+use self::ledger::{Books, Context, Ledger as Accounts, Tallies, Unread};
 use self::letters::Group;
 use self::metrics::{Metrics, Tally};
 use self::outbound::Outbound;
@@ -393,6 +393,8 @@ impl Model {
             connections: &self.connections,
             now,
         });
+        let unread = Unread::of(&self.metrics, &self.sources);
+        let tallies = Tallies::of(&self.metrics, unread, workers::some_unread(&known, now));
         let ledger = self.ledger.evaluate(&Context {
             books: Books {
                 sources: &self.sources,
@@ -406,8 +408,8 @@ impl Model {
                     .queues
                     .dead_letters(&self.settings.pipeline)
                     .map(|(_, stream)| stream),
-                unread_workers: workers::some_unread(&known, now),
-                unread: Unread::of(&self.metrics, &self.sources),
+                unread,
+                tallies: &tallies,
             },
             consumer: self
                 .queues
@@ -434,10 +436,8 @@ impl Model {
             self.histories.allow(series::FLEET_BUDGET);
         }
         for (name, worker) in &known {
-            let rate = workers::rate(worker, &self.sources);
-            let value = rate.value.filter(|_| !rate.is_stale());
             let key = SeriesKey::about(Field::WorkerRate, name.clone());
-            self.histories.record(&key, now, value);
+            self.histories.record(&key, now, fresh(&worker.rate));
         }
         let charted = |number: usize, name: &Arc<str>| self.is_charted(number, || name.clone(), Field::BatchP95);
         let whole = scope == Scope::Shown;

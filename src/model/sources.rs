@@ -208,9 +208,9 @@ impl Sources {
         track.health == Health::Ok && self.now.saturating_sub(stamp.mono) <= Stamp::limit(track.period().max(cadence))
     }
 
-    /// Whether what was read from that source then is still fresh.
-    pub(super) fn is_fresh_of(&self, source: SourceStatus<'_>, stamp: &Stamp) -> bool {
-        self.is_recent(source.track, stamp, Duration::ZERO)
+    /// The same of a sample whose source is at hand.
+    pub(super) fn is_fresh_of(&self, source: SourceStatus<'_>, stamp: &Stamp, cadence: Duration) -> bool {
+        self.is_recent(source.track, stamp, cadence)
     }
 
     /// What is known by the names of metrics endpoints, in their order, each with its source.
@@ -230,17 +230,8 @@ impl Sources {
         self.reading_for(value, stamp, Duration::ZERO)
     }
 
-    /// How far what was read then can be trusted now.
-    pub(super) fn state(&self, stamp: Option<&Stamp>) -> ReadingState {
-        if stamp.is_some_and(|stamp| self.is_fresh(stamp)) {
-            ReadingState::Fresh
-        } else {
-            ReadingState::Stale
-        }
-    }
-
-    /// One of many figures of one sample, whose [`Sources::state`] is known.
-    pub(super) fn reading_as(state: ReadingState, value: Option<f64>, stamp: Option<&Stamp>) -> Reading {
+    /// A figure of a sample of which it is known whether it is fresh.
+    pub(super) fn reading_as(fresh: bool, value: Option<f64>, stamp: Option<&Stamp>) -> Reading {
         let (Some(value), Some(stamp)) = (value.filter(|value| value.is_finite()), stamp) else {
             return Reading::unknown();
         };
@@ -249,19 +240,18 @@ impl Sources {
             value: Some(value + 0.0),
             at: Some(stamp.at),
             source: Some(stamp.source.clone()),
-            state,
+            state: if fresh {
+                ReadingState::Fresh
+            } else {
+                ReadingState::Stale
+            },
         }
     }
 
     /// The same of a sample that is taken only every `cadence`.
     pub(super) fn reading_for(&self, value: Option<f64>, stamp: Option<&Stamp>, cadence: Duration) -> Reading {
         let fresh = value.is_some() && stamp.is_some_and(|stamp| self.is_fresh_for(stamp, cadence));
-        let state = if fresh {
-            ReadingState::Fresh
-        } else {
-            ReadingState::Stale
-        };
-        Self::reading_as(state, value, stamp)
+        Self::reading_as(fresh, value, stamp)
     }
 
     /// When the last source came back, so that rate rules wait until it has said enough.

@@ -18,7 +18,7 @@ use super::{Failure, Program, block_on, complain, print, until_interrupted};
 
 /// Threads of a worker, which mostly waits for NATS and Postgres: each further one would only hold
 /// memory of its own.
-const WORKER_THREADS: usize = 2;
+const WORKER_THREADS: usize = 1;
 
 impl Program<'_> {
     /// What a lab needs of this process.

@@ -31,12 +31,7 @@ impl Consent {
         count: u64,
         context: &ActionContext,
     ) -> Result<Permit, Refusal> {
-        let asked = Asked {
-            action,
-            plan,
-            count,
-            is_load: false,
-        };
+        let asked = Asked::change(action, plan, count);
         let confirmed = Confirmed {
             count: self.yes,
             profile: self.confirm_profile.as_deref(),

@@ -128,7 +128,7 @@ async fn attempt(
         }
         return Ok(DONE);
     }
-    let name = if options.archive { "archive" } else { "replay" };
+    let name = plan.how.purpose.name();
     let permit = options.consent.permit(name, &plan.hash, plan.count, context)?;
     let action = Action {
         name,

@@ -8,11 +8,12 @@ mod target;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(super) use names::{ProviderId, Providers, safe_name, safe_shared};
 pub(super) use plan::{Distribution, Gauge, Plan, Tally};
-pub(super) use sums::{Sum, Window};
-pub(super) use target::{Flowing, Sign, Target, Unseen};
+pub(super) use sums::{Spread, Sum};
+pub(super) use target::{Flowing, Share, Sign, Target, Unseen};
 
 use super::sources::{SourceStatus, Sources, Stamp};
 use crate::config::Families;
@@ -96,7 +97,7 @@ impl Metrics {
     /// Notes which targets answer as of now, and adds them up.
     pub(super) fn judge(&mut self, sources: &Sources) {
         for (_, target, source) in sources.pair(self.targets.iter_mut()) {
-            target.fresh = source.is_some_and(|source| sources.is_fresh_of(source, &target.stamp));
+            target.fresh = source.is_some_and(|source| sources.is_fresh_of(source, &target.stamp, Duration::ZERO));
         }
         self.sums = Sums::of(&self.targets);
     }
@@ -113,8 +114,8 @@ impl Metrics {
     }
 
     /// A distribution over all targets that answer, last 10 s; of all of them when none does.
-    pub(super) fn distribution(&self, of: Distribution) -> &Window {
-        &self.sums.windows[of as usize]
+    pub(super) fn distribution(&self, of: Distribution) -> &Spread {
+        &self.sums.spreads[of as usize]
     }
 
     /// The highest value of a gauge over all targets that answer; of all of them when none does.

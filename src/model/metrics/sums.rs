@@ -17,7 +17,7 @@ pub(in crate::model) struct Sum {
 
 /// A distribution over several targets, last 10 s, with the newest of their readings.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(in crate::model) struct Window {
+pub(in crate::model) struct Spread {
     pub(in crate::model) buckets: Option<Buckets>,
     pub(in crate::model) stamp: Option<Stamp>,
 }
@@ -27,7 +27,7 @@ pub(in crate::model) struct Window {
 pub(super) struct Sums {
     pub(super) rates: [Sum; Tally::COUNT],
     pub(super) since_start: [Sum; Tally::COUNT],
-    pub(super) windows: [Window; Distribution::COUNT],
+    pub(super) spreads: [Spread; Distribution::COUNT],
 }
 
 /// What some targets' counters add up to.
@@ -72,7 +72,7 @@ impl Sums {
             }
         }
         let mut out = Self {
-            windows: Distribution::ALL.map(|of| window(targets, of)),
+            spreads: Distribution::ALL.map(|of| spread(targets, of)),
             ..Self::default()
         };
         for (tally, sums) in counted.iter().enumerate() {
@@ -93,23 +93,19 @@ impl Sums {
     }
 }
 
-fn window(targets: &BTreeMap<Arc<str>, Target>, of: Distribution) -> Window {
-    let (mut fresh, mut all) = (Vec::new(), Vec::new());
-    for target in targets.values() {
-        let Some(histogram) = target.histogram(of) else {
-            continue;
-        };
-        all.push((histogram, &target.stamp));
-        if target.fresh {
-            fresh.push((histogram, &target.stamp));
+fn spread(targets: &BTreeMap<Arc<str>, Target>, of: Distribution) -> Spread {
+    let some_answer = targets
+        .values()
+        .any(|target| target.fresh && target.window(of).is_some());
+    let mut out = Spread::default();
+    let mut newest: Option<&Stamp> = None;
+    for target in targets.values().filter(|target| target.fresh || !some_answer) {
+        let Some(window) = target.window(of) else { continue };
+        window.add_to(&mut out.buckets);
+        if newest.is_none_or(|newest| newest.mono <= target.stamp.mono) {
+            newest = Some(&target.stamp);
         }
     }
-    let speak = if fresh.is_empty() { all } else { fresh };
-    let mut out = Window::default();
-    for (histogram, _) in &speak {
-        histogram.add_to(&mut out.buckets);
-    }
-    let newest = speak.iter().map(|(_, stamp)| *stamp).max_by_key(|stamp| stamp.mono);
     out.stamp = newest.cloned();
     out
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::names::ProviderId;
 use super::plan::{Gauge, HistogramKey, Identity, Plan, Role, Slot, Tally};
 use crate::model::counter::{Counter, Span};
-use crate::model::histogram::Histogram;
+use crate::model::histogram::{Histogram, Window, Windows};
 use crate::model::sources::Stamp;
 use crate::sample::{Layout, Scrape};
 
@@ -116,6 +116,7 @@ pub(in crate::model) struct Target {
     gauges: BTreeMap<Gauge, f64>,
     in_flight: VecDeque<f64>,
     histograms: BTreeMap<HistogramKey, Histogram>,
+    windows: Windows<HistogramKey>,
 }
 
 impl Target {
@@ -146,6 +147,7 @@ impl Target {
             gauges: BTreeMap::new(),
             in_flight: VecDeque::new(),
             histograms: BTreeMap::new(),
+            windows: Windows::new(),
         };
         let sums = target.sums(&scrape.values);
         target.join(&sums, None);
@@ -371,11 +373,12 @@ impl Target {
                 .histograms
                 .entry(part.key)
                 .or_insert_with(|| Histogram::new(part.bounds.clone()));
-            if histogram.bounds() != part.bounds {
+            if *histogram.bounds() != *part.bounds {
                 *histogram = Histogram::new(part.bounds.clone());
             }
             histogram.observe(self.span, &scratch);
         }
+        self.windows.read(self.histograms.iter());
     }
 
     /// The sums over all providers that the page has.
@@ -404,14 +407,14 @@ impl Target {
         self.in_flight.iter().copied().reduce(f64::max)
     }
 
-    /// Every histogram.
-    pub(in crate::model) fn histograms(&self) -> impl Iterator<Item = (HistogramKey, &Histogram)> {
-        self.histograms.iter().map(|(key, histogram)| (*key, histogram))
+    /// What every histogram observed in its window.
+    pub(in crate::model) fn windows(&self) -> impl Iterator<Item = (HistogramKey, Window<'_>)> {
+        self.windows.all()
     }
 
-    /// One histogram over all providers.
-    pub(in crate::model) fn histogram(&self, of: super::plan::Distribution) -> Option<&Histogram> {
-        self.histograms.get(&HistogramKey { of, provider: None })
+    /// The same of one histogram over all providers.
+    pub(in crate::model) fn window(&self, of: super::plan::Distribution) -> Option<Window<'_>> {
+        self.windows.get(HistogramKey { of, provider: None })
     }
 
     /// Works out which roles it has.

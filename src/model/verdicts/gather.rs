@@ -25,7 +25,7 @@ use crate::model::probes::Probes;
 use crate::model::queues::{ConsumerTrack, Queues, StreamTrack};
 use crate::model::sources::Sources;
 use crate::model::view::WorkerState;
-use crate::model::workers::{self, Known};
+use crate::model::workers::Known;
 use crate::sample::{Blocked, CanaryReading, Discard, ProbeState, QueueReading, SourceKind};
 
 /// Rate rules wait for this long after a start, a reset or the return of a source.
@@ -478,9 +478,8 @@ impl Sight<'_> {
                 WorkerState::Down => crew.down += 1,
                 WorkerState::Stale => crew.silent.push(name.clone()),
             }
-            let rate = workers::rate(worker, self.sources);
-            if !rate.is_stale() {
-                rates += rate.value.unwrap_or(0.0);
+            if !worker.rate.is_stale() {
+                rates += worker.rate.value.unwrap_or(0.0);
             }
             let Some(target) = worker.target.filter(|target| target.is_fresh()) else {
                 continue;

@@ -27,6 +27,8 @@ impl Timed<'_> {
 /// A batch in its transaction.
 pub(super) struct Batch<'a> {
     pub(super) worker: &'a str,
+    /// Which of the worker's writers this is.
+    pub(super) writer: i16,
     /// The stream's creation time, RFC 3339.
     pub(super) created: String,
     pub(super) entries: &'a [Entry<'a>],
@@ -119,7 +121,7 @@ impl Batch<'_> {
         sequences(&rows)
     }
 
-    /// Adds what this transaction did to the worker's counters.
+    /// Adds what this transaction did to the writer's counters.
     async fn update_counters(
         &self,
         tx: &mut Tx<'_>,
@@ -140,15 +142,16 @@ impl Batch<'_> {
             return Ok(());
         }
         sqlx::query(
-            "INSERT INTO webhook_counters (worker, provider, event_type, rows_written, skipped)
-             SELECT $1, u.provider, u.event, u.written, u.skipped
-             FROM UNNEST($2::text[], $3::text[], $4::int8[], $5::int8[]) AS u(provider, event, written, skipped)
-             ON CONFLICT (worker, provider, event_type) DO UPDATE
+            "INSERT INTO webhook_counters (worker, writer, provider, event_type, rows_written, skipped)
+             SELECT $1, $2, u.provider, u.event, u.written, u.skipped
+             FROM UNNEST($3::text[], $4::text[], $5::int8[], $6::int8[]) AS u(provider, event, written, skipped)
+             ON CONFLICT (worker, provider, event_type, writer) DO UPDATE
              SET rows_written = webhook_counters.rows_written + excluded.rows_written,
                  skipped = webhook_counters.skipped + excluded.skipped,
                  updated_at = now()",
         )
         .bind(self.worker)
+        .bind(self.writer)
         .bind(counts.keys().map(|(provider, _)| *provider).collect::<Vec<_>>())
         .bind(counts.keys().map(|(_, event)| *event).collect::<Vec<_>>())
         .bind(counts.values().map(|(written, _)| *written).collect::<Vec<_>>())

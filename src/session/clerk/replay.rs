@@ -34,10 +34,7 @@ impl Work {
     /// What the audit log calls it.
     fn name(&self) -> &'static str {
         match self {
-            Self::Replay(plan) => match plan.how.purpose {
-                Purpose::Replay => "replay",
-                Purpose::Archive => "archive",
-            },
+            Self::Replay(plan) => plan.how.purpose.name(),
             Self::Resume(..) => "resume",
         }
     }
@@ -175,12 +172,7 @@ impl Desk {
 
     fn leave(&self, action: &'static str, plan: &str, count: u64, said: &Said) -> Result<Permit, Reason> {
         let gate = Gate::new(&self.setting.profile, said.write);
-        let asked = Asked {
-            action,
-            plan,
-            count,
-            is_load: false,
-        };
+        let asked = Asked::change(action, plan, count);
         let confirmed = Confirmed {
             count: Some(said.count),
             profile: said.profile.as_deref(),
