@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::database::Database;
 use super::histogram::Buckets;
-use super::metrics::{Distribution, Flowing, Metrics, Target};
+use super::metrics::{Distribution, Flowing, Metrics, Share, Target};
 use super::reading::Reading;
 use super::sources::{Sources, Stamp};
 use super::view::Provider;
@@ -38,6 +38,30 @@ pub(super) struct Tried {
 }
 
 impl ProviderFigures {
+    /// Adds what a gateway counts of it; true: it counts what it receives.
+    fn add_gateway(&mut self, share: &Share) -> bool {
+        if let Some(received) = &share.received {
+            add(&mut self.received_per_s, received.per_second);
+            self.tried(received, |tried| &mut tried.received);
+            self.arrived += received.total;
+        }
+        self.tried(&share.refused, |tried| &mut tried.refused);
+        self.tried(&share.unconfirmed, |tried| &mut tried.unconfirmed);
+        self.signatures.0 += share.signatures.0;
+        self.signatures.1 += share.signatures.1;
+        share.received.is_some()
+    }
+
+    /// Adds what a worker counts of it; true: it counts what it processes.
+    fn add_worker(&mut self, share: &Share) -> bool {
+        if let Some(processed) = &share.processed {
+            add(&mut self.processed_per_s, processed.per_second);
+            self.tried(processed, |tried| &mut tried.processed);
+        }
+        self.tried(&share.failed, |tried| &mut tried.failed);
+        share.processed.is_some()
+    }
+
     /// Adds a counter's growth to both windows.
     fn tried(&mut self, counted: &Flowing, pick: impl Fn(&mut Tried) -> &mut f64) {
         *pick(&mut self.minute) += counted.minute;
@@ -70,18 +94,8 @@ fn add(sum: &mut Option<f64>, more: Option<f64>) {
     }
 }
 
-/// The targets of a role that answer; all of the role when none does.
-fn speakers<'a>(all: &[&'a Target], sources: &Sources) -> Vec<&'a Target> {
-    let fresh: Vec<&Target> = all
-        .iter()
-        .copied()
-        .filter(|target| sources.is_fresh(&target.stamp))
-        .collect();
-    if fresh.is_empty() { all.to_vec() } else { fresh }
-}
-
 /// The figures of every provider, by id.
-pub(super) fn figures(metrics: &Metrics, database: &Database, sources: &Sources) -> Vec<ProviderFigures> {
+pub(super) fn figures(metrics: &Metrics, database: &Database) -> Vec<ProviderFigures> {
     let mut out: Vec<ProviderFigures> = metrics
         .providers
         .shown()
@@ -91,13 +105,35 @@ pub(super) fn figures(metrics: &Metrics, database: &Database, sources: &Sources)
             ..ProviderFigures::default()
         })
         .collect();
-    let gateways: Vec<&Target> = metrics.gateways().map(|(_, target)| target).collect();
-    let workers: Vec<&Target> = metrics.workers().map(|(_, target)| target).collect();
-    for target in speakers(&gateways, sources) {
-        add_gateway(&mut out, target);
+    // Those of a role that answer speak for it; all of the role when none does.
+    let gateways_answer = metrics.gateways().any(|(_, target)| target.is_fresh());
+    let workers_answer = metrics.workers().any(|(_, target)| target.is_fresh());
+    let mut newest: Vec<(Option<&Stamp>, Option<&Stamp>)> = vec![(None, None); out.len()];
+    for target in metrics.targets.values().filter(|target| !target.retired) {
+        let takes = target.is_gateway() && (target.is_fresh() || !gateways_answer);
+        let works = target.is_worker() && (target.is_fresh() || !workers_answer);
+        if !takes && !works {
+            continue;
+        }
+        for share in target.shares() {
+            let at = usize::from(share.provider);
+            let (Some(figures), Some((gateway, worker))) = (out.get_mut(at), newest.get_mut(at)) else {
+                continue;
+            };
+            if takes && figures.add_gateway(share) {
+                keep_newest(gateway, &target.stamp);
+            }
+            if works && figures.add_worker(share) {
+                keep_newest(worker, &target.stamp);
+            }
+        }
+        if takes {
+            add_answers(&mut out, target);
+        }
     }
-    for target in speakers(&workers, sources) {
-        add_worker(&mut out, target);
+    for (figures, (gateway, worker)) in out.iter_mut().zip(newest) {
+        figures.gateway = gateway.cloned();
+        figures.worker = worker.cloned();
     }
     if let Some(stamp) = &database.counters {
         for (id, counter) in &database.processed_by {
@@ -113,50 +149,18 @@ pub(super) fn figures(metrics: &Metrics, database: &Database, sources: &Sources)
     out
 }
 
-fn add_gateway(out: &mut [ProviderFigures], target: &Target) {
-    for share in target.shares() {
-        let Some(figures) = out.get_mut(usize::from(share.provider)) else {
-            continue;
-        };
-        if let Some(received) = &share.received {
-            add(&mut figures.received_per_s, received.per_second);
-            figures.tried(received, |tried| &mut tried.received);
-            figures.arrived += received.total;
-            keep_newest(&mut figures.gateway, &target.stamp);
+fn add_answers(out: &mut [ProviderFigures], target: &Target) {
+    for (key, window) in target.windows() {
+        let provider = key.provider.filter(|_| key.of == Distribution::Response);
+        if let Some(figures) = provider.and_then(|id| out.get_mut(usize::from(id))) {
+            window.add_to(&mut figures.response);
         }
-        figures.tried(&share.refused, |tried| &mut tried.refused);
-        figures.tried(&share.unconfirmed, |tried| &mut tried.unconfirmed);
-        figures.signatures.0 += share.signatures.0;
-        figures.signatures.1 += share.signatures.1;
-    }
-    for (key, histogram) in target.histograms() {
-        if key.of != Distribution::Response {
-            continue;
-        }
-        let Some(figures) = key.provider.and_then(|id| out.get_mut(usize::from(id))) else {
-            continue;
-        };
-        histogram.add_to(&mut figures.response);
     }
 }
 
-fn add_worker(out: &mut [ProviderFigures], target: &Target) {
-    for share in target.shares() {
-        let Some(figures) = out.get_mut(usize::from(share.provider)) else {
-            continue;
-        };
-        if let Some(processed) = &share.processed {
-            add(&mut figures.processed_per_s, processed.per_second);
-            figures.tried(processed, |tried| &mut tried.processed);
-            keep_newest(&mut figures.worker, &target.stamp);
-        }
-        figures.tried(&share.failed, |tried| &mut tried.failed);
-    }
-}
-
-fn keep_newest(kept: &mut Option<Stamp>, stamp: &Stamp) {
-    if kept.as_ref().is_none_or(|known| known.mono < stamp.mono) {
-        *kept = Some(stamp.clone());
+fn keep_newest<'a>(kept: &mut Option<&'a Stamp>, stamp: &'a Stamp) {
+    if kept.is_none_or(|known| known.mono < stamp.mono) {
+        *kept = Some(stamp);
     }
 }
 

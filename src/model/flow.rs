@@ -28,17 +28,17 @@ impl Inputs<'_> {
     }
 
     fn rate(&self, tally: Tally) -> Reading {
-        self.sum(&self.metrics.rate(self.sources, tally))
+        self.sum(self.metrics.rate(tally))
     }
 
     fn total(&self, tally: Tally) -> Reading {
-        self.sum(&self.metrics.since_start(self.sources, tally))
+        self.sum(self.metrics.since_start(tally))
     }
 
     fn quantile(&self, of: Distribution, q: f64) -> Reading {
-        let (window, stamp) = self.metrics.distribution(self.sources, of);
-        let value = window.and_then(|window| window.quantile(q));
-        self.sources.reading(value, stamp.as_ref())
+        let window = self.metrics.distribution(of);
+        let value = window.buckets.as_ref().and_then(|buckets| buckets.quantile(q));
+        self.sources.reading(value, window.stamp.as_ref())
     }
 }
 
@@ -100,7 +100,7 @@ fn add_queue(flow: &mut Flow, inputs: &Inputs<'_>) {
 
 /// Without the stream's own answer, the workers' idea of the oldest unprocessed.
 fn add_lag(flow: &mut Flow, inputs: &Inputs<'_>) {
-    flow.oldest_waiting_s = inputs.sum(&inputs.metrics.highest(inputs.sources, Gauge::Lag));
+    flow.oldest_waiting_s = inputs.sum(&inputs.metrics.highest(Gauge::Lag));
 }
 
 fn add_written(flow: &mut Flow, inputs: &Inputs<'_>) {

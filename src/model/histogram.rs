@@ -1,6 +1,7 @@
 //! Percentiles from histogram buckets: deltas over the window, summed over targets.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::counter::Span;
 
@@ -13,7 +14,7 @@ const SLACK: f64 = 0.05;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Buckets {
     /// Upper bounds, ascending; the last one may be +Inf.
-    pub(super) bounds: Vec<f64>,
+    pub(super) bounds: Arc<[f64]>,
     /// How many observations are not above each bound.
     pub(super) counts: Vec<f64>,
     /// Sum of the observations.
@@ -36,14 +37,14 @@ impl Buckets {
                 *mine += theirs;
             }
         } else {
-            let mut bounds: Vec<f64> = self.bounds.iter().chain(&other.bounds).copied().collect();
+            let mut bounds: Vec<f64> = self.bounds.iter().chain(&*other.bounds).copied().collect();
             bounds.sort_by(f64::total_cmp);
             bounds.dedup();
             self.counts = bounds
                 .iter()
                 .map(|bound| self.below(*bound) + other.below(*bound))
                 .collect();
-            self.bounds = bounds;
+            self.bounds = bounds.into();
         }
     }
 
@@ -52,32 +53,9 @@ impl Buckets {
         at.checked_sub(1).map_or(0.0, |at| self.counts[at])
     }
 
-    /// The `q`-quantile, computed as Prometheus's `histogram_quantile` does: linear within the
-    /// bucket, from 0 in the first one; what falls into the +Inf bucket is reported as the
-    /// highest finite bound, a lower bound of the truth. `None` without observations.
+    /// The `q`-quantile. `None` without observations.
     pub(super) fn quantile(&self, q: f64) -> Option<f64> {
-        let total = *self.counts.last()?;
-        if total.is_nan() || total <= 0.0 {
-            return None;
-        }
-        let rank = q * total;
-        let at = self.counts.iter().position(|count| *count >= rank)?;
-        let bound = self.bounds[at];
-        if bound.is_infinite() {
-            return at.checked_sub(1).map(|at| self.bounds[at]);
-        }
-        if at == 0 && bound <= 0.0 {
-            return Some(bound);
-        }
-        let (from, before) = match at.checked_sub(1) {
-            Some(below) => (self.bounds[below], self.counts[below]),
-            None => (0.0, 0.0),
-        };
-        let inside = self.counts[at] - before;
-        if inside <= 0.0 {
-            return Some(bound);
-        }
-        Some(from + (bound - from) * ((rank - before) / inside))
+        quantile(&self.bounds, &self.counts, q)
     }
 
     /// The mean observation.
@@ -86,16 +64,44 @@ impl Buckets {
     }
 }
 
+/// The `q`-quantile of cumulative counts, computed as Prometheus's `histogram_quantile` does: linear
+/// within the bucket, from 0 in the first one; what falls into the +Inf bucket is reported as the
+/// highest finite bound, a lower bound of the truth. `None` without observations.
+fn quantile(bounds: &[f64], counts: &[f64], q: f64) -> Option<f64> {
+    let total = *counts.last()?;
+    if total.is_nan() || total <= 0.0 {
+        return None;
+    }
+    let rank = q * total;
+    let at = counts.iter().position(|count| *count >= rank)?;
+    let bound = bounds[at];
+    if bound.is_infinite() {
+        return at.checked_sub(1).map(|at| bounds[at]);
+    }
+    if at == 0 && bound <= 0.0 {
+        return Some(bound);
+    }
+    let (from, before) = match at.checked_sub(1) {
+        Some(below) => (bounds[below], counts[below]),
+        None => (0.0, 0.0),
+    };
+    let inside = counts[at] - before;
+    if inside <= 0.0 {
+        return Some(bound);
+    }
+    Some(from + (bound - from) * ((rank - before) / inside))
+}
+
 /// A histogram of one process with its readings of the last 10 s.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Histogram {
-    bounds: Vec<f64>,
+    bounds: Arc<[f64]>,
     /// Time; then the buckets, the sum and the count, cumulative.
     points: VecDeque<(f64, Vec<f64>)>,
 }
 
 impl Histogram {
-    pub(super) fn new(bounds: Vec<f64>) -> Self {
+    pub(super) fn new(bounds: Arc<[f64]>) -> Self {
         Self {
             bounds,
             points: VecDeque::with_capacity(2),
@@ -139,44 +145,123 @@ impl Histogram {
         self.points.clear();
     }
 
-    /// Adds what was observed between the oldest and the newest reading to `sum`: as
-    /// [`Histogram::window`] and [`Buckets::add`], without a copy in the usual case.
-    pub(super) fn add_to(&self, sum: &mut Option<Buckets>) {
-        if let Some(sum) = sum
-            && sum.bounds == self.bounds
-            && let Some((from, to)) = self.ends()
-            && let ([counts @ .., of, number], [before @ .., of_before, number_before]) = (to, from)
-        {
-            for ((mine, to), from) in sum.counts.iter_mut().zip(counts).zip(before) {
-                *mine += to - from;
+    /// Adds to `values` what was observed between the oldest and the newest reading: the buckets,
+    /// the sum and the count. False, and zeros: under two readings.
+    fn write_window(&self, values: &mut Vec<f64>) -> bool {
+        match (self.points.front(), self.points.back()) {
+            (Some((_, from)), Some((_, to))) if self.points.len() > 1 => {
+                values.extend(to.iter().zip(from).map(|(to, from)| to - from));
+                true
             }
-            sum.sum += of - of_before;
-            sum.count += number - number_before;
-        } else if let Some(window) = self.window() {
-            sum.get_or_insert_default().add(&window);
+            _ => {
+                values.resize(values.len() + self.bounds.len() + 2, 0.0);
+                false
+            }
+        }
+    }
+}
+
+/// The windows of all histograms of one process, in one piece: worked out when it is read, and
+/// summed over all processes every second.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Windows<K> {
+    heads: Vec<Head<K>>,
+    values: Vec<f64>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Head<K> {
+    key: K,
+    begin: usize,
+    known: bool,
+    bounds: Arc<[f64]>,
+}
+
+/// What one histogram observed within its window.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Window<'a> {
+    bounds: &'a Arc<[f64]>,
+    /// The buckets, the sum and the count; empty: not known.
+    values: &'a [f64],
+}
+
+impl<K: Copy + Ord> Windows<K> {
+    pub(super) fn new() -> Self {
+        Self {
+            heads: Vec::new(),
+            values: Vec::new(),
         }
     }
 
-    /// The oldest and the newest reading; `None` under two.
-    fn ends(&self) -> Option<(&[f64], &[f64])> {
-        if self.points.len() < 2 {
-            return None;
+    /// Works out the windows of histograms that come in the order of their keys.
+    pub(super) fn read<'a>(&mut self, histograms: impl Iterator<Item = (&'a K, &'a Histogram)>)
+    where
+        K: 'a,
+    {
+        self.heads.clear();
+        self.values.clear();
+        for (key, histogram) in histograms {
+            self.heads.push(Head {
+                key: *key,
+                begin: self.values.len(),
+                known: histogram.write_window(&mut self.values),
+                bounds: histogram.bounds.clone(),
+            });
         }
-        Some((&self.points.front()?.1, &self.points.back()?.1))
     }
 
-    /// What was observed between the oldest and the newest reading; `None` under two.
-    pub(super) fn window(&self) -> Option<Buckets> {
-        let (from, to) = self.ends()?;
-        let mut counts: Vec<f64> = to.iter().zip(from).map(|(to, from)| to - from).collect();
-        let count = counts.pop()?;
-        let sum = counts.pop()?;
-        Some(Buckets {
-            bounds: self.bounds.clone(),
-            counts,
-            sum,
-            count,
-        })
+    /// All of them, by key.
+    pub(super) fn all(&self) -> impl Iterator<Item = (K, Window<'_>)> {
+        self.heads.iter().map(|head| (head.key, self.of(head)))
+    }
+
+    /// One of them; `None`: there is no such histogram.
+    pub(super) fn get(&self, key: K) -> Option<Window<'_>> {
+        let at = self.heads.binary_search_by_key(&key, |head| head.key).ok()?;
+        Some(self.of(&self.heads[at]))
+    }
+
+    fn of<'a>(&'a self, head: &'a Head<K>) -> Window<'a> {
+        let end = head.begin + head.bounds.len() + 2;
+        let values = self.values.get(head.begin..end).filter(|_| head.known);
+        Window {
+            bounds: &head.bounds,
+            values: values.unwrap_or_default(),
+        }
+    }
+}
+
+impl Window<'_> {
+    /// Adds it to `sum`, without a copy in the usual case.
+    pub(super) fn add_to(self, sum: &mut Option<Buckets>) {
+        let [counts @ .., of, number] = self.values else { return };
+        match sum {
+            Some(sum) if sum.bounds == *self.bounds => {
+                for (mine, count) in sum.counts.iter_mut().zip(counts) {
+                    *mine += count;
+                }
+                sum.sum += of;
+                sum.count += number;
+            }
+            _ => sum.get_or_insert_default().add(&Buckets {
+                bounds: self.bounds.clone(),
+                counts: counts.to_vec(),
+                sum: *of,
+                count: *number,
+            }),
+        }
+    }
+
+    /// The `q`-quantile.
+    pub(super) fn quantile(self, q: f64) -> Option<f64> {
+        let [counts @ .., _, _] = self.values else { return None };
+        quantile(self.bounds, counts, q)
+    }
+
+    /// The mean observation.
+    pub(super) fn mean(self) -> Option<f64> {
+        let [.., sum, count] = self.values else { return None };
+        (*count > 0.0).then(|| sum / count)
     }
 }
 
@@ -186,7 +271,7 @@ mod tests {
 
     fn buckets(bounds: &[f64], counts: &[f64]) -> Buckets {
         Buckets {
-            bounds: bounds.to_vec(),
+            bounds: bounds.into(),
             counts: counts.to_vec(),
             sum: 0.0,
             count: counts.last().copied().unwrap_or(0.0),
@@ -199,6 +284,14 @@ mod tests {
             ended: t,
             clock: t,
         }
+    }
+
+    fn window(histogram: &Histogram) -> Option<Buckets> {
+        let mut windows = Windows::new();
+        windows.read([(&(), histogram)].into_iter());
+        let mut sum = None;
+        windows.get(()).unwrap().add_to(&mut sum);
+        sum
     }
 
     const INF: f64 = f64::INFINITY;
@@ -230,16 +323,16 @@ mod tests {
         sum.add(&buckets(&[0.1, INF], &[0.0, 10.0]));
         assert_eq!(sum.counts, vec![10.0, 20.0]);
         sum.add(&buckets(&[0.2, INF], &[5.0, 5.0]));
-        assert_eq!(sum.bounds, vec![0.1, 0.2, INF]);
+        assert_eq!(*sum.bounds, [0.1, 0.2, INF]);
         assert_eq!(sum.counts, vec![10.0, 15.0, 25.0]);
         assert!((sum.count - 25.0).abs() < 1e-9);
     }
 
     #[test]
     fn only_what_was_observed_within_the_window_counts() {
-        let mut h = Histogram::new(vec![1.0, INF]);
+        let mut h = Histogram::new([1.0, INF].into());
         h.observe(span(0.0), &[1000.0, 1000.0, 500.0, 1000.0]);
-        assert_eq!(h.window(), None);
+        assert_eq!(window(&h), None);
         for t in 1..=20 {
             h.observe(
                 span(f64::from(t)),
@@ -251,21 +344,21 @@ mod tests {
                 ],
             );
         }
-        let window = h.window().unwrap();
+        let window = window(&h).unwrap();
         assert_eq!(window.counts, vec![0.0, 10.0]);
         assert!((window.mean().unwrap() - 3.0).abs() < 1e-9);
     }
 
     #[test]
     fn a_fall_discards_what_was_before() {
-        let mut h = Histogram::new(vec![1.0, INF]);
+        let mut h = Histogram::new([1.0, INF].into());
         h.observe(span(0.0), &[100.0, 100.0, 1.0, 100.0]);
         h.observe(span(1.0), &[150.0, 150.0, 1.0, 150.0]);
         h.observe(span(2.0), &[5.0, 5.0, 1.0, 5.0]);
-        assert_eq!(h.window(), None);
+        assert_eq!(window(&h), None);
         h.observe(span(3.0), &[f64::NAN, 5.0, 1.0, 5.0]);
-        assert_eq!(h.window(), None);
+        assert_eq!(window(&h), None);
         h.observe(span(4.0), &[6.0, 6.0, 1.0, 6.0]);
-        assert_eq!(h.window().unwrap().counts, vec![1.0, 1.0]);
+        assert_eq!(window(&h).unwrap().counts, vec![1.0, 1.0]);
     }
 }

@@ -48,7 +48,7 @@ use self::database::Database;
 use self::events::{Happening, Merger};
 use self::failures::ProviderFigures;
 use self::field::Field;
-use self::ledger::{Books, Context, Ledger as Accounts};
+use self::ledger::{Books, Context, Ledger as Accounts, Tallies, Unread};
 use self::letters::Group;
 use self::metrics::{Metrics, Tally};
 use self::outbound::Outbound;
@@ -383,8 +383,9 @@ impl Model {
 
     fn work(&mut self, now: Moment, scope: Scope) {
         let turns = self.sources.advance(now);
+        self.metrics.judge(&self.sources);
         self.hear_sources(turns, now);
-        let figures = failures::figures(&self.metrics, &self.database, &self.sources);
+        let figures = failures::figures(&self.metrics, &self.database);
         let known = workers::known(&workers::Witnesses {
             metrics: &self.metrics,
             database: &self.database,
@@ -392,6 +393,8 @@ impl Model {
             connections: &self.connections,
             now,
         });
+        let unread = Unread::of(&self.metrics, &self.sources);
+        let tallies = Tallies::of(&self.metrics, unread, workers::some_unread(&known, now));
         let ledger = self.ledger.evaluate(&Context {
             books: Books {
                 sources: &self.sources,
@@ -405,7 +408,8 @@ impl Model {
                     .queues
                     .dead_letters(&self.settings.pipeline)
                     .map(|(_, stream)| stream),
-                unread_workers: workers::some_unread(&known, now),
+                unread,
+                tallies: &tallies,
             },
             consumer: self
                 .queues
@@ -432,10 +436,8 @@ impl Model {
             self.histories.allow(series::FLEET_BUDGET);
         }
         for (name, worker) in &known {
-            let rate = workers::rate(worker, &self.sources);
-            let value = rate.value.filter(|_| !rate.is_stale());
             let key = SeriesKey::about(Field::WorkerRate, name.clone());
-            self.histories.record(&key, now, value);
+            self.histories.record(&key, now, fresh(&worker.rate));
         }
         let charted = |number: usize, name: &Arc<str>| self.is_charted(number, || name.clone(), Field::BatchP95);
         let whole = scope == Scope::Shown;
@@ -512,8 +514,8 @@ impl Model {
     /// Fills in what is recorded in histories, and does not need the workers' rows.
     fn fill(&mut self, now: Moment, scope: Scope, facts: &Facts, figures: &[ProviderFigures]) {
         let followed = queues::Followed {
-            acks: self.metrics.rate(&self.sources, Tally::Acked),
-            retries: self.metrics.rate(&self.sources, Tally::Naked),
+            acks: self.metrics.rate(Tally::Acked).clone(),
+            retries: self.metrics.rate(Tally::Naked).clone(),
         };
         let states = facts.states();
         let own = self.queues.followed(&self.settings.pipeline).map(|(key, _)| key);

@@ -1,6 +1,7 @@
 //! How the sources are: what their supervisors report, and `stale` when nothing arrives.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::reading::{Reading, ReadingState};
@@ -77,9 +78,6 @@ pub(super) struct Turn {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Sources {
     tracks: BTreeMap<SourceId, Track>,
-    /// Of those that answered at the last judgement: their periods. A fleet's figures ask for them
-    /// tens of thousands of times a second; never iterated.
-    answering: BTreeMap<SourceId, Duration>,
     turned: bool,
     now: Duration,
 }
@@ -142,14 +140,6 @@ impl Sources {
         let mut turns = Vec::new();
         for (id, track) in &mut self.tracks {
             let health = track.judge(now.mono);
-            if health == Health::Ok {
-                let period = track.period();
-                if self.answering.get(id) != Some(&period) {
-                    self.answering.insert(id.clone(), period);
-                }
-            } else {
-                self.answering.remove(id);
-            }
             if health != track.health {
                 turns.push(Turn {
                     id: id.clone(),
@@ -187,7 +177,6 @@ impl Sources {
     /// Forgets a source that is no more: it is not a failing one.
     pub(super) fn forget(&mut self, id: &SourceId) {
         self.tracks.remove(id);
-        self.answering.remove(id);
     }
 
     /// The sources of a kind.
@@ -211,9 +200,29 @@ impl Sources {
 
     /// The same for samples that are taken only every `cadence`.
     pub(super) fn is_fresh_for(&self, stamp: &Stamp, cadence: Duration) -> bool {
-        self.answering
-            .get(&stamp.source)
-            .is_some_and(|period| self.now.saturating_sub(stamp.mono) <= Stamp::limit((*period).max(cadence)))
+        let track = self.tracks.get(&stamp.source);
+        track.is_some_and(|track| self.is_recent(track, stamp, cadence))
+    }
+
+    fn is_recent(&self, track: &Track, stamp: &Stamp, cadence: Duration) -> bool {
+        track.health == Health::Ok && self.now.saturating_sub(stamp.mono) <= Stamp::limit(track.period().max(cadence))
+    }
+
+    /// The same of a sample whose source is at hand.
+    pub(super) fn is_fresh_of(&self, source: SourceStatus<'_>, stamp: &Stamp, cadence: Duration) -> bool {
+        self.is_recent(source.track, stamp, cadence)
+    }
+
+    /// What is known by the names of metrics endpoints, in their order, each with its source.
+    pub(super) fn pair<'a, T>(
+        &'a self,
+        targets: impl Iterator<Item = (&'a Arc<str>, T)>,
+    ) -> impl Iterator<Item = (&'a Arc<str>, T, Option<SourceStatus<'a>>)> {
+        let mut sources = self.of_kind(SourceKind::Metrics).peekable();
+        targets.map(move |(name, target)| {
+            while sources.next_if(|source| source.id.name < *name).is_some() {}
+            (name, target, sources.next_if(|source| source.id.name == *name))
+        })
     }
 
     /// A figure with its source and state.
@@ -221,17 +230,8 @@ impl Sources {
         self.reading_for(value, stamp, Duration::ZERO)
     }
 
-    /// How far what was read then can be trusted now.
-    pub(super) fn state(&self, stamp: Option<&Stamp>) -> ReadingState {
-        if stamp.is_some_and(|stamp| self.is_fresh(stamp)) {
-            ReadingState::Fresh
-        } else {
-            ReadingState::Stale
-        }
-    }
-
-    /// One of many figures of one sample, whose [`Sources::state`] is known.
-    pub(super) fn reading_as(state: ReadingState, value: Option<f64>, stamp: Option<&Stamp>) -> Reading {
+    /// A figure of a sample of which it is known whether it is fresh.
+    pub(super) fn reading_as(fresh: bool, value: Option<f64>, stamp: Option<&Stamp>) -> Reading {
         let (Some(value), Some(stamp)) = (value.filter(|value| value.is_finite()), stamp) else {
             return Reading::unknown();
         };
@@ -240,19 +240,18 @@ impl Sources {
             value: Some(value + 0.0),
             at: Some(stamp.at),
             source: Some(stamp.source.clone()),
-            state,
+            state: if fresh {
+                ReadingState::Fresh
+            } else {
+                ReadingState::Stale
+            },
         }
     }
 
     /// The same of a sample that is taken only every `cadence`.
     pub(super) fn reading_for(&self, value: Option<f64>, stamp: Option<&Stamp>, cadence: Duration) -> Reading {
         let fresh = value.is_some() && stamp.is_some_and(|stamp| self.is_fresh_for(stamp, cadence));
-        let state = if fresh {
-            ReadingState::Fresh
-        } else {
-            ReadingState::Stale
-        };
-        Self::reading_as(state, value, stamp)
+        Self::reading_as(fresh, value, stamp)
     }
 
     /// When the last source came back, so that rate rules wait until it has said enough.

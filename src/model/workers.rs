@@ -8,6 +8,7 @@ use super::connections::{self, Connections, Link};
 use super::counter::Counter;
 use super::database::{Database, Pulse};
 use super::field::Field;
+use super::histogram::Window;
 use super::metrics::{Distribution, Gauge, Metrics, Tally, Target, safe_name, safe_shared};
 use super::reading::Reading;
 use super::series::{Histories, SeriesKey};
@@ -15,7 +16,6 @@ use super::sources::{SourceStatus, Sources, Stamp};
 use super::view::{Health, Worker, WorkerAccount, WorkerCondition, WorkerState};
 use crate::base::text;
 use crate::base::time::Moment;
-use crate::sample::SourceKind;
 
 /// Rows at most that only NATS knows of.
 const ROWS: usize = 2_000;
@@ -34,6 +34,8 @@ pub(super) struct Known<'a> {
     /// What its connections to NATS say, where somebody reads them.
     link: Option<Link>,
     link_stamp: Option<&'a Stamp>,
+    /// What it processes per second.
+    pub(super) rate: Reading,
 }
 
 /// Who may know workers.
@@ -55,12 +57,8 @@ pub(super) fn known<'a>(witnesses: &Witnesses<'a>) -> BTreeMap<Arc<str>, Known<'
         connections,
         now,
     } = *witnesses;
-    let statuses: BTreeMap<&str, SourceStatus<'_>> = sources
-        .of_kind(SourceKind::Metrics)
-        .map(|status| (&*status.id.name, status))
-        .collect();
     let mut out: BTreeMap<Arc<str>, Known<'_>> = BTreeMap::new();
-    for (endpoint, target) in metrics.workers() {
+    for (endpoint, target, source) in sources.pair(metrics.workers()) {
         let named = target.identity.name.clone().unwrap_or_else(|| endpoint.clone());
         // Two processes that call themselves the same are told apart by their endpoints.
         let name = if out.contains_key(&named) {
@@ -72,7 +70,7 @@ pub(super) fn known<'a>(witnesses: &Witnesses<'a>) -> BTreeMap<Arc<str>, Known<'
             name,
             Known {
                 target: Some(target),
-                source: statuses.get(&**endpoint).copied(),
+                source,
                 ..Known::default()
             },
         );
@@ -92,6 +90,7 @@ pub(super) fn known<'a>(witnesses: &Witnesses<'a>) -> BTreeMap<Arc<str>, Known<'
     for (name, worker) in &mut out {
         worker.link = connections.of(name, now);
         worker.link_stamp = connections.stamp();
+        worker.rate = rate(worker, sources);
     }
     out
 }
@@ -180,47 +179,57 @@ pub(super) fn rows(
     whole: bool,
     wanted: impl Fn(usize, &Arc<str>) -> bool,
 ) -> Vec<Worker> {
+    let eyes = Eyes::new();
     known
         .iter()
         .enumerate()
         .filter(|(number, (name, _))| wanted(*number, name))
         .map(|(_, (name, worker))| {
-            let mut row = row(name, worker, sources, now);
+            let mut row = row(name, worker, sources, &eyes, now);
             if whole {
                 let key = SeriesKey::about(Field::WorkerRate, name.clone());
                 row.recent = histories.window(&key, now, Duration::from_secs(RECENT as u64), RECENT);
-                row.accounts = accounts(worker, now);
+                row.accounts = accounts(worker, &eyes, now);
             }
             row
         })
         .collect()
 }
 
-fn row(name: &Arc<str>, worker: &Known<'_>, sources: &Sources, now: Moment) -> Worker {
+/// The names of those who may see a worker, which thousands of rows share.
+struct Eyes([Arc<str>; 3]);
+
+impl Eyes {
+    const METRICS: usize = 0;
+    const POSTGRES: usize = 1;
+    const NATS: usize = 2;
+
+    fn new() -> Self {
+        Self(["metrics".into(), "postgres".into(), "nats".into()])
+    }
+}
+
+fn row(name: &Arc<str>, worker: &Known<'_>, sources: &Sources, eyes: &Eyes, now: Moment) -> Worker {
     let stamp = worker.target.map(|target| &target.stamp);
-    let state = sources.state(stamp);
-    let reading = |value: Option<f64>| Sources::reading_as(state, value, stamp);
+    let fresh = worker.target.is_some_and(Target::is_fresh);
+    let reading = |value: Option<f64>| Sources::reading_as(fresh, value, stamp);
     let total = |tally| worker.target.and_then(|target| target.total(tally));
     let gauge = |gauge| reading(worker.target.and_then(|target| target.gauge(gauge)));
-    let window = |of| worker.target.and_then(|target| target.histogram(of)?.window());
-    let mut seen_by: Vec<Arc<str>> = Vec::new();
-    if worker.target.is_some() {
-        seen_by.push("metrics".into());
-    }
-    if worker.pulse.is_some() || worker.stats.is_some() {
-        seen_by.push("postgres".into());
-    }
-    if worker.link.as_ref().is_some_and(|link| link.up == Some(true)) {
-        seen_by.push("nats".into());
-    }
+    let window = |of| worker.target.and_then(|target| target.window(of));
+    let sees = [
+        worker.target.is_some(),
+        worker.pulse.is_some() || worker.stats.is_some(),
+        worker.link.as_ref().is_some_and(|link| link.up == Some(true)),
+    ];
+    let seen_by = sees.into_iter().zip(&eyes.0);
     Worker {
         name: name.clone(),
         state: worker.state(now),
         condition: worker.condition(now),
-        seen_by,
-        rate_per_s: rate(worker, sources),
+        seen_by: seen_by.filter(|(sees, _)| *sees).map(|(_, by)| by.clone()).collect(),
+        rate_per_s: worker.rate.clone(),
         recent: Vec::new(),
-        batch_size: reading(window(Distribution::Batch).and_then(|batch| batch.mean())),
+        batch_size: reading(window(Distribution::Batch).and_then(Window::mean)),
         batch_p95_s: reading(window(Distribution::Processing).and_then(|batch| batch.quantile(0.95))),
         errors_per_s: reading(total(Tally::Failed).and_then(Counter::rate)),
         breaker: gauge(Gauge::Breaker),
@@ -232,22 +241,24 @@ fn row(name: &Arc<str>, worker: &Known<'_>, sources: &Sources, now: Moment) -> W
 }
 
 fn last_seen(worker: &Known<'_>, sources: &Sources, now: Moment) -> Reading {
-    let stamp = worker
-        .target
-        .map(|target| &target.stamp)
-        .or(worker.pulse.or(worker.stats).map(|pulse| &pulse.stamp))
-        .or(worker.link_stamp);
+    let value = worker.last_seen(now).map(|age| age.as_secs_f64());
     let period = worker.stats.map_or(connections::PERIOD, |stats| stats.period);
-    sources.reading_for(worker.last_seen(now).map(|age| age.as_secs_f64()), stamp, period)
+    if let Some(target) = worker.target {
+        let source = worker.source;
+        let fresh = source.is_some_and(|source| sources.is_fresh_of(source, &target.stamp, period));
+        return Sources::reading_as(fresh, value, Some(&target.stamp));
+    }
+    let beat = worker.pulse.or(worker.stats).map(|pulse| &pulse.stamp);
+    sources.reading_for(value, beat.or(worker.link_stamp), period)
 }
 
 /// What it processes per second: by its own counter, else by its heartbeat's, else by its statistics.
-pub(super) fn rate(worker: &Known<'_>, sources: &Sources) -> Reading {
+fn rate(worker: &Known<'_>, sources: &Sources) -> Reading {
     let own = worker
         .target
         .and_then(|target| target.total(Tally::Processed).or_else(|| target.total(Tally::Acked)));
     if let (Some(counter), Some(target)) = (own, worker.target) {
-        return sources.reading(counter.rate(), Some(&target.stamp));
+        return Sources::reading_as(target.is_fresh(), counter.rate(), Some(&target.stamp));
     }
     let beats = [worker.pulse, worker.stats];
     let Some(beat) = beats.into_iter().flatten().find(|pulse| pulse.processed.is_some()) else {
@@ -261,11 +272,11 @@ pub(super) fn rate(worker: &Known<'_>, sources: &Sources) -> Reading {
 }
 
 /// What each source says of it.
-fn accounts(worker: &Known<'_>, now: Moment) -> Vec<WorkerAccount> {
+fn accounts(worker: &Known<'_>, eyes: &Eyes, now: Moment) -> Vec<WorkerAccount> {
     let mut out = Vec::new();
-    let mut say = |source: &str, up: Option<bool>, text: String| {
+    let mut say = |source: usize, up: Option<bool>, text: String| {
         out.push(WorkerAccount {
-            source: source.into(),
+            source: eyes.0[source].clone(),
             up,
             text,
         });
@@ -274,15 +285,15 @@ fn accounts(worker: &Known<'_>, now: Moment) -> Vec<WorkerAccount> {
     if let Some(target) = worker.target {
         let age = now.mono.saturating_sub(target.stamp.mono);
         match worker.source {
-            Some(source) if source.refuses() => say("metrics", Some(false), "its endpoint refuses".to_owned()),
+            Some(source) if source.refuses() => say(Eyes::METRICS, Some(false), "its endpoint refuses".to_owned()),
             Some(source) if source.health() != Health::Ok => {
                 say(
-                    "metrics",
+                    Eyes::METRICS,
                     None,
                     format!("its endpoint last answered {}", ago(Some(age))),
                 );
             }
-            _ => say("metrics", Some(true), "its endpoint answers".to_owned()),
+            _ => say(Eyes::METRICS, Some(true), "its endpoint answers".to_owned()),
         }
     }
     for pulse in [worker.pulse, worker.stats].into_iter().flatten() {
@@ -307,10 +318,10 @@ fn accounts(worker: &Known<'_>, now: Moment) -> Vec<WorkerAccount> {
             (false, true) => Some(true),
             (false, false) => Some(!pulse.is_silent(now)),
         };
-        say("postgres", up, parts.join(", "));
+        say(Eyes::POSTGRES, up, parts.join(", "));
     }
     if let Some(link) = &worker.link {
-        say("nats", link.up, link.text.clone());
+        say(Eyes::NATS, link.up, link.text.clone());
     }
     out
 }

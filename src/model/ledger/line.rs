@@ -1,9 +1,8 @@
 //! The six lines: which terms stand on which side, and what may be in flight between them.
 
-use super::term::{Books, Part, Side, Term};
+use super::term::{Books, Parts, Side, Term};
 use super::{Bound, Context, Opened, Outcome};
 use crate::model::counter::Counter;
-use crate::model::histogram::Histogram;
 use crate::model::interval::Interval;
 use crate::model::metrics::{Distribution, Gauge, Tally};
 use crate::model::queues::ConsumerTrack;
@@ -87,7 +86,7 @@ impl Drift {
 }
 
 /// The most that parts can have counted until `t`.
-fn high(parts: Option<Vec<Part<'_>>>, t: f64) -> f64 {
+fn high(parts: Parts<'_>, t: f64) -> f64 {
     Term::new("", parts).at(t).map_or(f64::INFINITY, |at| at.hi)
 }
 
@@ -180,6 +179,10 @@ impl<'a> Line<'a> {
     pub(super) fn difference(&self, t: f64) -> Option<Interval> {
         let silent = |consumer: &ConsumerTrack| !self.books.sources.is_fresh(&consumer.stamp);
         if self.needs_held() && self.consumer.is_some_and(silent) {
+            return None;
+        }
+        // A fleet's terms are long.
+        if self.terms().any(|term| term.parts.is_none()) {
             return None;
         }
         let sum = |terms: &[Term<'_>]| {
@@ -287,9 +290,9 @@ impl<'a> Line<'a> {
             .workers()
             .filter(|(_, target)| target.dead.is_none())
             .map(|(_, target)| {
-                let window = target.histogram(Distribution::Batch).and_then(Histogram::window);
-                window
-                    .and_then(|window| window.quantile(1.0))
+                let batch = target.window(Distribution::Batch);
+                batch
+                    .and_then(|batch| batch.quantile(1.0))
                     .map_or(BATCH, |largest| largest.max(1.0).ceil())
             })
             .sum()

@@ -17,7 +17,7 @@ mod term;
 use crate::base::time::{Moment, Timestamp};
 
 pub(super) use line::LineId;
-pub(super) use term::Books;
+pub(super) use term::{Books, Tallies, Unread};
 
 use super::interval::Interval;
 use super::metrics::{Target, Unseen};

@@ -3,19 +3,22 @@
 
 mod names;
 mod plan;
+mod sums;
 mod target;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(super) use names::{ProviderId, Providers, safe_name, safe_shared};
 pub(super) use plan::{Distribution, Gauge, Plan, Tally};
-pub(super) use target::{Flowing, Sign, Target, Unseen};
+pub(super) use sums::{Spread, Sum};
+pub(super) use target::{Flowing, Share, Sign, Target, Unseen};
 
-use super::histogram::Buckets;
-use super::sources::{Sources, Stamp};
+use super::sources::{SourceStatus, Sources, Stamp};
 use crate::config::Families;
-use crate::sample::{Scrape, SourceId};
+use crate::sample::{Scrape, SourceId, SourceKind};
+use sums::Sums;
 
 /// Targets that are gone and whose totals are kept.
 const RETIRED: usize = 500;
@@ -26,13 +29,8 @@ pub(super) struct Metrics {
     pub(super) targets: BTreeMap<Arc<str>, Target>,
     pub(super) providers: Providers,
     plans: BTreeMap<u64, Arc<Plan>>,
-}
-
-/// A value that several targets add up to, with the newest of their readings.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Sum {
-    pub(super) value: Option<f64>,
-    pub(super) stamp: Option<Stamp>,
+    /// What the targets added up to at the last judgement.
+    sums: Sums,
 }
 
 impl Metrics {
@@ -96,77 +94,49 @@ impl Metrics {
         plan
     }
 
-    /// The targets that answer; all of them when none does, so that the last value is kept
-    /// (and marked stale by its stamp).
-    fn speakers<'a>(&'a self, sources: &Sources, has: impl Fn(&Target) -> bool) -> Vec<&'a Target> {
-        let all: Vec<&Target> = self.targets.values().filter(|target| has(target)).collect();
-        let fresh: Vec<&Target> = all
-            .iter()
-            .copied()
-            .filter(|target| sources.is_fresh(&target.stamp))
-            .collect();
-        if fresh.is_empty() { all } else { fresh }
-    }
-
-    /// A stamp for what several targets add up to: the newest reading; named after the target
-    /// when it is one, else after how many there are.
-    fn stamp(targets: &[&Target]) -> Option<Stamp> {
-        let newest = targets.iter().max_by_key(|target| target.stamp.mono)?;
-        Some(newest.stamp.clone())
-    }
-
-    /// The rate of a counter over all targets that answer. Unknown when one that answers has it
-    /// and does not know its rate yet.
-    pub(super) fn rate(&self, sources: &Sources, tally: Tally) -> Sum {
-        let speakers = self.speakers(sources, |target| target.total(tally).is_some());
-        let rates: Vec<Option<f64>> = speakers
-            .iter()
-            .filter_map(|target| target.total(tally))
-            .map(super::counter::Counter::rate)
-            .collect();
-        // One that just restarted has no rate for a moment; the others' still says something.
-        let known: Vec<f64> = rates.into_iter().flatten().collect();
-        Sum {
-            value: (!known.is_empty()).then(|| known.iter().sum()),
-            stamp: Self::stamp(&speakers),
+    /// Notes which targets answer as of now, and adds them up.
+    pub(super) fn judge(&mut self, sources: &Sources) {
+        for (_, target, source) in sources.pair(self.targets.iter_mut()) {
+            target.fresh = source.is_some_and(|source| sources.is_fresh_of(source, &target.stamp, Duration::ZERO));
         }
+        self.sums = Sums::of(&self.targets);
+    }
+
+    /// The rate of a counter over all targets that answer, of all of them when none does. Unknown
+    /// where none knows its rate yet.
+    pub(super) fn rate(&self, tally: Tally) -> &Sum {
+        &self.sums.rates[tally as usize]
     }
 
     /// What a counter counted since the session started, over all targets, gone ones included.
-    pub(super) fn since_start(&self, sources: &Sources, tally: Tally) -> Sum {
-        let counters: Vec<f64> = self
-            .targets
-            .values()
-            .filter_map(|target| target.total(tally))
-            .map(super::counter::Counter::since_start)
-            .collect();
-        let speakers = self.speakers(sources, |target| target.total(tally).is_some());
+    pub(super) fn since_start(&self, tally: Tally) -> &Sum {
+        &self.sums.since_start[tally as usize]
+    }
+
+    /// A distribution over all targets that answer, last 10 s; of all of them when none does.
+    pub(super) fn distribution(&self, of: Distribution) -> &Spread {
+        &self.sums.spreads[of as usize]
+    }
+
+    /// The highest value of a gauge over all targets that answer; of all of them when none does.
+    pub(super) fn highest(&self, gauge: Gauge) -> Sum {
+        let known = || self.targets.values().filter(|target| target.gauge(gauge).is_some());
+        let some_answer = known().any(Target::is_fresh);
+        let speakers = || known().filter(|target| target.fresh || !some_answer);
+        let newest = speakers().max_by_key(|target| target.stamp.mono);
         Sum {
-            value: (!counters.is_empty()).then(|| counters.iter().sum()),
-            stamp: Self::stamp(&speakers),
+            value: speakers().filter_map(|target| target.gauge(gauge)).reduce(f64::max),
+            stamp: newest.map(|target| target.stamp.clone()),
         }
     }
 
-    /// A distribution over all targets that answer, last 10 s.
-    pub(super) fn distribution(&self, sources: &Sources, of: Distribution) -> (Option<Buckets>, Option<Stamp>) {
-        let speakers = self.speakers(sources, |target| target.histogram(of).is_some());
-        let mut sum: Option<Buckets> = None;
-        for histogram in speakers.iter().filter_map(|target| target.histogram(of)) {
-            histogram.add_to(&mut sum);
-        }
-        (sum, Self::stamp(&speakers))
-    }
-
-    /// The highest value of a gauge over all targets that answer.
-    pub(super) fn highest(&self, sources: &Sources, gauge: Gauge) -> Sum {
-        let speakers = self.speakers(sources, |target| target.gauge(gauge).is_some());
-        Sum {
-            value: speakers
-                .iter()
-                .filter_map(|target| target.gauge(gauge))
-                .reduce(f64::max),
-            stamp: Self::stamp(&speakers),
-        }
+    /// Endpoints that were never read.
+    pub(super) fn unread<'a>(&'a self, sources: &'a Sources) -> impl Iterator<Item = SourceStatus<'a>> {
+        let mut read = self.targets.keys().peekable();
+        sources.of_kind(SourceKind::Metrics).filter(move |source| {
+            while read.next_if(|name| **name < source.id.name).is_some() {}
+            read.next_if(|name| **name == source.id.name).is_none()
+        })
     }
 
     /// The targets that process webhooks.

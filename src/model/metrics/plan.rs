@@ -69,6 +69,12 @@ pub(in crate::model) enum Distribution {
     Update,
 }
 
+impl Distribution {
+    /// How many there are.
+    pub(super) const COUNT: usize = Self::Update as usize + 1;
+    pub(super) const ALL: [Self; Self::COUNT] = [Self::Response, Self::Batch, Self::Processing, Self::Update];
+}
+
 /// A sum of series: of one provider, or of all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::model) struct Slot {
@@ -88,7 +94,7 @@ pub(in crate::model) struct HistogramKey {
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::model) struct HistogramPlan {
     pub(in crate::model) key: HistogramKey,
-    pub(in crate::model) bounds: Vec<f64>,
+    pub(in crate::model) bounds: Arc<[f64]>,
     pub(in crate::model) parts: Vec<(u32, u16)>,
 }
 
@@ -163,10 +169,15 @@ impl Plan {
                 }
             }
         }
-        plan.histograms = histograms
-            .into_iter()
-            .filter_map(|(key, parts)| parts.finish(key))
-            .collect();
+        for (key, parts) in histograms {
+            let Some(mut found) = parts.finish(key) else { continue };
+            // One page's histograms have few sets of bounds: they share them.
+            let known = plan.histograms.iter().find(|known| known.bounds == found.bounds);
+            if let Some(known) = known {
+                found.bounds = known.bounds.clone();
+            }
+            plan.histograms.push(found);
+        }
         plan
     }
 
@@ -362,7 +373,11 @@ impl Parts {
                 .into_iter()
                 .map(|series| (series, position(bounds.len() + 1))),
         );
-        Some(HistogramPlan { key, bounds, parts })
+        Some(HistogramPlan {
+            key,
+            bounds: bounds.into(),
+            parts,
+        })
     }
 }
 
@@ -461,7 +476,7 @@ mod tests {
             series("webhook_batch_size_count", &[], SeriesKind::Count),
         ]);
         let histogram = &plan.histograms[0];
-        assert_eq!(histogram.bounds, vec![5.0, 10.0, 100.0, f64::INFINITY]);
+        assert_eq!(*histogram.bounds, [5.0, 10.0, 100.0, f64::INFINITY]);
         for (at, position) in &histogram.parts {
             let series = &layout.series[*at as usize];
             let expected = match series.kind {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::names::ProviderId;
 use super::plan::{Gauge, HistogramKey, Identity, Plan, Role, Slot, Tally};
 use crate::model::counter::{Counter, Span};
-use crate::model::histogram::Histogram;
+use crate::model::histogram::{Histogram, Window, Windows};
 use crate::model::sources::Stamp;
 use crate::sample::{Layout, Scrape};
 
@@ -98,6 +98,10 @@ pub(in crate::model) struct Target {
     pub(in crate::model) left_out: u64,
     /// Whether nobody lists it any more.
     pub(in crate::model) retired: bool,
+    /// Whether it answers and its last page is recent, as of the last judgement.
+    pub(super) fresh: bool,
+    is_gateway: bool,
+    is_worker: bool,
     layout: Arc<Layout>,
     plan: Arc<Plan>,
     start: Option<f64>,
@@ -112,6 +116,7 @@ pub(in crate::model) struct Target {
     gauges: BTreeMap<Gauge, f64>,
     in_flight: VecDeque<f64>,
     histograms: BTreeMap<HistogramKey, Histogram>,
+    windows: Windows<HistogramKey>,
 }
 
 impl Target {
@@ -128,6 +133,9 @@ impl Target {
             dead: None,
             left_out: scrape.left_out,
             retired: false,
+            fresh: false,
+            is_gateway: false,
+            is_worker: false,
             layout: scrape.layout.clone(),
             plan,
             start,
@@ -139,9 +147,11 @@ impl Target {
             gauges: BTreeMap::new(),
             in_flight: VecDeque::new(),
             histograms: BTreeMap::new(),
+            windows: Windows::new(),
         };
         let sums = target.sums(&scrape.values);
         target.join(&sums, None);
+        target.cast();
         target.share();
         target.measure(&scrape.values);
         target
@@ -198,6 +208,7 @@ impl Target {
         self.dead = None;
         self.join(&sums, Some(before));
         self.count(&sums, another, &mut signs);
+        self.cast();
         self.share();
         self.measure(&scrape.values);
         signs
@@ -362,11 +373,18 @@ impl Target {
                 .histograms
                 .entry(part.key)
                 .or_insert_with(|| Histogram::new(part.bounds.clone()));
-            if histogram.bounds() != part.bounds {
+            if *histogram.bounds() != *part.bounds {
                 *histogram = Histogram::new(part.bounds.clone());
             }
             histogram.observe(self.span, &scratch);
         }
+        self.windows.read(self.histograms.iter());
+    }
+
+    /// The sums over all providers that the page has.
+    pub(super) fn totals(&self) -> impl Iterator<Item = (usize, &Counter)> {
+        let known = self.totals.iter().enumerate();
+        known.filter_map(|(tally, at)| Some((tally, self.counters.get((*at)? as usize)?)))
     }
 
     /// The sum over all providers; `None` when the page has none.
@@ -389,38 +407,47 @@ impl Target {
         self.in_flight.iter().copied().reduce(f64::max)
     }
 
-    /// Every histogram.
-    pub(in crate::model) fn histograms(&self) -> impl Iterator<Item = (HistogramKey, &Histogram)> {
-        self.histograms.iter().map(|(key, histogram)| (*key, histogram))
+    /// What every histogram observed in its window.
+    pub(in crate::model) fn windows(&self) -> impl Iterator<Item = (HistogramKey, Window<'_>)> {
+        self.windows.all()
     }
 
-    /// One histogram over all providers.
-    pub(in crate::model) fn histogram(&self, of: super::plan::Distribution) -> Option<&Histogram> {
-        self.histograms.get(&HistogramKey { of, provider: None })
+    /// The same of one histogram over all providers.
+    pub(in crate::model) fn window(&self, of: super::plan::Distribution) -> Option<Window<'_>> {
+        self.windows.get(HistogramKey { of, provider: None })
+    }
+
+    /// Works out which roles it has.
+    fn cast(&mut self) {
+        (self.is_gateway, self.is_worker) = match self.identity.role {
+            Role::Gateway => (true, false),
+            Role::Worker => (false, true),
+            Role::Unsaid => {
+                let takes = self.total(Tally::Received).is_some() || self.total(Tally::Queued).is_some();
+                let mut works = [Tally::Processed, Tally::Acked]
+                    .into_iter()
+                    .filter_map(|tally| self.total(tally));
+                // A gateway that exports a worker's families at 0 is none.
+                let does = works.any(|counter| !takes || counter.total() > 0.0);
+                (takes, does)
+            }
+        };
     }
 
     /// Whether it takes webhooks in.
     pub(in crate::model) fn is_gateway(&self) -> bool {
-        match self.identity.role {
-            Role::Gateway => true,
-            Role::Worker => false,
-            Role::Unsaid => self.total(Tally::Received).is_some() || self.total(Tally::Queued).is_some(),
-        }
+        self.is_gateway
     }
 
-    /// Whether it processes webhooks. A gateway that exports a worker's families at 0 is none.
+    /// Whether it processes webhooks.
     pub(in crate::model) fn is_worker(&self) -> bool {
-        match self.identity.role {
-            Role::Worker => true,
-            Role::Gateway => false,
-            Role::Unsaid => {
-                let works = [Tally::Processed, Tally::Acked]
-                    .into_iter()
-                    .filter_map(|tally| self.total(tally))
-                    .collect::<Vec<_>>();
-                !works.is_empty() && (!self.is_gateway() || works.iter().any(|counter| counter.total() > 0.0))
-            }
-        }
+        self.is_worker
+    }
+
+    /// Whether its source answers and its last page is younger than three periods, as of the last
+    /// judgement.
+    pub(in crate::model) fn is_fresh(&self) -> bool {
+        self.fresh
     }
 
     /// Whether it would count this if it happened: it does export it, or it says that it has

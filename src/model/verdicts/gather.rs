@@ -17,6 +17,7 @@ use crate::model::counter::Counter;
 use crate::model::database::Database;
 use crate::model::failures::ProviderFigures;
 use crate::model::flow;
+use crate::model::histogram::Buckets;
 use crate::model::ledger::{Ledger, LineId};
 use crate::model::metrics::{Distribution, Gauge, Metrics, Tally, safe_name};
 use crate::model::outbound::Outbound;
@@ -24,7 +25,7 @@ use crate::model::probes::Probes;
 use crate::model::queues::{ConsumerTrack, Queues, StreamTrack};
 use crate::model::sources::Sources;
 use crate::model::view::WorkerState;
-use crate::model::workers::{self, Known};
+use crate::model::workers::Known;
 use crate::sample::{Blocked, CanaryReading, Discard, ProbeState, QueueReading, SourceKind};
 
 /// Rate rules wait for this long after a start, a reset or the return of a source.
@@ -276,13 +277,9 @@ impl Sight<'_> {
     ) -> ConsumerFacts {
         // What happened since the last reading is not known: times end there.
         let read = consumer.span.ended;
-        let acks = followed
-            .then(|| self.metrics.rate(self.sources, Tally::Acked).value)
-            .flatten();
+        let acks = followed.then(|| self.metrics.rate(Tally::Acked).value).flatten();
         let worked = followed.then(|| self.last_ack()).flatten().unwrap_or(0.0);
-        let lag = followed
-            .then(|| self.metrics.highest(self.sources, Gauge::Lag).value)
-            .flatten();
+        let lag = followed.then(|| self.metrics.highest(Gauge::Lag).value).flatten();
         ConsumerFacts {
             subject: subject(stream_name, name),
             fresh: self.sources.is_fresh(&consumer.stamp),
@@ -431,9 +428,7 @@ impl Sight<'_> {
 
     /// Whether what arrives is known: every gateway answers.
     fn all_gateways_answer(&self) -> bool {
-        self.metrics
-            .gateways()
-            .all(|(_, target)| self.sources.is_fresh(&target.stamp))
+        self.metrics.gateways().all(|(_, target)| target.is_fresh())
     }
 
     /// Sessions that wait for a lock.
@@ -483,11 +478,10 @@ impl Sight<'_> {
                 WorkerState::Down => crew.down += 1,
                 WorkerState::Stale => crew.silent.push(name.clone()),
             }
-            let rate = workers::rate(worker, self.sources);
-            if !rate.is_stale() {
-                rates += rate.value.unwrap_or(0.0);
+            if !worker.rate.is_stale() {
+                rates += worker.rate.value.unwrap_or(0.0);
             }
-            let Some(target) = worker.target.filter(|target| self.sources.is_fresh(&target.stamp)) else {
+            let Some(target) = worker.target.filter(|target| target.is_fresh()) else {
                 continue;
             };
             crew.working |= target.total(Tally::Processed).and_then(Counter::moved) == Some(true);
@@ -501,11 +495,11 @@ impl Sight<'_> {
             }
         }
         crew.per_worker = (crew.up > 0 && rates > 0.0).then(|| rates / crew.up as f64);
-        let window = |of| self.metrics.distribution(self.sources, of).0;
-        crew.batch = window(Distribution::Batch).and_then(|batch| batch.mean());
+        let window = |of| self.metrics.distribution(of).buckets.as_ref();
+        crew.batch = window(Distribution::Batch).and_then(Buckets::mean);
         crew.batch_p95_s = window(Distribution::Processing).and_then(|batch| batch.quantile(0.95));
         let update = window(Distribution::Update);
-        crew.updates = update.as_ref().map_or(0.0, |update| update.count);
+        crew.updates = update.map_or(0.0, |update| update.count);
         crew.update_p95_s = update.and_then(|update| update.quantile(0.95));
         crew
     }
@@ -514,7 +508,7 @@ impl Sight<'_> {
         let lately = |tally| {
             self.metrics
                 .gateways()
-                .filter(|(_, target)| self.sources.is_fresh(&target.stamp))
+                .filter(|(_, target)| target.is_fresh())
                 .filter_map(|(_, target)| target.total(tally)?.lately())
                 .map(|growth| growth.delta)
                 .sum()
@@ -544,7 +538,7 @@ impl Sight<'_> {
             .metrics
             .targets
             .iter()
-            .filter(|(_, target)| self.sources.is_fresh(&target.stamp))
+            .filter(|(_, target)| target.is_fresh())
             .filter_map(|(name, target)| Some((name.clone(), target.gauge(Gauge::Depth)?)))
             .collect();
         if near(says.iter().map(|(_, depth)| depth).sum()) || says.iter().any(|(_, depth)| near(*depth)) {

@@ -4,31 +4,31 @@ use std::io::{self, IsTerminal as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use hookwatch::act::fire;
-use hookwatch::act::firing::Firing;
-use hookwatch::act::trace::TracePlan;
-use hookwatch::base::text;
-use hookwatch::base::time::Moment;
-use hookwatch::config::{ConsoleOptions, Environment, Profile};
-use hookwatch::console::bench::Supply;
-use hookwatch::console::command::{Chapter, Command};
-use hookwatch::console::glyph::Charset;
-use hookwatch::console::kept::Kept;
-use hookwatch::console::keymap::Keymap;
-use hookwatch::console::letters::Office;
-use hookwatch::console::run::{self, Error, Exit, Live, Recorded, RunOptions, Seat, Shelf, Subject};
-use hookwatch::console::screen::Badge;
-use hookwatch::console::theme::Library;
-use hookwatch::console::theme::colour::Depth;
-use hookwatch::model::{History, Settings};
-use hookwatch::record::{Limits, RecordError, Target};
-use hookwatch::session::clerk::{Clerk, Setting};
-use hookwatch::session::{self, Before, Session, Tap};
+use crate::act::fire;
+use crate::act::firing::Firing;
+use crate::act::trace::TracePlan;
+use crate::base::text;
+use crate::base::time::Moment;
+use crate::config::{ConsoleOptions, Environment, Profile};
+use crate::console::bench::Supply;
+use crate::console::command::{Chapter, Command};
+use crate::console::glyph::Charset;
+use crate::console::kept::Kept;
+use crate::console::keymap::Keymap;
+use crate::console::letters::Office;
+use crate::console::run::{self, Error, Exit, Live, Recorded, RunOptions, Seat, Shelf, Subject};
+use crate::console::screen::Badge;
+use crate::console::theme::Library;
+use crate::console::theme::colour::Depth;
+use crate::model::{History, Settings};
+use crate::record::{Limits, RecordError, Target};
+use crate::session::clerk::{Clerk, Setting};
+use crate::session::{self, Before, Session, Tap};
 use jiff::tz::TimeZone;
 use tokio::sync::oneshot;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::{Failure, Program, print};
+use super::{Failure, Program, print};
 
 /// The theme where none is named.
 const THEME: &str = "dark";
@@ -219,7 +219,7 @@ impl Program<'_> {
             theme,
             depth: Depth::detect(environment, looks.colours.as_deref().and_then(Depth::parse).flatten()),
             charset: Charset::detect(environment, looks.ascii.then_some(Charset::Ascii)),
-            local: Some(TimeZone::system()),
+            local: Some(self.local_zone()),
             local_first: !looks.utc,
             mouse: looks.mouse,
             keymap,
@@ -233,6 +233,17 @@ impl Program<'_> {
                 .chain(unkept)
                 .collect(),
         })
+    }
+
+    /// This machine's time zone. Without TZ, from its own file: to find the file's name jiff lists
+    /// every zone there is.
+    pub(crate) fn local_zone(&self) -> TimeZone {
+        if self.surroundings.environment.contains_key("TZ") {
+            return TimeZone::system();
+        }
+        let file = std::fs::read("/etc/localtime").ok();
+        let zone = file.and_then(|bytes| TimeZone::tzif("local", &bytes).ok());
+        zone.unwrap_or_else(TimeZone::system)
     }
 
     /// What fires test webhooks, with the keys in `environment`.

@@ -3,15 +3,15 @@
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use hookwatch::act::fire::{Order, SecretSource};
-use hookwatch::base::text;
-use hookwatch::cli::{Cli, FireArgs};
-use hookwatch::config::Tls;
-use hookwatch::headless::fire::{self, Batch, FireContext, FireOptions};
+use crate::act::fire::{Order, SecretSource};
+use crate::base::text;
+use crate::cli::{Cli, FireArgs};
+use crate::config::Tls;
+use crate::headless::fire::{self, Batch, FireContext, FireOptions};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Failure, Program, complain};
+use super::{Failure, Program, complain};
 
 impl Program<'_> {
     /// The user's templates.

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use hookwatch::cli::{Cli, RecordArgs};
-use hookwatch::headless::record;
-use hookwatch::record::{RecordError, RecorderState, Target};
-use hookwatch::session::{Session, Tap};
+use crate::cli::{Cli, RecordArgs};
+use crate::headless::record;
+use crate::record::{RecordError, RecorderState, Target};
+use crate::session::{Session, Tap};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{Failure, Program, block_on, complain, print};
+use super::{Failure, Program, block_on, complain, print};
 
 impl From<RecordError> for Failure {
     fn from(error: RecordError) -> Self {

@@ -5,25 +5,25 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-use hookwatch::base::text;
-use hookwatch::cli::{ExportArgs, ExportForm};
-use hookwatch::console::glyph::Charset;
-use hookwatch::console::theme::colour::Depth;
-use hookwatch::console::theme::{Library, Theme};
-use hookwatch::export::anonymous::Anonymous;
-use hookwatch::export::cast::Version;
-use hookwatch::export::plot::Plot;
-use hookwatch::export::png;
-use hookwatch::export::shot::Shot;
-use hookwatch::export::svg::{self, Palette};
-use hookwatch::headless::export::{
+use crate::base::text;
+use crate::cli::{ExportArgs, ExportForm};
+use crate::console::glyph::Charset;
+use crate::console::theme::colour::Depth;
+use crate::console::theme::{Library, Theme};
+use crate::export::anonymous::Anonymous;
+use crate::export::cast::Version;
+use crate::export::plot::Plot;
+use crate::export::png;
+use crate::export::shot::Shot;
+use crate::export::svg::{self, Palette};
+use crate::headless::export::{
     self, ExportError, FilmForm, Part, SeriesForm, export_film, export_series, frame_at, read_speed, story,
 };
-use hookwatch::record::{Note, RecordError, Recording, read_notes};
+use crate::record::{Note, RecordError, Recording, read_notes};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 
-use crate::{Failure, complain};
+use super::{Failure, complain};
 
 const SIZE: &str = "120x40";
 const THEME: &str = "dark";

@@ -4,21 +4,21 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use hookwatch::cli::{Cli, DemoArgs, LabCommand, ScenarioArgs};
-use hookwatch::config::{self, Profile};
-use hookwatch::headless::Snapshot;
-use hookwatch::lab::scenario::Adjustment;
-use hookwatch::lab::{self, Demo, DemoOptions, FaultOptions, Host, LabError, LoadOptions, Traffic, UpOptions};
-use hookwatch::pipeline;
-use hookwatch::record::{RecorderState, Target};
-use hookwatch::session::{Session, Tap};
+use crate::cli::{Cli, DemoArgs, LabCommand, ScenarioArgs};
+use crate::config::{self, Profile};
+use crate::headless::Snapshot;
+use crate::lab::scenario::Adjustment;
+use crate::lab::{self, Demo, DemoOptions, FaultOptions, Host, LabError, LoadOptions, Traffic, UpOptions};
+use crate::pipeline;
+use crate::record::{RecorderState, Target};
+use crate::session::{Session, Tap};
 
-use crate::console::{Watch, require_terminal};
-use crate::{Failure, Program, block_on, complain, print, until_interrupted};
+use super::console::{Watch, require_terminal};
+use super::{Failure, Program, block_on, complain, print, until_interrupted};
 
 /// Threads of a worker, which mostly waits for NATS and Postgres: each further one would only hold
 /// memory of its own.
-const WORKER_THREADS: usize = 2;
+const WORKER_THREADS: usize = 1;
 
 impl Program<'_> {
     /// What a lab needs of this process.
@@ -51,7 +51,7 @@ impl Program<'_> {
             let (demo, mut profile) = started.map_err(lab_failure)?;
             profile.read_only |= cli.overrides().read_only;
             let shown = match args.headless {
-                Some(wait) => self.last_reading(&profile, wait, cli.record()).await,
+                Some(wait) => Box::pin(self.last_reading(&profile, wait, cli.record())).await,
                 None => {
                     let keys = Some(demo.lab().signing_environment());
                     let (record, history) = (cli.record(), cli.history());
@@ -85,7 +85,7 @@ impl Program<'_> {
         file: Option<&Path>,
     ) -> Result<(Option<String>, u8), Failure> {
         let Some(file) = file else {
-            let snapshot = until_interrupted(Snapshot::take(profile, &self.clock, wait)).await?;
+            let snapshot = until_interrupted(Box::pin(Snapshot::take(profile, &self.clock, wait))).await?;
             return Ok((Some(snapshot.json()?), snapshot.exit_code()));
         };
         let session = Session::live(profile, &self.clock);

@@ -2,20 +2,19 @@
 
 use std::time::Duration;
 
-use hookwatch::cli::{Cli, DemoArgs, PlayArgs};
-use hookwatch::config;
-use hookwatch::console::player::Reel;
-use hookwatch::console::run::Recorded;
-use hookwatch::console::screen::Badge;
-use hookwatch::console::widget::time::Zone;
-use hookwatch::headless::Snapshot;
-use hookwatch::lab::Missing;
-use hookwatch::record::{Recording, RecordingFile};
-use hookwatch::session::{PlaybackError, Speed, settings_of};
-use jiff::tz::TimeZone;
+use crate::cli::{Cli, DemoArgs, PlayArgs};
+use crate::config;
+use crate::console::player::Reel;
+use crate::console::run::Recorded;
+use crate::console::screen::Badge;
+use crate::console::widget::time::Zone;
+use crate::headless::Snapshot;
+use crate::lab::Missing;
+use crate::record::{Recording, RecordingFile};
+use crate::session::{PlaybackError, Speed, settings_of};
 
-use crate::console::require_terminal;
-use crate::{Failure, Program, block_on, complain, print};
+use super::console::require_terminal;
+use super::{Failure, Program, block_on, complain, print};
 
 /// What the demo plays where it cannot run servers: recorded from the demo itself.
 const DEMO: &[u8] = include_bytes!("../../recordings/demo.mcap");
@@ -38,13 +37,24 @@ impl Program<'_> {
         let looks = config::console_options(&cli.overrides(), &self.surroundings)?;
         let at = match &args.at {
             None => Duration::ZERO,
-            Some(text) => position(recorded.reel(), text, looks.utc).map_err(|reason| refuse("--at", &reason))?,
+            Some(text) => self
+                .position(recorded.reel(), text, looks.utc)
+                .map_err(|reason| refuse("--at", &reason))?,
         };
         require_terminal()?;
         self.start_log(cli.log.as_deref(), &config::redactor_of(self.surroundings.environment))?;
         let recorded = recorded.from(at, speed, args.looping);
         let badges = vec![Badge::Playback];
         block_on(self.player(recorded, settings, &looks, Vec::new(), badges))?
+    }
+
+    fn position(&self, reel: &Reel, text: &str, utc: bool) -> Result<Duration, String> {
+        let zone = if utc {
+            Zone::utc()
+        } else {
+            Zone::local(self.local_zone(), reel.start)
+        };
+        reel.read(text, Duration::ZERO, &zone)
     }
 
     /// The demo without servers of its own: the recording of one, over and over.
@@ -78,13 +88,4 @@ fn refuse_to_record(cli: &Cli) -> Result<(), Failure> {
             "--record: a recording is played, there is nothing live to record → leave it out".to_owned(),
         ])),
     }
-}
-
-fn position(reel: &Reel, text: &str, utc: bool) -> Result<Duration, String> {
-    let zone = if utc {
-        Zone::utc()
-    } else {
-        Zone::local(TimeZone::system(), reel.start)
-    };
-    reel.read(text, Duration::ZERO, &zone)
 }

@@ -5,33 +5,31 @@ use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal as _, Read as _, W
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::act::audit::AuditLog;
+use crate::act::fire::SecretSource;
+use crate::act::journal::{Folder, Settlement};
+use crate::act::replay::{Resume, Timing};
+use crate::base::json_match::JsonMatch;
+use crate::base::secret::Redactor;
+use crate::base::text;
+use crate::base::time::Timestamp;
+use crate::cli::{Cli, ConsentArgs, DlqCommand, FilterArgs, Form, FormArgs, GroupKey, ImportArgs, InDoubt, ReplayArgs};
+use crate::headless::dlq::action::ActionContext;
+use crate::headless::dlq::browse::{BrowseError, Browser};
+use crate::headless::dlq::consent::Consent;
+use crate::headless::dlq::import::ImportOptions;
+use crate::headless::dlq::replay::ReplayOptions;
+use crate::headless::dlq::retry::RetryOptions;
+use crate::headless::dlq::{audit, import, replay, retry};
+use crate::model::letters::{GroupBy, LetterFilter};
+use crate::sample::LetterForm;
+use crate::signature::{Scheme, Signer, UnknownScheme};
 use bytes::Bytes;
-use hookwatch::act::audit::AuditLog;
-use hookwatch::act::fire::SecretSource;
-use hookwatch::act::journal::{Folder, Settlement};
-use hookwatch::act::replay::{Resume, Timing};
-use hookwatch::base::json_match::JsonMatch;
-use hookwatch::base::secret::Redactor;
-use hookwatch::base::text;
-use hookwatch::base::time::Timestamp;
-use hookwatch::cli::{
-    Cli, ConsentArgs, DlqCommand, FilterArgs, Form, FormArgs, GroupKey, ImportArgs, InDoubt, ReplayArgs,
-};
-use hookwatch::headless::dlq::action::ActionContext;
-use hookwatch::headless::dlq::browse::{BrowseError, Browser};
-use hookwatch::headless::dlq::consent::Consent;
-use hookwatch::headless::dlq::import::ImportOptions;
-use hookwatch::headless::dlq::replay::ReplayOptions;
-use hookwatch::headless::dlq::retry::RetryOptions;
-use hookwatch::headless::dlq::{audit, import, replay, retry};
-use hookwatch::model::letters::{GroupBy, LetterFilter};
-use hookwatch::sample::LetterForm;
-use hookwatch::signature::{Scheme, Signer, UnknownScheme};
 use secrecy::ExposeSecret as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Failure, Program, block_on, complain, until_interrupted};
+use super::{Failure, Program, block_on, complain, until_interrupted};
 
 impl Program<'_> {
     /// What is done with dead letters.
