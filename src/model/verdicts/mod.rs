@@ -13,7 +13,7 @@ mod rules;
 mod words;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 pub(super) use facts::Facts;
@@ -96,6 +96,19 @@ struct Silence {
 }
 
 type Key = (usize, Option<Arc<str>>);
+
+/// Of each rule: those whose verdicts hide its own, and whether only where both are about the same
+/// subject.
+static CAUSES: LazyLock<Vec<Vec<(usize, bool)>>> = LazyLock::new(|| {
+    let of = |id| RULES.iter().enumerate().filter(move |(_, rule)| rule.id == id);
+    let hide = |rule: &Rule| {
+        let links = SYMPTOMS.iter().filter(|link| link.symptom == rule.id);
+        links
+            .flat_map(|link| of(link.cause).map(|(cause, _)| (cause, link.same_subject)))
+            .collect()
+    };
+    RULES.iter().map(hide).collect()
+});
 
 /// Every verdict's state.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -218,11 +231,13 @@ impl Verdicts {
 
     /// Whether a root cause of the same trouble is known, or was a moment ago.
     fn is_hidden(&self, (index, subject): &Key) -> bool {
-        let id = RULES[*index].id;
-        SYMPTOMS.iter().filter(|link| link.symptom == id).any(|link| {
-            self.causes
-                .keys()
-                .any(|(cause, of)| RULES[*cause].id == link.cause && (!link.same_subject || of == subject))
+        // An outage of a fleet has a thousand verdicts, each of which may be the other's cause.
+        CAUSES[*index].iter().any(|(cause, same_subject)| {
+            if *same_subject {
+                return self.causes.contains_key(&(*cause, subject.clone()));
+            }
+            let mut of_it = self.causes.range((*cause, None)..);
+            of_it.next().is_some_and(|((of, _), _)| of == cause)
         })
     }
 
