@@ -2,6 +2,7 @@
 # make test   every test
 # make lint   formatting, lints, documentation, licences
 # make bench  the budgets, measured
+# make layout the functions that a console runs, anew: build.rs puts them side by side
 # make soak   the long runs
 # make recordings  the recordings in recordings/, anew
 # make pictures    the picture in the README and the demo cast, from them
@@ -9,7 +10,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test lint bench soak interop recordings pictures servers deny clean
+.PHONY: demo test lint bench layout soak interop recordings pictures servers deny clean
 
 demo: servers
 	$(CARGO) run --release --locked --quiet -- demo
@@ -26,6 +27,10 @@ lint: deny
 
 bench: servers
 	$(CARGO) bench --locked
+
+# Needs valgrind. With names, because they are what is written down.
+layout: servers
+	CARGO_PROFILE_BENCH_STRIP=none $(CARGO) bench --locked --bench console -- --layout
 
 soak: servers
 	HOOKWATCH_SOAK=1 $(CARGO) test --locked --release --test it -- soak:: replay::crash truth::rates --nocapture

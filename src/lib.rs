@@ -21,6 +21,8 @@
 //! | [`signature`] | webhook signatures, both directions | base |
 //! | [`pipeline`] | the reference pipeline | config, signature |
 //! | [`lab`] | private servers, scenarios, load, faults | pipeline, config, act, signature |
+//! | [`cli`] | arguments and pages | base, config |
+//! | [`program`] | the commands: arguments in, exit code out; `main.rs` only calls it | anything |
 //!
 //! `sample`, `model` and `console` (its terminal and loop apart) know no runtime and no client
 //! crate, read no clock and iterate no hash map: the same samples draw the same cells.
@@ -41,6 +43,7 @@ pub mod lab;
 pub mod model;
 pub mod observe;
 pub mod pipeline;
+pub mod program;
 pub mod record;
 pub mod sample;
 pub mod session;

@@ -24,7 +24,7 @@ pub struct Deed {
     pub who: Arc<str>,
     /// The profile.
     pub profile: Arc<str>,
-    /// What: `replay`, `resume`, `archive`.
+    /// What: an [`Action`]'s name.
     pub action: String,
     /// On which stream.
     pub dlq: Arc<str>,
@@ -40,6 +40,40 @@ pub struct Deed {
     pub counts: Option<Counts>,
     /// How it ended: `begun`, `done`, `partial`, `stopped`, `cancelled`, `failed`, with a reason.
     pub outcome: String,
+}
+
+/// What is about to be done.
+#[derive(Clone, Copy, Debug)]
+pub struct Action<'a> {
+    /// What: `replay`, `resume`, `archive`, `import`, `retry`.
+    pub name: &'static str,
+    /// The stream or table that it is done to.
+    pub to: &'a Arc<str>,
+    /// Which of it, as it was asked for.
+    pub filter: &'a str,
+    /// Why.
+    pub reason: Option<&'a str>,
+    /// How many are planned; 0: as many as were confirmed when it began.
+    pub planned: u64,
+}
+
+impl Action<'_> {
+    /// That it begins, by `who` under `profile`.
+    fn begun(self, who: &Arc<str>, profile: &Arc<str>, at: Timestamp) -> Deed {
+        Deed {
+            at,
+            who: who.clone(),
+            profile: profile.clone(),
+            action: self.name.to_owned(),
+            dlq: self.to.clone(),
+            replay: None,
+            filter: self.filter.to_owned(),
+            reason: self.reason.map(ToOwned::to_owned),
+            planned: self.planned,
+            counts: None,
+            outcome: "begun".to_owned(),
+        }
+    }
 }
 
 /// The log.
@@ -146,11 +180,18 @@ pub struct Account {
 }
 
 impl Account {
-    /// Writes down that it begins: what cannot be written down is not done.
+    /// Writes down that `who` begins it under `profile`: what cannot be written down is not done.
     ///
     /// # Errors
     /// When it was not written.
-    pub fn open(log: AuditLog, deed: Deed, clock: SharedClock) -> Result<Self, AuditError> {
+    pub fn open(
+        log: AuditLog,
+        action: Action<'_>,
+        who: &Arc<str>,
+        profile: &Arc<str>,
+        clock: SharedClock,
+    ) -> Result<Self, AuditError> {
+        let deed = action.begun(who, profile, clock.now().at);
         log.append(&deed)?;
         Ok(Self {
             log,
@@ -231,25 +272,26 @@ mod tests {
     use super::*;
     use crate::base::time::SystemClock;
 
-    fn deed(reason: &str) -> Deed {
-        Deed {
-            at: Timestamp::UNIX_EPOCH,
-            who: "ann@host".into(),
-            profile: "prod".into(),
-            action: "replay".into(),
-            dlq: "dlq".into(),
-            replay: None,
-            filter: "all".into(),
-            reason: Some(reason.into()),
+    fn action<'a>(to: &'a Arc<str>, reason: &'a str) -> Action<'a> {
+        Action {
+            name: "replay",
+            to,
+            filter: "all",
+            reason: Some(reason),
             planned: 3,
-            counts: None,
-            outcome: "begun".into(),
         }
+    }
+
+    fn deed(reason: &str) -> Deed {
+        let (who, profile) = (Arc::from("ann@host"), Arc::from("prod"));
+        action(&"dlq".into(), reason).begun(&who, &profile, Timestamp::UNIX_EPOCH)
     }
 
     fn account(place: &Path) -> (AuditLog, Account) {
         let log = AuditLog::new(place, Redactor::default());
-        let account = Account::open(log.clone(), deed("one"), SystemClock::shared()).unwrap();
+        let (who, profile, to) = (Arc::from("ann@host"), Arc::from("prod"), Arc::from("dlq"));
+        let begun = Account::open(log.clone(), action(&to, "one"), &who, &profile, SystemClock::shared());
+        let account = begun.unwrap();
         (log, account)
     }
 

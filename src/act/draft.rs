@@ -42,6 +42,18 @@ pub struct Draft<'a> {
     pub makes_archive: bool,
 }
 
+/// How the letters lie in their stream.
+#[derive(Clone, Copy, Debug)]
+pub enum Lying<'a> {
+    /// As copies, in a stream of dead letters.
+    Copied,
+    /// As messages of the source stream that a consumer gave up.
+    Parked {
+        /// Which; `None`: the stream's only one.
+        consumer: Option<&'a str>,
+    },
+}
+
 /// Why there is no plan. Nothing was sent.
 #[derive(Debug, thiserror::Error)]
 pub enum DraftError {
@@ -71,39 +83,25 @@ impl Draft<'_> {
     /// # Errors
     /// Why there is none.
     pub async fn draw(
-        self,
-        journals: &Folder,
-        clock: &SharedClock,
-        progress: impl FnMut(u64, u64),
-    ) -> Result<Plan, DraftError> {
-        let mailbox = Mailbox::open(self.link, self.dlq, clock).await?;
-        let exchange = Exchange::connect(self.link, clock).await?;
-        let place = Place::new(Origins::new(self.how.headers.clone()));
-        let at = (place, LetterForm::Copy);
-        let selection = select::select_at(&mailbox, self.filter, at, journals, clock, progress).await?;
-        self.finish(&exchange, &selection).await
-    }
-
-    /// Draws the plan of messages that are parked in the stream itself, given up by its only
-    /// consumer or by the one that is named.
-    ///
-    /// # Errors
-    /// Why there is none.
-    pub async fn draw_parked(
         mut self,
-        consumer: Option<&str>,
+        lying: Lying<'_>,
         journals: &Folder,
         clock: &SharedClock,
         progress: impl FnMut(u64, u64),
     ) -> Result<Plan, DraftError> {
         let mailbox = Mailbox::open(self.link, self.dlq, clock).await?;
         let exchange = Exchange::connect(self.link, clock).await?;
-        let idle = parked::find(&mailbox, &exchange, consumer, &self.how.headers, Some(journals)).await?;
-        if idle.count == 0 && idle.held > 0 {
-            return Err(ParkedError::InHands(idle.held).into());
-        }
-        self.how.parked = Some(idle.by);
-        let at = (idle.place, idle.form);
+        let at = match lying {
+            Lying::Copied => (Place::new(Origins::new(self.how.headers.clone())), LetterForm::Copy),
+            Lying::Parked { consumer } => {
+                let idle = parked::find(&mailbox, &exchange, consumer, &self.how.headers, Some(journals)).await?;
+                if idle.count == 0 && idle.held > 0 {
+                    return Err(ParkedError::InHands(idle.held).into());
+                }
+                self.how.parked = Some(idle.by);
+                (idle.place, idle.form)
+            }
+        };
         let selection = select::select_at(&mailbox, self.filter, at, journals, clock, progress).await?;
         self.finish(&exchange, &selection).await
     }

@@ -9,6 +9,7 @@ pub mod exchange;
 pub mod fire;
 pub mod firing;
 pub mod hash;
+mod histogram;
 pub mod import;
 pub mod journal;
 pub mod keys;

@@ -41,6 +41,19 @@ pub struct Asked<'a> {
     pub is_load: bool,
 }
 
+impl<'a> Asked<'a> {
+    /// For a plan that changes `count` things.
+    #[must_use]
+    pub fn change(action: &'static str, plan: &'a str, count: u64) -> Self {
+        Self {
+            action,
+            plan,
+            count,
+            is_load: false,
+        }
+    }
+}
+
 /// What a person said.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Confirmed<'a> {

@@ -59,6 +59,8 @@ pub struct Cli {
 
 /// What can be done.
 #[derive(Debug, Subcommand)]
+// Described only once it is typed: what the others take costs the console more than a megabyte.
+#[command(defer = true)]
 pub enum Command {
     /// Open the console (the default)
     Watch(WatchArgs),

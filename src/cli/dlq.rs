@@ -11,6 +11,7 @@ use crate::config::parse_duration;
 
 /// What can be done with dead letters.
 #[derive(Clone, Debug, Subcommand)]
+#[command(defer = true)]
 pub enum DlqCommand {
     /// List letters, newest first
     List(ListArgs),

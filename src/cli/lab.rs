@@ -44,6 +44,7 @@ pub struct DemoArgs {
 
 /// `hookwatch lab …`
 #[derive(Clone, Debug, Subcommand)]
+#[command(defer = true)]
 pub enum LabCommand {
     /// Start private servers, the pipeline and a load; everything is gone at the end
     Up(UpArgs),

@@ -8,6 +8,8 @@ mod context;
 mod document;
 mod duration;
 mod endpoint;
+mod family;
+mod link;
 mod paths;
 mod problem;
 mod profile;
@@ -15,11 +17,13 @@ mod resolve;
 mod schema;
 
 pub use duration::{format_duration, parse_duration};
+pub use family::{Families, Family};
+pub use link::{Discovery, HttpAuth, NatsAuth, NatsLink, PostgresLink, Target, Tls};
 pub use paths::Surroundings;
 pub use problem::{Origin, Problem, Problems};
 pub use profile::{
-    AlertLevel, Alerts, DeadLetters, Discovery, Environment, Families, Family, Fire, HttpAuth, LetterHeaders, NatsAuth,
-    NatsLink, Pipeline, PostgresLink, Profile, SecretPlace, Target, Thresholds, Tls, TraceSettings, VERDICTS,
+    AlertLevel, Alerts, DeadLetters, Environment, Fire, LetterHeaders, Pipeline, Profile, SecretPlace, Thresholds,
+    TraceSettings, VERDICTS,
 };
 pub use resolve::{ConsoleOptions, Overrides, Resolved, Shown, console_options, redactor_of, resolve, resolve_all};
 

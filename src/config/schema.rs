@@ -10,8 +10,8 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::document::{Field, Key, Nested, Reader, Section, Setting, Table, join, kind, section};
+use super::family::Family;
 use super::problem::Origin;
-use super::profile::Family;
 use crate::base::text;
 
 /// The whole file.

@@ -1,7 +1,7 @@
 //! THE table of what can be done. Keys, help, key line, palette, keymap files and mouse derive
 //! from it: a new command is one line here and one arm in [`App::run`](super::app::App).
 
-use super::screen::Screen;
+use super::screen::id::Screen;
 
 /// A chapter of the help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,6 +1,10 @@
 //! Pictures for tests and benches: a pipeline that falls behind, one that has just started, one
 //! whose sources fail, and one whose names attack the screen.
 
+// Benches take this file in by its path: so its part is named by its path, too.
+#[path = "fixture/rich.rs"]
+mod rich;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,14 +17,13 @@ use hookwatch::console::bench::Supply;
 use hookwatch::console::screen::Badge;
 use hookwatch::model::field::Field;
 use hookwatch::model::{
-    Event, EventKind, FailureGroup, Flow, Health, Histories, Ledger, LedgerLine, ProbeView, Provider, Queue,
-    QueueState, Reading, ReadingState, SeriesKey, Severity, SourceView, Verdict, View, Webhook, WebhookMode, Worker,
-    WorkerAccount, WorkerCondition, WorkerState,
+    FailureGroup, Health, Histories, ProbeView, Provider, Queue, QueueState, Reading, ReadingState, SeriesKey,
+    Severity, SourceView, Verdict, View, Webhook, WebhookMode, Worker, WorkerCondition, WorkerState,
 };
-use hookwatch::sample::{
-    AccountReading, Blocked, ConsumerConfig, DatabaseReading, Discard, Panel, ProbeCheck, ProbeState, Retention,
-    ServerReading, SourceId, SourceKind, StreamConfig, SubjectsReading,
-};
+use hookwatch::sample::{Blocked, Panel, ProbeCheck, ProbeState, SourceId, SourceKind};
+
+pub(crate) use self::rich::rich;
+use self::rich::{account, wave, worker};
 
 /// How old the session of every fixture is.
 const AGE: Duration = Duration::from_secs(1_322);
@@ -93,133 +96,6 @@ fn healthy(kind: SourceKind, name: &str, micros: u64) -> SourceView {
         period: Some(Duration::from_secs(1)),
         error: None,
         retry_in: None,
-    }
-}
-
-/// A pipeline that falls behind since 13:58, with letters that die.
-pub(crate) fn rich() -> (View, Histories) {
-    let mut view = View::empty("demo", now());
-    view.started = at("13:41:20");
-    view.window_s = 10.0;
-    view.sources = vec![
-        healthy(SourceKind::Jetstream, "nats", 600),
-        healthy(SourceKind::Metrics, "gateway", 1_900),
-        healthy(SourceKind::Metrics, "w-1", 2_100),
-        healthy(SourceKind::Metrics, "w-2", 2_000),
-        healthy(SourceKind::Metrics, "w-3", 2_300),
-        healthy(SourceKind::Metrics, "w-4", 2_200),
-        healthy(SourceKind::Postgres, "postgres", 1_200),
-    ];
-    view.flow = rich_flow();
-    view.providers = [
-        ("telnyx", 9_001.0, 7_010.0, 0.0, 0.004, 0.011),
-        ("resend", 3_180.0, 2_640.0, 0.002, 0.005, 0.014),
-        ("stripe", 250.0, 220.0, 0.041, 0.007, 0.019),
-    ]
-    .map(|(name, received, processed, errors, p50, p99)| Provider {
-        name: name.into(),
-        received_per_s: value(received),
-        processed_per_s: value(processed),
-        error_ratio: value(errors),
-        response_p50_s: value(p50),
-        response_p99_s: value(p99),
-    })
-    .to_vec();
-    view.workers = [
-        ("w-1", 2_471.0, 100.0),
-        ("w-2", 2_466.0, 100.0),
-        ("w-3", 2_470.0, 100.0),
-        ("w-4", 2_463.0, 97.0),
-    ]
-    .into_iter()
-    .enumerate()
-    .map(|(number, (name, rate, batch))| worker(number, name, rate, batch))
-    .collect();
-    view.ledger = rich_ledger();
-    view.verdicts = rich_verdicts();
-    view.events = rich_events();
-    view.queues = rich_queues();
-    view.subjects = [SubjectsReading {
-        stream: "webhooks".into(),
-        counts: [
-            ("webhook.telnyx.message.finalized", 61_004),
-            ("webhook.resend.email.delivered", 17_880),
-            ("webhook.stripe.charge.failed", 1_326),
-        ]
-        .map(|(subject, count)| (Arc::from(subject), count))
-        .to_vec(),
-        left_out: (4, 212),
-    }]
-    .map(|reading| (reading.stream.clone(), reading))
-    .into();
-    view.server = Some(server());
-    view.api_calls_per_s = value(4.0);
-    view.database = Some(database());
-    (view, rich_histories())
-}
-
-fn rich_flow() -> Flow {
-    Flow {
-        received_per_s: value(12_431.0),
-        received_total: value(1_204_331.0),
-        response_p99_s: value(0.012),
-        queued_per_s: value(12_431.0),
-        queued_total: value(1_204_331.0),
-        refused_total: value(0.0),
-        unconfirmed_total: value(0.0),
-        stored_per_s: value(12_431.0),
-        backlog: value(84_210.0),
-        backlog_per_s: value(2_561.0),
-        oldest_waiting_s: value(8.4),
-        oldest_held_s: value(0.3),
-        drain_eta_s: Reading::unknown(),
-        limit_eta_s: value(1_260.0),
-        limit: Some("max_bytes".to_owned()),
-        processed_per_s: value(9_870.0),
-        processed_total: value(1_120_084.0),
-        batch_p95_s: value(0.210),
-        written_per_s: value(9_866.0),
-        written_total: value(1_120_084.0),
-        update_p95_s: value(0.031),
-        dead: value(37.0),
-        dead_per_min: value(4.0),
-    }
-}
-
-fn worker(number: usize, name: &str, rate: f64, batch: f64) -> Worker {
-    let begun = if number == 3 { 20 } else { 4 };
-    let recent = (0..60)
-        .map(|second: usize| {
-            let ramp = ((second as f32 - begun as f32) / 12.0).clamp(0.0, 1.0);
-            (second >= begun).then_some(ramp * (2_300.0 + wave(second * (number + 3)) * 170.0))
-        })
-        .collect();
-    Worker {
-        name: name.into(),
-        state: WorkerState::Up,
-        seen_by: vec!["metrics".into(), "postgres".into()],
-        rate_per_s: value(rate),
-        recent,
-        batch_size: value(batch),
-        batch_p95_s: value(0.21),
-        errors_per_s: value(0.0),
-        breaker: value(0.0),
-        cpu: value(0.62),
-        memory: value(11_300_000.0),
-        last_seen_s: value(0.4),
-        condition: WorkerCondition::Running,
-        accounts: vec![
-            account("metrics", true, "its endpoint answers"),
-            account("postgres", true, "heartbeat 400 ms ago, says running"),
-        ],
-    }
-}
-
-fn account(source: &str, up: bool, text: &str) -> WorkerAccount {
-    WorkerAccount {
-        source: source.into(),
-        up: Some(up),
-        text: text.to_owned(),
     }
 }
 
@@ -413,189 +289,6 @@ pub(crate) fn outbound() -> (View, Histories) {
     (view, histories)
 }
 
-fn rich_ledger() -> Ledger {
-    let line = |line: &str, label: &str, left: f64, terms: &[(&str, f64)], tolerance: f64| LedgerLine {
-        line: line.into(),
-        left_label: label.into(),
-        left: Some(left),
-        right: Some(terms.iter().map(|(_, value)| value).sum()),
-        terms: terms
-            .iter()
-            .map(|(name, value)| (Arc::from(*name), Some(*value)))
-            .collect(),
-        difference: Some(0.0),
-        tolerance: Some(tolerance),
-        balanced: Some(true),
-    };
-    Ledger {
-        since: Some(at("13:41:20")),
-        lines: vec![
-            line(
-                "received",
-                "received",
-                1_204_331.0,
-                &[("queued", 1_204_331.0), ("refused", 0.0), ("unconfirmed", 0.0)],
-                14.0,
-            ),
-            line(
-                "stored",
-                "queued + replayed",
-                1_204_331.0,
-                &[("stored", 1_204_331.0), ("duplicates", 0.0)],
-                120.0,
-            ),
-            line(
-                "left",
-                "left the stream",
-                1_120_121.0,
-                &[("acks", 1_120_121.0), ("terminated", 0.0), ("evicted", 0.0)],
-                400.0,
-            ),
-            line(
-                "acked",
-                "worker acks",
-                1_120_121.0,
-                &[("processed", 1_120_084.0), ("dead letters", 37.0)],
-                400.0,
-            ),
-            line(
-                "written",
-                "processed",
-                1_120_084.0,
-                &[("rows", 1_120_080.0), ("skipped", 4.0)],
-                400.0,
-            ),
-            line("total", "accounted for", 1_204_331.0, &[("stored", 1_204_331.0)], 400.0),
-        ],
-    }
-}
-
-fn rich_verdicts() -> Vec<Verdict> {
-    vec![
-        Verdict {
-            id: "backlog_growing".into(),
-            subject: Some("webhooks/workers".into()),
-            severity: Severity::Warning,
-            since: at("13:58:03"),
-            text: "Falling behind by 2,561/s".to_owned(),
-            evidence: vec![
-                "4 workers pull, each at its ceiling of 2,470/s".to_owned(),
-                "database p95 31 ms, breaker closed".to_owned(),
-            ],
-            next: "6 workers would drain it in 9 min; as it is, max_bytes is reached in 21 min".to_owned(),
-            runbook: None,
-            hush: None,
-        },
-        Verdict {
-            id: "error_rate".into(),
-            subject: Some("stripe".into()),
-            severity: Severity::Warning,
-            since: at("14:01:40"),
-            text: "4.1 % of stripe's webhooks fail".to_owned(),
-            evidence: vec!["615 of 15,000 in the last 60 s: invalid payload".to_owned()],
-            next: "look at the latest example under Failures".to_owned(),
-            runbook: None,
-            hush: None,
-        },
-    ]
-}
-
-fn rich_events() -> Vec<Event> {
-    [
-        (
-            "13:41:20",
-            EventKind::Console,
-            Severity::Info,
-            "console started",
-            "profile demo, read-only",
-            1,
-        ),
-        (
-            "13:58:03",
-            EventKind::Verdict,
-            Severity::Warning,
-            "backlog growing",
-            "ingest rose from 8,120/s to 12,400/s, telnyx",
-            1,
-        ),
-        (
-            "14:01:12",
-            EventKind::Process,
-            Severity::Info,
-            "worker w-4 up",
-            "build 2026.11.2",
-            1,
-        ),
-        (
-            "14:02:58",
-            EventKind::Advisory,
-            Severity::Critical,
-            "3 letters dead",
-            "timeout after 3,004 ms on UPDATE recipients",
-            3,
-        ),
-    ]
-    .map(|(clock, kind, severity, text, detail, count)| Event {
-        at: at(clock),
-        kind,
-        severity,
-        text: text.to_owned(),
-        detail: detail.to_owned(),
-        count,
-    })
-    .to_vec()
-}
-
-fn rich_queues() -> Vec<Queue> {
-    let queue = |stream: &str, consumer: Option<&str>, state, pending, held| Queue {
-        stream: stream.into(),
-        consumer: consumer.map(Arc::from),
-        messages: value(pending),
-        bytes: value(pending * 812.0),
-        pending: value(pending),
-        ack_pending: value(held),
-        retries_per_s: value(0.4),
-        parked: value(0.0),
-        state,
-        replicas: 1,
-        ..Queue::default()
-    };
-    let mut busy = queue("webhooks", Some("workers"), QueueState::Growing, 80_210.0, 4_000.0);
-    busy.waiting = value(4.0);
-    busy.redelivered = value(12.0);
-    busy.orphaned = value(0.0);
-    busy.unmatched = value(0.0);
-    busy.ingest_per_s = value(12_431.0);
-    busy.completed_per_s = value(9_870.0);
-    busy.attempts_per_s = value(9_870.4);
-    busy.oldest_age_s = value(8.4);
-    busy.oldest_held_s = value(0.3);
-    busy.limit_eta_s = value(1_260.0);
-    busy.leader = Some("nats-1".to_owned());
-    busy.stream_config = Arc::new(StreamConfig {
-        subjects: vec!["webhook.>".to_owned()],
-        retention: Retention::Workqueue,
-        discard: Discard::New,
-        storage: "file".to_owned(),
-        max_bytes: Some(1 << 30),
-        max_age: Some(Duration::from_hours(24)),
-        duplicate_window: Duration::from_mins(2),
-        replicas: 1,
-        ..StreamConfig::default()
-    });
-    busy.consumer_config = Some(Arc::new(ConsumerConfig {
-        durable: true,
-        ack_policy: "explicit".to_owned(),
-        ack_wait: Duration::from_micros(30),
-        max_deliver: Some(3),
-        max_ack_pending: Some(4_000),
-        max_waiting: Some(512),
-        deliver_policy: "all".to_owned(),
-        ..ConsumerConfig::default()
-    }));
-    vec![busy, queue("webhooks_dlq", None, QueueState::Idle, 37.0, 0.0)]
-}
-
 /// A fleet: 1,000 queues, 100 workers, 60 providers, 1,000 events.
 pub(crate) fn many() -> (View, Histories) {
     let (mut view, histories) = rich();
@@ -627,79 +320,6 @@ pub(crate) fn many() -> (View, Histories) {
     let events = view.events.clone();
     view.events = events.into_iter().cycle().take(1_000).collect();
     (view, histories)
-}
-
-fn server() -> ServerReading {
-    ServerReading {
-        server_id: "NDJ5".to_owned(),
-        name: "demo".to_owned(),
-        version: "2.9.10".to_owned(),
-        cluster: None,
-        rtt: Duration::from_micros(600),
-        skew_s: None,
-        account: Some(AccountReading {
-            storage: 68_400_000,
-            streams: 2,
-            consumers: 1,
-            ..AccountReading::default()
-        }),
-        our_requests: 5_288,
-    }
-}
-
-fn database() -> DatabaseReading {
-    DatabaseReading {
-        version: "15.13".to_owned(),
-        started: Some(at("13:41:18")),
-        latency: Duration::from_micros(1_200),
-        connections: Some(11),
-        max_connections: Some(100),
-        active: Some(5),
-        idle_in_transaction: Some(0),
-        longest_transaction: Some(Duration::from_millis(38)),
-        size: Some(412_000_000),
-        ..DatabaseReading::default()
-    }
-}
-
-/// A number between -1 and 1 that looks like chance and is always the same.
-fn wave(seed: usize) -> f32 {
-    let mixed = (seed as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
-    mixed as f32 / (1 << 23) as f32 - 1.0
-}
-
-/// 15 minutes in which ingest rises above what workers can do.
-fn rich_histories() -> Histories {
-    let mut histories = Histories::default();
-    let mut backlog = 180.0f32;
-    for second in 0..=900usize {
-        let moment = before(900 - second as u64);
-        let calm = 8_300.0 + 750.0 * (second as f32 / 48.0).sin() + wave(second) * 160.0;
-        let surge =
-            4_100.0 * ((second as f32 - 580.0) / 50.0).clamp(0.0, 1.0) * (1.0 + 0.06 * (second as f32 / 30.0).cos());
-        let ingest = calm + surge;
-        let processing = ingest.min(9_870.0 + wave(second * 7) * 110.0);
-        backlog = (backlog + (ingest - processing) * 0.115).max(150.0);
-        for (field, value) in [
-            (Field::StoredPerS, ingest),
-            (Field::ProcessedPerS, processing),
-            (Field::Backlog, backlog),
-        ] {
-            histories.record(&SeriesKey::of(field), moment, Some(f64::from(value)));
-        }
-        for (field, subject, value) in [
-            (Field::Pending, "webhooks/workers", backlog),
-            (Field::StoredPerS, "webhooks/workers", ingest),
-            (Field::CompletedPerS, "webhooks/workers", processing),
-            (Field::WorkerRate, "w-1", processing / 4.0),
-            (Field::BatchP95, "w-1", 0.2 + wave(second) * 0.02),
-            (Field::ReceivedPerS, "telnyx", ingest * 0.72),
-            (Field::ErrorRatio, "telnyx", 0.002 + wave(second) * 0.001),
-        ] {
-            histories.record(&SeriesKey::about(field, subject), moment, Some(f64::from(value)));
-        }
-    }
-    histories
 }
 
 /// Everything in order: the same pipeline with enough workers.

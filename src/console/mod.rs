@@ -13,6 +13,8 @@
 pub mod app;
 pub mod bench;
 pub mod command;
+pub mod dialog;
+pub mod effect;
 pub mod fleet;
 pub mod glyph;
 pub mod kept;
@@ -22,6 +24,7 @@ pub mod letters;
 mod outside;
 pub mod palette;
 pub mod player;
+pub mod range;
 pub mod run;
 pub mod screen;
 pub mod terminal;

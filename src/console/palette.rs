@@ -2,9 +2,8 @@
 //! table; some words take an argument.
 
 use super::command::{Command, Mode};
-use super::screen::Screen;
-use super::ui::RANGES;
-use super::widget::figure;
+use super::range::{RANGES, range_name};
+use super::screen::id::Screen;
 use super::widget::input::Input;
 
 /// What a word takes behind it.
@@ -201,12 +200,6 @@ fn screens() -> Vec<String> {
 #[must_use]
 pub fn ranges() -> Vec<String> {
     RANGES.iter().map(|range| range_name(*range)).collect()
-}
-
-/// `15m`, `1h`.
-#[must_use]
-pub fn range_name(range: std::time::Duration) -> String {
-    figure::duration(range).replace("m00s", "m").replace("h00m", "h")
 }
 
 fn names() -> impl Iterator<Item = &'static str> {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::layer::{Detail, Layer};
 use super::letters::Letters;
-use super::screen::{PanelId, Screen};
+use super::range::RANGES;
+use super::screen::id::{PanelId, Screen};
 use super::widget::grid::GridState;
 use super::widget::time::Zone;
 use crate::base::time::{Moment, Timestamp};
@@ -27,14 +28,6 @@ pub struct Flash {
 /// How long a flash stays, and how many are remembered.
 pub(super) const FLASH: (Duration, usize) = (Duration::from_secs(4), 50);
 
-/// Spans of charts, shortest first.
-pub const RANGES: [Duration; 4] = [
-    Duration::from_mins(1),
-    Duration::from_mins(5),
-    Duration::from_mins(15),
-    Duration::from_hours(1),
-];
-
 /// A span of time chosen on a chart, oldest first, times since session start.
 pub type Span = (Duration, Duration);
 
@@ -51,6 +44,8 @@ pub(super) struct Drag {
 #[derive(Clone, Debug)]
 pub struct Ui {
     pub(super) screen: Screen,
+    /// The panel of a screen that is focused until another one is.
+    pub(super) home: fn(Screen) -> Option<PanelId>,
     pub(super) focus: BTreeMap<Screen, PanelId>,
     pub(super) zoomed: bool,
     pub(super) scroll: BTreeMap<PanelId, usize>,
@@ -95,7 +90,7 @@ impl Ui {
     pub fn focus(&self) -> Option<PanelId> {
         let home = || match self.detail() {
             Some(_) => None,
-            None => self.screen.page().home(),
+            None => (self.home)(self.screen),
         };
         self.focus.get(&self.screen).copied().or_else(home)
     }
@@ -199,6 +194,12 @@ impl Ui {
     #[must_use]
     pub fn flashes(&self) -> impl DoubleEndedIterator<Item = &Flash> {
         self.flashes.iter()
+    }
+
+    /// What is known of dead letters.
+    #[must_use]
+    pub fn letters(&self) -> &Letters {
+        &self.letters
     }
 
     /// Commands that were typed, newest last.

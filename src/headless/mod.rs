@@ -3,6 +3,7 @@
 mod check;
 mod contract;
 pub mod dlq;
+mod exit;
 pub mod export;
 pub mod fire;
 mod json;

@@ -16,6 +16,10 @@ const PING: Duration = Duration::from_secs(2);
 /// Longest wait between attempts to connect: recovery is to be seen within 3 s.
 const RETRY: Duration = Duration::from_millis(500);
 
+/// What is read at once, bytes. The allocator tidies its whole heap whenever a block of 64 KiB,
+/// the client's own size, is given back.
+const READ_BUFFER: u16 = 16_384;
+
 /// How long a lookup or a creation may take.
 const API_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -54,6 +58,7 @@ impl Bus {
             .max_reconnects(None)
             .connection_timeout(Duration::from_secs(2))
             .ping_interval(PING)
+            .read_buffer_capacity(READ_BUFFER)
             .reconnect_delay_callback(|attempt| RETRY.min(Duration::from_millis(20 * attempt.min(100) as u64)))
             .event_callback(move |event| {
                 match event {

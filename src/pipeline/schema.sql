@@ -51,7 +51,8 @@ CREATE TABLE IF NOT EXISTS webhook_recipients (
     last_event_at   timestamptz NOT NULL
 ) WITH (fillfactor = 70);
 
--- What the workers did, counted in the transactions in which they did it.
+-- What the workers did, counted in the transactions in which they did it. A row for each of a
+-- worker's writers: on one row they would wait for each other's commits, which can share a sync.
 CREATE TABLE IF NOT EXISTS webhook_counters (
     worker       text        NOT NULL,
     provider     text        NOT NULL,
@@ -59,7 +60,8 @@ CREATE TABLE IF NOT EXISTS webhook_counters (
     rows_written bigint      NOT NULL DEFAULT 0,
     skipped      bigint      NOT NULL DEFAULT 0,
     updated_at   timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (worker, provider, event_type)
+    writer       smallint    NOT NULL DEFAULT 0,
+    PRIMARY KEY (worker, provider, event_type, writer)
 ) WITH (fillfactor = 20);
 
 -- The workers' heartbeats, one a second.

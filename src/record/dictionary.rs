@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::wire::Id;
 use crate::sample::{ConsumerConfig, Layout, SeriesId, StreamConfig};
+
+/// The id of a layout or configuration, unique in its chunk.
+pub(super) type Id = Arc<str>;
 
 /// A frame refers to something that the chunk does not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::dictionary::{Dictionary, Missing, Words};
+use super::dictionary::{Dictionary, Id, Missing, Words};
 use crate::base::time::Timestamp;
 use crate::sample::{
     Advisory, CanaryReading, ClusterReading, ConnectionsReading, ConsumerReading, CounterReading, DatabaseReading,
@@ -16,9 +16,6 @@ use crate::sample::{
     QueueReading, Sample, Scrape, SequencePair, ServerReading, SourceId, SourceReport, StreamReading, StreamState,
     SubjectsReading,
 };
-
-/// The id of a layout or configuration, unique in its chunk.
-pub(super) type Id = Arc<str>;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct EnvelopeWire {

@@ -2,6 +2,7 @@
 
 mod alert;
 pub mod clerk;
+mod describe;
 mod history;
 mod playback;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
 use std::time::Duration;
 
 use crate::base::secret::Redactor;
@@ -17,8 +17,8 @@ use crate::record::{
     RecordingFile, Redaction, SessionInfo, Target,
 };
 
+use super::describe;
 use super::playback::{feed, pass};
-use super::tap::info;
 
 /// Items that may wait to be sealed.
 const QUEUE: usize = 8_192;
@@ -26,7 +26,9 @@ const QUEUE: usize = 8_192;
 /// The last 15 minutes of a live session, or as much of them as fits. A thread seals the chunks: whoever offers never waits.
 #[derive(Clone, Debug)]
 pub struct Ring {
-    sender: SyncSender<Order>,
+    /// Not a bounded channel: that one takes the room for all of its items from the beginning.
+    sender: Sender<Order>,
+    waiting: Arc<AtomicUsize>,
     bytes: Arc<AtomicUsize>,
 }
 
@@ -49,14 +51,17 @@ impl Ring {
     /// # Errors
     /// When no thread can be started.
     pub fn start(settings: Settings, start: Moment, redactor: Redactor) -> io::Result<Self> {
-        let (sender, orders) = sync_channel(QUEUE);
-        let bytes = Arc::new(AtomicUsize::new(0));
+        let (sender, orders) = channel();
+        let (waiting, bytes) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let mut chunks = Chunks::new(settings, start, redactor);
-        let told = bytes.clone();
+        let (taken, told) = (waiting.clone(), bytes.clone());
         std::thread::Builder::new().name("ring".to_owned()).spawn(move || {
             while let Ok(order) = orders.recv() {
                 match order {
-                    Order::Take(item) => chunks.offer(*item),
+                    Order::Take(item) => {
+                        taken.fetch_sub(1, Ordering::Relaxed);
+                        chunks.offer(*item);
+                    }
                     Order::Remember(history) => chunks.remember(*history),
                     // Nobody may be waiting any more.
                     Order::Give(reply) => drop(reply.send(chunks.recording())),
@@ -64,18 +69,23 @@ impl Ring {
                 told.store(chunks.bytes, Ordering::Relaxed);
             }
         })?;
-        Ok(Self { sender, bytes })
+        Ok(Self { sender, waiting, bytes })
     }
 
     /// Takes what the model was given.
     pub fn offer(&self, item: Item) {
         // Full only when the machine is so busy that 8,192 items wait: then rewind has a gap.
-        let _ = self.sender.try_send(Order::Take(Box::new(item)));
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= QUEUE {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
+        // The thread ends only with the last sender.
+        let _ = self.sender.send(Order::Take(Box::new(item)));
     }
 
     /// Takes what was before the session's start, so that it is charted in the last minutes, too.
     pub fn remember(&self, history: History) {
-        let _ = self.sender.try_send(Order::Remember(Box::new(history)));
+        let _ = self.sender.send(Order::Remember(Box::new(history)));
     }
 
     /// What its sealed chunks take, bytes.
@@ -155,7 +165,7 @@ struct Sealed {
 impl Chunks {
     fn new(settings: Settings, start: Moment, redactor: Redactor) -> Self {
         Self {
-            info: info(&settings, start),
+            info: describe::info(&settings, start),
             redactor,
             sealed: VecDeque::new(),
             bytes: 0,

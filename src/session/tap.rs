@@ -4,11 +4,10 @@ use crate::base::secret::Redactor;
 use crate::base::time::{Moment, Timestamp};
 use crate::config::Profile;
 use crate::model::{EventKind, History, Settings, Severity, View};
-use crate::record::{
-    Action, Event, Item, Marker, Progress, RecordError, Recorder, RecorderOptions, SessionInfo, Target, Tick,
-};
+use crate::record::{Action, Event, Item, Marker, Progress, RecordError, Recorder, RecorderOptions, Target, Tick};
 use crate::sample::Envelope;
 
+use super::describe;
 use super::history::Before;
 use super::ring::Ring;
 
@@ -82,7 +81,7 @@ impl Tap {
     pub fn recorder(&self, target: Target, start: Moment) -> RecorderOptions {
         RecorderOptions {
             target,
-            info: info(&self.settings, start),
+            info: describe::info(&self.settings, start),
             redactor: self.redactor.clone(),
         }
     }
@@ -191,13 +190,6 @@ impl Tap {
     pub fn stop_recording(&mut self) -> Option<Progress> {
         self.recorder.take().map(Recorder::finish)
     }
-}
-
-/// The description of a session of a model with these settings that began at `start`.
-pub(super) fn info(settings: &Settings, start: Moment) -> SessionInfo {
-    // Settings are plain data: they can be written.
-    let json = serde_json::to_value(settings).unwrap_or_default();
-    SessionInfo::new(&settings.profile, start, json)
 }
 
 fn kind(kind: EventKind) -> &'static str {

@@ -57,19 +57,11 @@ impl Signer {
     pub fn new(scheme: &Scheme, secret: &SecretString) -> Result<Self, KeyError> {
         let problem = |problem: key::Problem| problem.of(scheme, KeyRole::Signing);
         let text = key::checked(secret.expose_secret()).map_err(problem)?;
-        let key: Arc<dyn Sign> = match scheme {
-            Scheme::StandardWebhooks => Arc::new(standard::Hmac::new(&standard::WEBHOOK, text).map_err(problem)?),
-            Scheme::Svix => Arc::new(standard::Hmac::new(&standard::SVIX, text).map_err(problem)?),
-            Scheme::StandardWebhooksEd25519 => Arc::new(standard::Ed25519Signer::new(text).map_err(problem)?),
-            Scheme::Telnyx => Arc::new(telnyx::Ed25519Signer::new(text).map_err(problem)?),
-            Scheme::TelnyxV1 => Arc::new(telnyx::Legacy::new(text)),
-            Scheme::Stripe => Arc::new(stripe::Stripe::new(text).map_err(problem)?),
-            Scheme::GitHub => Arc::new(body_hmac::BodyHmac::github(text)),
-            Scheme::Shopify => Arc::new(body_hmac::BodyHmac::shopify(text)),
-            Scheme::HmacSha256Hex { header } => Arc::new(body_hmac::BodyHmac::generic(header, text)),
-            Scheme::Slack => Arc::new(slack::Slack::new(text)),
-            Scheme::Twilio => Arc::new(twilio::Twilio::new(text)),
-            Scheme::SendGrid => Arc::new(sendgrid::EcdsaSigner::new(text).map_err(problem)?),
+        let key: Arc<dyn Sign> = match Key::parse(scheme, text).map_err(problem)? {
+            Key::Shared(key) => key,
+            Key::Pair(Pair::StandardWebhooks) => Arc::new(standard::Ed25519Signer::new(text).map_err(problem)?),
+            Key::Pair(Pair::Telnyx) => Arc::new(telnyx::Ed25519Signer::new(text).map_err(problem)?),
+            Key::Pair(Pair::SendGrid) => Arc::new(sendgrid::EcdsaSigner::new(text).map_err(problem)?),
         };
         Ok(Self {
             scheme: scheme.clone(),
@@ -122,19 +114,11 @@ impl Verifier {
     pub fn new(scheme: &Scheme, secret: &SecretString) -> Result<Self, KeyError> {
         let problem = |problem: key::Problem| problem.of(scheme, KeyRole::Verifying);
         let text = key::checked(secret.expose_secret()).map_err(problem)?;
-        let key: Arc<dyn Verify> = match scheme {
-            Scheme::StandardWebhooks => Arc::new(standard::Hmac::new(&standard::WEBHOOK, text).map_err(problem)?),
-            Scheme::Svix => Arc::new(standard::Hmac::new(&standard::SVIX, text).map_err(problem)?),
-            Scheme::StandardWebhooksEd25519 => Arc::new(standard::Ed25519Verifier::new(text).map_err(problem)?),
-            Scheme::Telnyx => Arc::new(telnyx::Ed25519Verifier::new(text).map_err(problem)?),
-            Scheme::TelnyxV1 => Arc::new(telnyx::Legacy::new(text)),
-            Scheme::Stripe => Arc::new(stripe::Stripe::new(text).map_err(problem)?),
-            Scheme::GitHub => Arc::new(body_hmac::BodyHmac::github(text)),
-            Scheme::Shopify => Arc::new(body_hmac::BodyHmac::shopify(text)),
-            Scheme::HmacSha256Hex { header } => Arc::new(body_hmac::BodyHmac::generic(header, text)),
-            Scheme::Slack => Arc::new(slack::Slack::new(text)),
-            Scheme::Twilio => Arc::new(twilio::Twilio::new(text)),
-            Scheme::SendGrid => Arc::new(sendgrid::EcdsaVerifier::new(text).map_err(problem)?),
+        let key: Arc<dyn Verify> = match Key::parse(scheme, text).map_err(problem)? {
+            Key::Shared(key) => key,
+            Key::Pair(Pair::StandardWebhooks) => Arc::new(standard::Ed25519Verifier::new(text).map_err(problem)?),
+            Key::Pair(Pair::Telnyx) => Arc::new(telnyx::Ed25519Verifier::new(text).map_err(problem)?),
+            Key::Pair(Pair::SendGrid) => Arc::new(sendgrid::EcdsaVerifier::new(text).map_err(problem)?),
         };
         Ok(Self {
             scheme: scheme.clone(),
@@ -229,6 +213,45 @@ trait Sign: Send + Sync {
 /// The reading side of a scheme, its key parsed.
 trait Verify: Send + Sync {
     fn verify(&self, received: &Received<'_, '_>) -> Result<(), Rejection>;
+}
+
+/// A key that signs and verifies alike.
+trait SignAndVerify: Sign + Verify {}
+
+impl<T: Sign + Verify> SignAndVerify for T {}
+
+/// The key of a scheme, as far as both sides read it alike.
+enum Key {
+    /// A secret that both sides have.
+    Shared(Arc<dyn SignAndVerify>),
+    /// Each side has its own.
+    Pair(Pair),
+}
+
+/// The schemes whose provider signs with one key and whose receiver verifies with another.
+enum Pair {
+    StandardWebhooks,
+    Telnyx,
+    SendGrid,
+}
+
+impl Key {
+    fn parse(scheme: &Scheme, text: &str) -> Result<Self, key::Problem> {
+        Ok(Self::Shared(match scheme {
+            Scheme::StandardWebhooks => Arc::new(standard::Hmac::new(&standard::WEBHOOK, text)?),
+            Scheme::Svix => Arc::new(standard::Hmac::new(&standard::SVIX, text)?),
+            Scheme::TelnyxV1 => Arc::new(telnyx::Legacy::new(text)),
+            Scheme::Stripe => Arc::new(stripe::Stripe::new(text)?),
+            Scheme::GitHub => Arc::new(body_hmac::BodyHmac::github(text)),
+            Scheme::Shopify => Arc::new(body_hmac::BodyHmac::shopify(text)),
+            Scheme::HmacSha256Hex { header } => Arc::new(body_hmac::BodyHmac::generic(header, text)),
+            Scheme::Slack => Arc::new(slack::Slack::new(text)),
+            Scheme::Twilio => Arc::new(twilio::Twilio::new(text)),
+            Scheme::StandardWebhooksEd25519 => return Ok(Self::Pair(Pair::StandardWebhooks)),
+            Scheme::Telnyx => return Ok(Self::Pair(Pair::Telnyx)),
+            Scheme::SendGrid => return Ok(Self::Pair(Pair::SendGrid)),
+        }))
+    }
 }
 
 /// A request about to be checked.

@@ -3,6 +3,9 @@
 //!
 //! `cargo bench --bench console [-- SECONDS]`. A pipeline of one gateway and nine workers under
 //! load, 200×60, the real program in a pseudo-terminal.
+//!
+//! `make layout` has the same console write down which functions it runs (`layout`), which decides
+//! how much of the program is resident.
 
 #[path = "../it/terminal.rs"]
 #[expect(
@@ -11,6 +14,8 @@
     reason = "shared with the tests, which use more of it and fail by panicking"
 )]
 mod terminal;
+
+mod layout;
 
 #[expect(dead_code, reason = "shared with other benches, which look for a process as well")]
 mod usage;
@@ -66,21 +71,30 @@ fn main() -> Result<(), Error> {
         Ok::<_, hookwatch::lab::LabError>((lab, load))
     })?;
     let arguments = arguments(&lab)?;
-    starts(&arguments, &clock)?;
-    let console = keys(&arguments, &clock)?;
-    let own = usage(&console, Duration::from_secs(seconds), &clock)?;
+    let time = Duration::from_secs(seconds);
+    let done = if std::env::args().any(|argument| argument == "--layout") {
+        layout::write(&arguments)
+    } else {
+        measure(&arguments, time, &clock)
+    };
+    runtime.block_on(async {
+        load.stop().await?;
+        lab.down().await
+    })?;
+    done
+}
+
+fn measure(arguments: &[String], time: Duration, clock: &SharedClock) -> Result<(), Error> {
+    starts(arguments, clock)?;
+    let console = keys(arguments, clock)?;
+    let own = usage(&console, time, clock)?;
     say(&format!(
         "console at one reading a second, 10 targets, 2 streams: {:.2} % of a core, {:.1} MB (budget 20)",
         own.0 * 100.0,
         own.1 / 1e6
     ));
     drop(console);
-    peer(own, Duration::from_secs(seconds), &clock)?;
-    runtime.block_on(async {
-        load.stop().await?;
-        lab.down().await
-    })?;
-    Ok(())
+    peer(own, time, clock)
 }
 
 /// What the console is started with: the lab's parts, one by one.

@@ -10,7 +10,7 @@ use async_nats::jetstream::stream::{self, RetentionPolicy};
 use async_nats::jetstream::{AckKind, Context};
 use futures_util::StreamExt as _;
 use hookwatch::base::time::{SharedClock, SystemClock};
-use hookwatch::config::{NatsAuth, NatsLink, Profile, Tls};
+use hookwatch::config::{NatsAuth, NatsLink, Profile};
 use hookwatch::lab::{Lab, Options};
 use hookwatch::model::{EventKind, Health, Queue, View};
 use hookwatch::sample::{ConsumerKey, Interest, Scope};
@@ -38,13 +38,8 @@ async fn server(folder: &Path, extra: &str) -> Lab {
 fn profile(lab: &Lab, auth: NatsAuth) -> Profile {
     let mut profile = Profile::empty("jetstream");
     profile.nats = Some(NatsLink {
-        servers: vec![lab.nats_url().unwrap()],
         auth,
-        tls: Tls::default(),
-        tls_first: false,
-        inbox_prefix: None,
-        api_prefix: "$JS.API".to_owned(),
-        monitoring: None,
+        ..NatsLink::to(vec![lab.nats_url().unwrap()])
     });
     profile.pipeline.stream = Some(STREAM.into());
     profile.pipeline.consumer = Some(CONSUMER.into());

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Room, and the rooms that it may use. `console/run`, `console/outside.rs` and
-/// `console/terminal.rs` are a room of their own: the loop, what it does, and the terminal. So is
-/// `main.rs`, which may use anything.
+/// `console/terminal.rs` are a room of their own: the loop, what it does, and the terminal. `program`
+/// may use anything.
 const ARROWS: &[(&str, &[&str])] = &[
     ("base", &[]),
     ("config", &["base"]),
@@ -46,7 +46,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("pipeline", &["base", "config", "signature"]),
     ("lab", &["base", "config", "pipeline", "act", "signature"]),
     ("cli", &["base", "config"]),
-    ("main", &["*"]),
+    ("program", &["*"]),
+    ("main", &["program"]),
     ("lib", &["*"]),
 ];
 

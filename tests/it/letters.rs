@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_nats::HeaderMap;
 use async_nats::jetstream::{self, stream};
 use hookwatch::base::time::{SharedClock, SystemClock};
-use hookwatch::config::{NatsAuth, NatsLink, Tls};
+use hookwatch::config::NatsLink;
 use hookwatch::observe::letters::{Direction, LetterError, Mailbox, Reading};
 use hookwatch::sample::Stored;
 
@@ -16,15 +16,7 @@ use crate::support::{nats, servers, unique};
 use crate::terminal::Terminal;
 
 pub(crate) fn link(url: &str) -> NatsLink {
-    NatsLink {
-        servers: vec![url.to_owned()],
-        auth: NatsAuth::default(),
-        tls: Tls::default(),
-        tls_first: false,
-        inbox_prefix: None,
-        api_prefix: "$JS.API".to_owned(),
-        monitoring: None,
-    }
+    NatsLink::to(vec![url.to_owned()])
 }
 
 struct Dlq {

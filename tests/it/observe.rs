@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use hookwatch::base::time::SystemClock;
-use hookwatch::config::{Discovery, NatsAuth, NatsLink, Profile, Target, Tls};
+use hookwatch::config::{Discovery, NatsLink, Profile, Target, Tls};
 use hookwatch::model::{Health, View, WorkerCondition};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -41,13 +41,8 @@ async fn profile(servers_before: &[&str]) -> Profile {
     let mut profile = Profile::empty("observe");
     let urls = servers_before.iter().map(ToString::to_string);
     profile.nats = Some(NatsLink {
-        servers: urls.chain([lab.nats_url().unwrap()]).collect(),
-        auth: NatsAuth::default(),
-        tls: Tls::default(),
-        tls_first: false,
-        inbox_prefix: None,
-        api_prefix: "$JS.API".to_owned(),
         monitoring: Some(lab.monitoring_url().unwrap()),
+        ..NatsLink::to(urls.chain([lab.nats_url().unwrap()]).collect())
     });
     profile
 }

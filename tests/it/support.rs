@@ -5,8 +5,9 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use hookwatch::act::fire::Limit;
 use hookwatch::config::Environment;
-use hookwatch::lab::{Lab, Options};
+use hookwatch::lab::{Lab, Options, Traffic};
 use tokio::sync::OnceCell;
 
 /// The hookwatch executable.
@@ -75,4 +76,20 @@ pub(crate) fn processes_with(mark: &Path) -> Vec<(u32, String)> {
         }
     }
     found
+}
+
+/// Traffic at a steady rate, webhooks a second.
+pub(crate) fn traffic(rate: f64) -> Traffic {
+    Traffic {
+        rate,
+        ..Traffic::default()
+    }
+}
+
+/// So many webhooks, however long it takes.
+pub(crate) fn count(count: u64) -> Limit {
+    Limit {
+        count: Some(count),
+        duration: None,
+    }
 }

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use hookwatch::act::fire::Limit;
 use hookwatch::base::time::{SharedClock, SystemClock};
-use hookwatch::lab::{Lab, Load, Options, Traffic};
+use hookwatch::lab::{Lab, Load, Options};
 use hookwatch::model::{Reading, View};
 use serde::Deserialize;
 use tokio::task::JoinHandle;
 
 use crate::lab::{folder, options};
+use crate::support::{count, traffic};
 use crate::watcher::{Watcher, all_answer, is_settled, line, picture};
 
 /// How long anything may take that is not the point of a test.
@@ -32,20 +33,6 @@ async fn pipeline(folder: &Path) -> (Lab, Watcher, SharedClock) {
     let mut watcher = Watcher::start(&lab.profile("truth").unwrap(), &clock);
     watcher.until("every source answers", PATIENCE, all_answer).await;
     (lab, watcher, clock)
-}
-
-fn traffic(rate: f64) -> Traffic {
-    Traffic {
-        rate,
-        ..Traffic::default()
-    }
-}
-
-fn count(count: u64) -> Limit {
-    Limit {
-        count: Some(count),
-        duration: None,
-    }
 }
 
 /// What NATS itself says of the workers' consumer: pending and ack pending.

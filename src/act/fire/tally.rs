@@ -10,6 +10,7 @@ use super::expect::Expectation;
 use super::outcome::{
     Answer, CheckCount, Failure, FailureKind, KEPT, Latency, Outcomes, Part, Progress, Sample, Summary,
 };
+use crate::act::histogram::{histogram, record};
 use crate::base::secret::Redactor;
 use crate::base::text;
 
@@ -21,9 +22,6 @@ const SAMPLE_WIDTH: usize = 400;
 
 /// Bytes at the end of a cut body that might be part of a secret.
 const LONGEST_SECRET: usize = 512;
-
-/// The longest latency that is told from longer ones.
-const LONGEST: Duration = Duration::from_hours(1);
 
 /// Everything counted so far.
 pub(super) struct Tally {
@@ -256,16 +254,6 @@ impl Tally {
 
 fn per_second(count: u64, elapsed: Duration) -> Option<f64> {
     (!elapsed.is_zero()).then(|| count as f64 / elapsed.as_secs_f64())
-}
-
-fn histogram() -> Histogram<u64> {
-    let micros = u64::try_from(LONGEST.as_micros()).unwrap_or(u64::MAX);
-    #[expect(clippy::expect_used, reason = "the bounds are constants")]
-    Histogram::new_with_bounds(1, micros, 3).expect("invariant: 1 µs to 1 h at 3 digits is a valid range")
-}
-
-fn record(histogram: &mut Histogram<u64>, value: Duration) {
-    histogram.saturating_record(u64::try_from(value.as_micros()).unwrap_or(u64::MAX).max(1));
 }
 
 #[cfg(test)]

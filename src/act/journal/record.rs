@@ -113,6 +113,17 @@ pub enum Purpose {
     Archive,
 }
 
+impl Purpose {
+    /// What the action is called.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Replay => "replay",
+            Self::Archive => "archive",
+        }
+    }
+}
+
 /// A target stream as it stood before a window was sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetMark {

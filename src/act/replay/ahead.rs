@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio_util::task::AbortOnDropHandle;
 
-use super::choose::{Marks, marks, targets};
+use super::marks::{Marks, marks, targets};
 use super::pack::{Packed, Packer, Wanted};
 use crate::act::exchange::{Exchange, ExchangeError};
 use crate::observe::letters::{LetterError, Mailbox};

@@ -1,16 +1,16 @@
 //! The next window of a replay: which letters, what they are now, and where they go.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::ahead::Ahead;
 use super::halt::Halt;
+use super::marks::{Marks, marks, targets};
 use super::pack::{Packed, Wanted};
 use super::ramp::Ramp;
 use super::run::Run;
-use crate::act::exchange::{Exchange, ExchangeError};
-use crate::act::journal::{How, MOST_IN_A_WINDOW, Purpose, Stand, Standing, TargetMark};
+use crate::act::journal::{How, MOST_IN_A_WINDOW, Purpose, Stand, Standing};
 use crate::act::plan::{archive_of, destination};
 use crate::observe::letters::Mailbox;
 
@@ -178,29 +178,4 @@ impl Run {
             self.how.clone()
         }
     }
-}
-
-/// Targets by name.
-pub(super) type Marks = BTreeMap<Arc<str>, TargetMark>;
-
-/// The streams that letters go to.
-pub(super) fn targets(wanted: &[Wanted]) -> BTreeSet<Arc<str>> {
-    // A gateway is no stream.
-    let streams = wanted.iter().map(|wanted| &wanted.stream);
-    streams.filter(|stream| !stream.is_empty()).cloned().collect()
-}
-
-/// Targets as they stand.
-pub(super) async fn marks(exchange: &Exchange, streams: BTreeSet<Arc<str>>) -> Result<Marks, ExchangeError> {
-    let mut marks = Marks::new();
-    for stream in streams {
-        let reading = exchange.stream(&stream).await?;
-        let mark = TargetMark {
-            created: reading.created.unwrap_or_default(),
-            last_seq: reading.state.last_seq,
-            leader: reading.cluster.and_then(|cluster| cluster.leader),
-        };
-        marks.insert(stream, mark);
-    }
-    Ok(marks)
 }

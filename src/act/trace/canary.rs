@@ -2,20 +2,17 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::timeline::{Stage, Timeline};
+use crate::act::histogram::{histogram, record};
 use crate::base::time::Timestamp;
 use crate::sample::CanaryReading;
 
 /// Runs that are kept one by one.
 const KEPT: usize = 1_000;
-
-/// The longest way that is told from longer ones.
-const LONGEST: Duration = Duration::from_hours(1);
 
 /// What one run came to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -147,16 +144,6 @@ pub fn reading(name: &str, timeline: &Timeline) -> CanaryReading {
     }
 }
 
-fn histogram() -> Histogram<u64> {
-    let micros = u64::try_from(LONGEST.as_micros()).unwrap_or(u64::MAX);
-    #[expect(clippy::expect_used, reason = "the bounds are constants")]
-    Histogram::new_with_bounds(1, micros, 3).expect("invariant: 1 µs to 1 h at 3 digits is a valid range")
-}
-
-fn record(histogram: &mut Histogram<u64>, value: Duration) {
-    histogram.saturating_record(u64::try_from(value.as_micros()).unwrap_or(u64::MAX).max(1));
-}
-
 fn percentiles(histogram: &Histogram<u64>) -> Percentiles {
     if histogram.is_empty() {
         return Percentiles::default();
@@ -172,6 +159,8 @@ fn percentiles(histogram: &Histogram<u64>) -> Percentiles {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::act::trace::State;
 

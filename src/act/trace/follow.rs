@@ -1,21 +1,19 @@
 //! Following one webhook, step by step.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::message::{Message, Reader};
 use super::plan::{TraceError, TracePlan};
+use super::stream::Nats;
 use super::timeline::{Stage, State, Timeline};
 use crate::act::database::Rows;
 use crate::act::fire::{self, Exchange, Plan, Progress};
 use crate::base::text;
 use crate::base::time::{Moment, SharedClock, since};
-use crate::observe::jetstream::{Api, connect};
-use crate::sample::{ConsumerReading, Retention, StreamReading};
+use crate::sample::{Retention, Stored};
 
 /// From one look to the next: how exactly a step's time is known.
 const LOOK: Duration = Duration::from_millis(10);
@@ -28,9 +26,6 @@ const ANSWER: Duration = Duration::from_secs(3);
 
 /// Messages that are looked at until the webhook's own is found.
 const MOST_MESSAGES: usize = 20_000;
-
-/// Messages that are kept while the gateway has not answered yet.
-const MOST_KEPT: usize = 1_000;
 
 /// Fires one webhook and follows it until it has come to the end of its way, the plan's time is
 /// over, or `stop` is cancelled. `progress` hears of every step as it happens.
@@ -62,19 +57,6 @@ pub async fn trace(
     Ok(walk.end())
 }
 
-/// The stream's side.
-struct Nats {
-    api: Api,
-    reader: Reader,
-    /// The stream before the webhook was sent.
-    before: StreamReading,
-    /// The workers' consumer before it was sent; `None`: there is none, or none that is named.
-    consumer: Option<ConsumerReading>,
-    consumers: usize,
-    /// The dead letter stream and its first sequence of interest.
-    letters: Option<(Arc<str>, Reader, u64)>,
-}
-
 struct Walk<'a> {
     plan: &'a TracePlan,
     clock: &'a SharedClock,
@@ -98,7 +80,7 @@ impl<'a> Walk<'a> {
         let (nats, rows) = tokio::join!(
             async {
                 match &plan.nats {
-                    Some(_) => Some(open_nats(plan, clock).await),
+                    Some(_) => Some(Nats::open(plan, clock).await),
                     None => None,
                 }
             },
@@ -181,7 +163,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Fires, and meanwhile keeps what comes into the stream: fast workers remove it at once.
-    async fn fire(&mut self, mut shot: Plan, stop: &CancellationToken) -> Result<(Exchange, Vec<Message>), TraceError> {
+    async fn fire(&mut self, mut shot: Plan, stop: &CancellationToken) -> Result<(Exchange, Vec<Stored>), TraceError> {
         let (reports, mut heard) = mpsc::unbounded_channel();
         shot.reports = Some(reports);
         let expected = shot.expect.clone();
@@ -189,13 +171,10 @@ impl<'a> Walk<'a> {
         let run = fire::run(shot, self.clock.clone(), progress, stop.clone());
         let mut come = Vec::new();
         let outcome = match &self.nats {
-            Some(nats) => {
-                let from = nats.before.state.last_seq + 1;
-                tokio::select! {
-                    outcome = run => outcome,
-                    () = collect(&nats.reader, from, &mut come) => unreachable_end(),
-                }
-            }
+            Some(nats) => tokio::select! {
+                outcome = run => outcome,
+                () = nats.collect(&mut come) => unreachable_end(),
+            },
             None => run.await,
         };
         let summary = outcome.map_err(|error| TraceError::Fire(Arc::new(error)))?;
@@ -221,7 +200,7 @@ impl<'a> Walk<'a> {
         Ok((exchange, come))
     }
 
-    async fn follow(&mut self, (exchange, come): &(Exchange, Vec<Message>), provider: &str) {
+    async fn follow(&mut self, (exchange, come): &(Exchange, Vec<Stored>), provider: &str) {
         if !self.accepted(exchange) {
             return;
         }
@@ -268,7 +247,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Finds its message: by the sequence in the answer, among those that came, or among those to come.
-    async fn find(&mut self, exchange: &Exchange, come: &[Message]) {
+    async fn find(&mut self, exchange: &Exchange, come: &[Stored]) {
         let hint = sequence_in(&self.plan.sequence, &exchange.body);
         self.looked_at = come.len();
         let own = come.iter().find_map(|message| {
@@ -279,9 +258,9 @@ impl<'a> Walk<'a> {
             return self.found(key, &message);
         }
         let Some(nats) = &self.nats else { return };
-        let mut next = come.last().map_or(nats.before.state.last_seq, |last| last.seq) + 1;
+        let mut next = come.last().map_or(nats.before.state.last_seq, |last| last.sequence) + 1;
         if let Some(hint) = hint {
-            match nats.reader.at(hint).await {
+            match nats.at(hint).await {
                 Ok(Some(message)) => {
                     if let Some(key) = self.plan.finder.key(&message, &self.id) {
                         return self.found(key, &message);
@@ -299,9 +278,9 @@ impl<'a> Walk<'a> {
         }
         loop {
             let Some(nats) = &self.nats else { return };
-            match nats.reader.next(next).await {
+            match nats.next(next).await {
                 Ok(Some(message)) => {
-                    next = message.seq + 1;
+                    next = message.sequence + 1;
                     self.looked_at += 1;
                     if let Some(key) = self.plan.finder.key(&message, &self.id) {
                         return self.found(key, &message);
@@ -332,14 +311,14 @@ impl<'a> Walk<'a> {
         self.stuck(&why);
     }
 
-    fn found(&mut self, key: String, message: &Message) {
+    fn found(&mut self, key: String, message: &Stored) {
         let Some(nats) = &self.nats else { return };
-        let detail = format!("{} #{}", nats.before.name, message.seq);
+        let detail = format!("{} #{}", nats.before.name, message.sequence);
         self.key = Some(key);
-        self.sequence = Some(message.seq);
+        self.sequence = Some(message.sequence);
         let seen = self.elapsed();
         // Two clocks: where the server's cannot be right, ours says by when at the latest.
-        let stored = self.sent.map(|sent| since(sent.at, message.stored_at));
+        let stored = self.sent.zip(message.at).map(|(sent, at)| since(sent.at, at));
         match stored.filter(|after| !after.is_zero() && *after <= seen) {
             Some(after) => self.reach(Stage::Stored, after, false, &detail),
             None => self.reach(Stage::Stored, seen, true, &detail),
@@ -458,163 +437,8 @@ fn unreachable_end() -> Result<fire::Summary, fire::FireError> {
     )))
 }
 
-/// Keeps what comes into a stream. Never returns.
-async fn collect(reader: &Reader, from: u64, come: &mut Vec<Message>) {
-    let mut next = from;
-    while come.len() < MOST_KEPT {
-        match reader.next(next).await {
-            Ok(Some(message)) => {
-                next = message.seq + 1;
-                come.push(message);
-            }
-            // What cannot be read is told when it is looked for.
-            Ok(None) | Err(_) => tokio::time::sleep(LOOK / 5).await,
-        }
-    }
-    std::future::pending::<()>().await;
-}
-
 /// The stream sequence that an answer's body tells.
 fn sequence_in(path: &serde_json_path::JsonPath, body: &str) -> Option<u64> {
     let body: serde_json::Value = serde_json::from_str(body).ok()?;
     path.query(&body).first()?.as_u64().filter(|sequence| *sequence > 0)
-}
-
-async fn open_nats(plan: &TracePlan, clock: &SharedClock) -> Result<Nats, String> {
-    let (Some(link), Some(stream)) = (&plan.nats, &plan.pipeline.stream) else {
-        return Err("no stream is named".to_owned());
-    };
-    let connected = connect(link, &[], clock).await.map_err(|error| error.to_string())?;
-    let client = connected.client.clone();
-    let reader = |stream: &str| Reader::new(client.clone(), &link.api_prefix, stream);
-    let api = Api::new(connected, &link.api_prefix, clock.clone(), Arc::new(AtomicU64::new(0)));
-    let failed = |what: &str, error: crate::observe::jetstream::ApiError| format!("{what}: {error}");
-    let before = api
-        .stream(stream)
-        .await
-        .map_err(|error| failed(&format!("read the stream {stream}"), error))?;
-    let names = match &plan.pipeline.consumer {
-        Some(consumer) => vec![consumer.clone()],
-        None => api
-            .consumer_names(stream)
-            .await
-            .map_err(|error| failed("list its consumers", error))?,
-    };
-    let consumer = match names.as_slice() {
-        [only] => match api.consumer(stream, only).await {
-            Ok(reading) => Some(reading),
-            Err(error) if error.is_missing_consumer() => None,
-            Err(error) => return Err(failed(&format!("read the consumer {only}"), error)),
-        },
-        _ => None,
-    };
-    let letters = match &plan.pipeline.dlq {
-        // Without it, dead letters are not told: no more than that.
-        Some(dlq) => api.stream(dlq).await.ok().map(|reading| {
-            let from = reading.state.last_seq + 1;
-            (dlq.clone(), reader(dlq), from)
-        }),
-        None => None,
-    };
-    Ok(Nats {
-        reader: reader(stream),
-        api,
-        before,
-        consumers: consumer.as_ref().map_or(names.len(), |_| 1),
-        consumer,
-        letters,
-    })
-}
-
-impl Nats {
-    /// Whether a message was acked, and how that shows.
-    async fn acked(&self, sequence: u64) -> Result<Option<String>, String> {
-        let leaves = self.before.config.retention != Retention::Limits;
-        if leaves && self.reader.at(sequence).await?.is_none() {
-            return Ok(Some("left the stream".to_owned()));
-        }
-        let Some(consumer) = self.consumer().await? else {
-            return Ok(None);
-        };
-        if consumer.ack_floor.stream_seq >= sequence {
-            return Ok(Some(format!("below the ack floor of {}", consumer.name)));
-        }
-        if !leaves && consumer.delivered.stream_seq >= sequence && consumer.num_ack_pending == 0 {
-            return Ok(Some(format!("delivered and not pending at {}", consumer.name)));
-        }
-        Ok(None)
-    }
-
-    async fn consumer(&self) -> Result<Option<ConsumerReading>, String> {
-        let Some(before) = &self.consumer else {
-            return Ok(None);
-        };
-        match self.api.consumer(&before.stream, &before.name).await {
-            Ok(reading) => Ok(Some(reading)),
-            Err(error) if error.is_missing_consumer() => Ok(None),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-
-    /// Why a message is not acked, and whether a worker waits for messages now, which one that
-    /// `was_waiting` before did.
-    async fn why_unacked(&self, sequence: u64, was_waiting: bool) -> (String, bool) {
-        let before = match &self.consumer {
-            Some(before) => before,
-            None if self.consumers == 0 => {
-                return ("waiting in the stream, which has no consumer".to_owned(), false);
-            }
-            None => return ("waiting in the stream: name its consumer to see more".to_owned(), false),
-        };
-        let now = match self.consumer().await {
-            Ok(Some(now)) => now,
-            Ok(None) => {
-                return (
-                    format!("waiting in the stream, the consumer {} is gone", before.name),
-                    false,
-                );
-            }
-            Err(reason) => return (format!("read the consumer: {reason}"), false),
-        };
-        let is_waiting = now.num_waiting > 0;
-        let moves = now.delivered.consumer_seq != before.delivered.consumer_seq;
-        let why = if now.paused == Some(true) {
-            format!("waiting in the stream, the consumer {} is paused", now.name)
-        } else if now.delivered.stream_seq >= sequence {
-            let held = text::count(now.num_ack_pending);
-            format!(
-                "delivered and not acked: {held} messages are held by workers of {}, or parked",
-                now.name
-            )
-        } else if !is_waiting && !was_waiting && !moves {
-            "waiting in the stream, no worker pulls".to_owned()
-        } else if now
-            .config
-            .max_ack_pending
-            .is_some_and(|most| now.num_ack_pending >= most)
-        {
-            format!(
-                "waiting in the stream, {} has as many messages unacked as it may",
-                now.name
-            )
-        } else {
-            let ahead = text::count(now.num_pending.saturating_sub(1));
-            format!("waiting in the stream, about {ahead} others with it; workers pull")
-        };
-        (why, is_waiting)
-    }
-
-    /// Whether it died instead.
-    async fn dead_letter(&self, finder: &super::plan::Finder, id: &str) -> Option<String> {
-        let (name, reader, from) = self.letters.as_ref()?;
-        let mut next = *from;
-        for _ in 0..256 {
-            let letter = reader.next(next).await.ok()??;
-            next = letter.seq + 1;
-            if finder.key(&letter, id).is_some() {
-                return Some(format!("it is a dead letter: {name} #{}", letter.seq));
-            }
-        }
-        None
-    }
 }

@@ -6,9 +6,9 @@
 
 mod canary;
 mod follow;
-mod message;
 mod once;
 mod plan;
+mod stream;
 mod timeline;
 
 pub use canary::{History, Outcome, Percentiles, reading};

@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
-use super::message::Message;
 use crate::base::secret::Redactor;
 use crate::base::sql::one_select;
 use crate::base::text;
 use crate::config::{NatsLink, Pipeline, PostgresLink, Profile, TraceSettings};
+use crate::sample::Stored;
 
 /// Finds the row of the reference schema.
 const QUERY: &str = "SELECT processed_at FROM webhook_events WHERE webhook_id = $1";
@@ -126,10 +126,9 @@ pub(super) struct Finder {
 impl Finder {
     /// The value by which a message is that of the webhook `id`: a header's or a payload's, whole
     /// or after a prefix of the gateway's. `None`: it is another's.
-    pub(super) fn key(&self, message: &Message, id: &str) -> Option<String> {
+    pub(super) fn key(&self, message: &Stored, id: &str) -> Option<String> {
         if let Some(name) = &self.header {
-            return message
-                .header(name)
+            return header(message, name)
                 .filter(|value| is_id(value, id))
                 .map(ToOwned::to_owned);
         }
@@ -144,7 +143,7 @@ impl Finder {
         }
         let in_header = HEADERS
             .iter()
-            .filter_map(|name| message.header(name))
+            .filter_map(|name| header(message, name))
             .find(|value| is_id(value, id));
         if let Some(value) = in_header {
             return Some(value.to_owned());
@@ -153,6 +152,11 @@ impl Finder {
         let is_inside = id.len() >= 8 && memchr::memmem::find(&message.payload, id.as_bytes()).is_some();
         is_inside.then(|| id.to_owned())
     }
+}
+
+/// The first header of a name, without blanks around it.
+fn header<'a>(message: &'a Stored, name: &str) -> Option<&'a str> {
+    message.header(name).map(|value| value.trim())
 }
 
 /// Whether a value is the id, whole or after a prefix.
@@ -165,15 +169,13 @@ fn is_id(value: &str, id: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn message(headers: &[(&str, &str)], payload: &str) -> Message {
-        Message {
-            seq: 1,
-            stored_at: crate::base::time::Timestamp::UNIX_EPOCH,
-            headers: headers
-                .iter()
-                .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
-                .collect(),
-            payload: payload.as_bytes().to_vec(),
+    fn message(headers: &[(&str, &str)], payload: &str) -> Stored {
+        Stored {
+            sequence: 1,
+            subject: "webhooks.x".into(),
+            headers: headers.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect(),
+            payload: payload.to_owned().into(),
+            at: None,
         }
     }
 

@@ -9,8 +9,9 @@ use super::{Resolver, pick};
 use crate::base::text;
 use crate::config::document::{Key, Setting};
 use crate::config::duration::format_duration;
+use crate::config::family::{Families, Family};
 use crate::config::problem::{Origin, Problem, suggest};
-use crate::config::profile::{AlertLevel, Alerts, Families, Family, Pipeline, Thresholds, VERDICTS};
+use crate::config::profile::{AlertLevel, Alerts, Pipeline, Thresholds, VERDICTS};
 use crate::config::schema::ProfileSection;
 
 impl Resolver<'_> {

@@ -12,8 +12,8 @@ use crate::base::text::{self, UNKNOWN};
 use crate::config::document::{Key, Setting};
 use crate::config::duration::format_duration;
 use crate::config::endpoint::{Endpoint, http, names_a_secret};
+use crate::config::link::{Discovery, HttpAuth, Target};
 use crate::config::problem::{Origin, Problem};
-use crate::config::profile::{Discovery, HttpAuth, Target};
 use crate::config::schema::{ProfileSection, TargetSection};
 
 /// A scrape that takes longer has failed, so that a dead target is seen within 3 s.

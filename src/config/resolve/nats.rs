@@ -7,8 +7,8 @@ use super::{Resolver, pick};
 use crate::base::text::UNKNOWN;
 use crate::config::document::{Key, Setting};
 use crate::config::endpoint::{Login, http, nats_servers};
+use crate::config::link::{NatsAuth, NatsLink, Tls};
 use crate::config::problem::{Origin, Problem};
-use crate::config::profile::{NatsAuth, NatsLink, Tls};
 use crate::config::schema::NatsSection;
 
 /// Where a NATS server is when nobody says where: what the CLI assumes too.

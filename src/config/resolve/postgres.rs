@@ -10,8 +10,8 @@ use crate::base::text::UNKNOWN;
 use crate::config::document::Setting;
 use crate::config::duration::format_duration;
 use crate::config::endpoint::Postgres;
+use crate::config::link::PostgresLink;
 use crate::config::problem::{Origin, Problem};
-use crate::config::profile::PostgresLink;
 use crate::config::schema::{PostgresSection, ProfileSection};
 
 /// A console's statement that runs longer hurts more than it helps.

@@ -1,25 +1,18 @@
 //! What commands do.
 
-use std::time::Duration;
-
-use super::{App, Effect, Picture, Still};
+use super::tables::Step;
+use super::{App, Effect, Still};
 use crate::console::command::{Command, Mode};
 use crate::console::fleet::Fleet;
-use crate::console::layer::{Confirm, Consent, Detail, Dialog, Layer, Why};
-use crate::console::palette::{Argument, Palette, Request, range_name};
+use crate::console::layer::{Detail, Layer, Why};
+use crate::console::palette::{Argument, Palette, Request};
 use crate::console::player::Control;
+use crate::console::range::{RANGES, range_name};
 use crate::console::screen::dead_letters::LIST;
-use crate::console::screen::popup::verdict_text;
-use crate::console::screen::{Hits, Opening, PanelHit, PanelId, Place, Screen, overview};
-use crate::console::theme::Role;
-use crate::console::ui::RANGES;
-use crate::console::widget::grid::{GridState, Sort, Value, order};
-use crate::console::widget::input::Input;
+use crate::console::screen::{Hits, Opening, PanelId, Place, Screen, overview};
+use crate::console::widget::grid::order;
 use crate::console::widget::tidy;
-use crate::model::{Hush, Severity, Verdict};
-
-/// For how long a verdict is silenced.
-const SILENCE: Duration = Duration::from_hours(1);
+use crate::model::Severity;
 
 impl App {
     /// Runs a command: by key, by click, from the palette.
@@ -295,88 +288,6 @@ impl App {
         self.ui.layers.push(Layer::Why(Why { panel, cell, scroll: 0 }));
     }
 
-    /// The focused panel, if it is a table.
-    pub(super) fn focused_table(&self) -> Option<PanelId> {
-        let panel = self.ui.focus()?;
-        self.scene().rows(panel)?;
-        Some(panel)
-    }
-
-    fn filter(&mut self) {
-        if let Some(panel) = self.focused_table() {
-            let input = Input::new(&self.ui.grid(panel).filter);
-            self.ui.layers.push(Layer::Filter { panel, input });
-        }
-    }
-
-    fn choose_columns(&mut self) {
-        if let Some(panel) = self.focused_table() {
-            self.ui.layers.push(Layer::Columns { panel, at: 0 });
-        }
-    }
-
-    fn sort_by_focused(&mut self) {
-        let Some(panel) = self.focused_table() else { return };
-        let title = self.scene().rows(panel).map(|rows| {
-            let focused = self.ui.grid(panel).focused(&*rows);
-            rows.columns()[focused].title
-        });
-        if let Some(title) = title {
-            self.sort_by(panel, title);
-        }
-    }
-
-    /// Sorts by a column: numbers largest first, text from A; again: the other way round.
-    pub(super) fn sort_by(&mut self, panel: PanelId, title: &str) {
-        let scene = self.scene();
-        let Some(rows) = scene.rows(panel) else { return };
-        if rows.arranged().is_some() {
-            drop(rows);
-            self.run_on_letters(Command::Order);
-            return;
-        }
-        let Some(column) = rows.columns().iter().position(|column| column.title == title) else {
-            return;
-        };
-        let text = (0..rows.count().min(1)).any(|row| matches!(rows.value(row, column), Value::Text(_)));
-        let down = match self.ui.grid(panel).sort(&*rows) {
-            Some(sort) if sort.column == title => !sort.down,
-            _ => !text,
-        };
-        drop(rows);
-        let column = title.to_owned();
-        let grid = self.grid(panel);
-        grid.column = Some(column.clone());
-        grid.sort = Some(Sort { column, down });
-    }
-
-    fn step_column(&mut self, hits: &Hits, step: isize) {
-        let Some(panel) = self.focused_table() else { return };
-        let Some(columns) = hits.panel(panel).map(|panel| &panel.columns) else {
-            return;
-        };
-        let scene = self.scene();
-        let Some(rows) = scene.rows(panel) else { return };
-        let focused = self.ui.grid(panel).focused(&*rows);
-        let at = columns.iter().position(|column| *column == focused).unwrap_or(0);
-        let next = at.saturating_add_signed(step).min(columns.len().saturating_sub(1));
-        let title = columns.get(next).map(|column| rows.columns()[*column].title.to_owned());
-        drop(rows);
-        self.grid(panel).column = title;
-    }
-
-    fn mark(&mut self, hits: &Hits) {
-        let Some(panel) = self.focused_table() else { return };
-        let Some(row) = self.scene().row(panel) else { return };
-        // Single marks take the place of the mark on all.
-        self.ui.letters.list.all_marked = false;
-        let grid = self.grid(panel);
-        if !grid.marks.remove(&row) {
-            grid.marks.insert(row);
-        }
-        self.scroll(panel, hits, Step::Rows(1));
-    }
-
     fn pause(&mut self) {
         if self.paused.take().is_none() {
             let (view, histories) = self.picture.parts();
@@ -454,148 +365,5 @@ impl App {
             "Copied to the clipboard, if the terminal allows it (OSC 52)",
         );
         vec![Effect::Copy(text)]
-    }
-
-    /// The verdict at a place of the list.
-    fn verdict(&self, at: usize) -> Option<Verdict> {
-        let verdicts = &self.view().verdicts;
-        verdicts.get(at.min(verdicts.len().saturating_sub(1))).cloned()
-    }
-
-    pub(super) fn copy_verdict(&mut self, at: usize) -> Vec<Effect> {
-        let Some(verdict) = self.verdict(at) else {
-            return Vec::new();
-        };
-        let text = verdict_text(&self.scene(), &verdict).join("\n") + "\n";
-        self.copied(text)
-    }
-
-    /// Acknowledges a verdict, or takes that back.
-    pub(super) fn acknowledge(&mut self, at: usize) {
-        let Some(verdict) = self.verdict(at) else { return };
-        let hush = Hush::Acknowledged { at: self.now.at };
-        self.hush(&verdict, hush, "Acknowledged until it clears");
-    }
-
-    /// Silences a verdict for an hour, or takes that back. A critical one only after a question.
-    pub(super) fn silence(&mut self, at: usize) {
-        let Some(verdict) = self.verdict(at) else { return };
-        if verdict.hush.is_none() && verdict.severity == Severity::Critical {
-            let dialog = Dialog::new(
-                "Silence a critical verdict",
-                "Silence",
-                Confirm::Yes,
-                Consent::Command(Command::Silence),
-            );
-            let text = tidy(&verdict.text, 400).into_owned();
-            self.ask(dialog.row("", text, Role::Critical).row(
-                "",
-                "It stays on the list, but says nothing for an hour.",
-                Role::Text,
-            ));
-            return;
-        }
-        self.silence_now(at);
-    }
-
-    pub(super) fn silence_now(&mut self, at: usize) {
-        let Some(verdict) = self.verdict(at) else { return };
-        let until = self.now.at.saturating_add(SILENCE).unwrap_or(self.now.at);
-        self.hush(&verdict, Hush::Silenced { until }, "Silenced for an hour");
-    }
-
-    /// Answers a verdict, or takes an answer back. The model knows it, so hooks and files do, too;
-    /// a picture that is held still shows it.
-    fn hush(&mut self, verdict: &Verdict, hush: Hush, said: &str) {
-        let (id, subject, now) = (&*verdict.id, verdict.subject.as_deref(), self.now);
-        let answer = verdict.hush.is_none().then_some(hush);
-        if let Picture::Live(model) = &mut self.picture {
-            match answer {
-                None => model.heed(id, subject, now),
-                Some(Hush::Acknowledged { .. }) => model.acknowledge(id, subject, now),
-                Some(Hush::Silenced { .. }) => model.silence(id, subject, SILENCE, now),
-            };
-        }
-        let held = match &mut self.picture {
-            Picture::Still(still) => Some(still),
-            Picture::Live(_) => self.paused.as_mut(),
-        };
-        let shown = held.into_iter().flat_map(|still| &mut still.view.verdicts);
-        for verdict in shown.filter(|shown| &*shown.id == id && shown.subject.as_deref() == subject) {
-            verdict.hush = answer;
-        }
-        let said = if answer.is_some() { said } else { "heard again" };
-        self.flash(Severity::Info, format!("{id}: {said}"));
-    }
-
-    pub(super) fn scroll_focused(&mut self, hits: &Hits, step: Step) {
-        match self.ui.focus() {
-            Some(focus) => self.scroll(focus, hits, step),
-            None => self.flash(Severity::Info, "Choose a panel first: tab, or a click"),
-        }
-    }
-
-    /// Moves the cursor of a table, or the content of another panel.
-    pub(super) fn scroll(&mut self, id: PanelId, hits: &Hits, step: Step) {
-        let Some(panel) = hits.panel(id) else { return };
-        let moved = self.moved(id, panel.visible, |at, count| step.cursor(at, count, panel.visible));
-        match moved {
-            Some(grid) => *self.grid(id) = grid,
-            None => {
-                let at = step.from(self.ui.scroll(id), panel);
-                self.ui.scroll.insert(id, at);
-            }
-        }
-    }
-
-    /// Puts the cursor of a table on one of the rows that are shown.
-    pub(super) fn select(&mut self, id: PanelId, at: usize, hits: &Hits) {
-        let visible = hits.panel(id).map_or(1, |panel| panel.visible);
-        if let Some(grid) = self.moved(id, visible, |_, _| at) {
-            *self.grid(id) = grid;
-        }
-    }
-
-    /// A table with its cursor elsewhere; `to` knows where it stands and how many rows there are.
-    fn moved(&self, id: PanelId, visible: usize, to: impl Fn(usize, usize) -> usize) -> Option<GridState> {
-        let rows = self.scene().rows(id)?;
-        let mut grid = self.ui.grid(id).clone();
-        let order = order(&*rows, &grid);
-        if let Some(at) = grid.cursor(&*rows, &order) {
-            grid.select(&*rows, &order, to(at, order.len()), visible);
-        }
-        Some(grid)
-    }
-}
-
-/// How far to scroll.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Step {
-    Rows(isize),
-    HalfPages(isize),
-    Top,
-    Bottom,
-}
-
-impl Step {
-    /// The first row after the step; never so far that rows would stay empty.
-    pub(super) fn from(self, at: usize, panel: &PanelHit) -> usize {
-        let last = panel.rows.saturating_sub(panel.visible);
-        self.within(at.min(last), last, panel.visible)
-    }
-
-    /// The row under the cursor after the step.
-    pub(super) fn cursor(self, at: usize, count: usize, visible: usize) -> usize {
-        self.within(at, count.saturating_sub(1), visible)
-    }
-
-    fn within(self, at: usize, last: usize, visible: usize) -> usize {
-        let half = isize::try_from((visible / 2).max(1)).unwrap_or(1);
-        match self {
-            Self::Rows(rows) => at.saturating_add_signed(rows).min(last),
-            Self::HalfPages(pages) => at.saturating_add_signed(pages * half).min(last),
-            Self::Top => 0,
-            Self::Bottom => last,
-        }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
 
-use super::commands::Step;
+use super::tables::Step;
 use super::{App, Effect};
 use crate::console::command::{Command, Mode};
 use crate::console::keymap::Chord;

@@ -2,10 +2,11 @@
 
 use crossterm::event::{Event, KeyCode, KeyEvent};
 
-use super::commands::Step;
+use super::tables::Step;
 use super::{App, Effect, TYPED};
 use crate::console::command::{Chapter, Command};
-use crate::console::layer::{Consent, Dialog, Layer, TYPE_AHEAD};
+use crate::console::dialog::{Consent, Dialog, TYPE_AHEAD};
+use crate::console::layer::Layer;
 use crate::console::palette::{Palette, complete, parse};
 use crate::console::screen::popup::MINUTES;
 use crate::console::screen::{Hits, PanelId};
@@ -379,7 +380,7 @@ impl App {
 
 impl Dialog {
     fn input_is_open(&self) -> bool {
-        matches!(self.confirm, crate::console::layer::Confirm::Typed { .. }) && !self.on_button
+        matches!(self.confirm, crate::console::dialog::Confirm::Typed { .. }) && !self.on_button
     }
 }
 

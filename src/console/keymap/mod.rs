@@ -9,7 +9,7 @@ mod file;
 pub use file::KeymapError;
 
 use super::command::{Command, Mode, When};
-use super::screen::Screen;
+use super::screen::id::Screen;
 
 /// A key with its modifiers, as it is written: `q`, `ctrl-d`, `shift-tab`, `f1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::follow::ask;
+use super::words::pace;
 use super::{Deed, Export, PACES};
 use crate::act::letters::{Query, Request, Scanned, Slot};
-use crate::base::text;
 use crate::console::app::{App, Effect};
 use crate::console::screen::dead_letters::{GROUPS, LIST, key, sequence};
 use crate::model::Severity;
@@ -158,12 +158,4 @@ impl App {
         });
         vec![ask(number, Query::Export { form, filter, file })]
     }
-}
-
-/// How a rate is said.
-pub(in crate::console) fn pace(rate: Option<f64>) -> String {
-    rate.map_or_else(
-        || "as fast as it goes".to_owned(),
-        |rate| format!("at {}/s", text::per_second(rate)),
-    )
 }

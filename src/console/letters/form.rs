@@ -14,7 +14,7 @@ use crate::act::journal::Purpose;
 use crate::act::letters::{Destination, Scanned, SignAs, Wish};
 use crate::act::plan::Plan;
 use crate::base::text;
-use crate::console::layer::{Confirm, TYPE_AHEAD};
+use crate::console::dialog::{Confirm, TYPE_AHEAD};
 use crate::console::theme::Role;
 use crate::console::widget::input::Input;
 use crate::model::letters::{LetterFilter, layout};
@@ -224,8 +224,7 @@ impl Form {
     #[must_use]
     pub fn verb(&self) -> &'static str {
         match self.subject {
-            Subject::Letters(_, Purpose::Replay) => "replay",
-            Subject::Letters(_, Purpose::Archive) => "archive",
+            Subject::Letters(_, purpose) => purpose.name(),
             Subject::Calls(_) => "retry",
         }
     }

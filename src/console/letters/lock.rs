@@ -6,7 +6,7 @@ use crate::act::letters::UNLOCKED;
 use crate::base::text;
 use crate::console::app::{App, Effect};
 use crate::console::command::Command;
-use crate::console::layer::{Confirm, Consent, Dialog};
+use crate::console::dialog::{Confirm, Consent, Dialog};
 use crate::console::screen::Hits;
 use crate::console::theme::Role;
 use crate::console::widget::tidy;

@@ -10,14 +10,13 @@ mod lock;
 mod plan;
 mod steer;
 mod told;
+mod words;
 
-pub(super) use plan::rows as plan_rows;
-pub(super) use steer::share;
+pub(super) use words::{rows as plan_rows, share};
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::ui::Ui;
 use crate::act::calls::CallReport;
 use crate::act::fire::Library;
 use crate::act::keys;
@@ -348,12 +347,4 @@ pub struct Export {
     pub file: Arc<str>,
     /// How far it is.
     pub scan: Scanned,
-}
-
-impl Ui {
-    /// What is known of dead letters.
-    #[must_use]
-    pub fn letters(&self) -> &Letters {
-        &self.letters
-    }
 }

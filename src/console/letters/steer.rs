@@ -1,14 +1,15 @@
 //! The replay: begun, paused, ended, gone on with.
 
 use super::Deed;
-use super::plan::title;
+use super::words::title;
 use crate::act::calls::CallReport;
 use crate::act::letters::{Order, Request, Said};
-use crate::act::replay::{Progress, Report, Steering};
+use crate::act::replay::{Report, Steering};
 use crate::base::text;
 use crate::console::app::{App, Effect};
 use crate::console::command::Command;
-use crate::console::layer::{Confirm, Consent, Dialog, Layer};
+use crate::console::dialog::{Confirm, Consent, Dialog};
+use crate::console::layer::Layer;
 use crate::console::screen::dead_letters::LIST;
 use crate::console::theme::Role;
 use crate::model::Severity;
@@ -206,16 +207,5 @@ impl App {
         }
         let first = "What was sent before is looked for first; nothing is published twice.";
         self.ask(dialog.row("", first, Role::Dim));
-    }
-}
-
-/// The share of a replay's letters that are settled, 0 to 1.
-pub(in crate::console) fn share(progress: &Progress) -> f64 {
-    let counts = &progress.counts;
-    let settled = counts.landed + counts.refused + counts.in_doubt + counts.kept + counts.gone;
-    if counts.selected == 0 {
-        0.0
-    } else {
-        settled as f64 / counts.selected as f64
     }
 }

@@ -8,10 +8,10 @@ use ratatui::layout::Rect;
 
 use super::super::app::{App, Effect, Msg, draw, update};
 use super::super::command::Command;
+use super::super::dialog::{Confirm, Consent, Dialog};
 use super::super::fixture;
 use super::super::fleet::{Fleet, Lane};
 use super::super::glyph::Charset;
-use super::super::layer::{Confirm, Consent, Dialog};
 use super::super::screen::{Badge, Hits, Screen};
 use super::super::theme::Library;
 use super::super::theme::colour::Depth;

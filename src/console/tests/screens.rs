@@ -7,9 +7,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::super::app::{App, Msg, draw, update};
+use super::super::dialog::{Confirm, Consent, Dialog};
 use super::super::fixture;
 use super::super::glyph::Charset;
-use super::super::layer::{Confirm, Consent, Dialog};
 use super::super::screen::{Badge, Screen};
 use super::super::theme::colour::Depth;
 use super::super::theme::{Library, Role};

@@ -2,18 +2,23 @@
 //! like become pseudonyms, the same ones throughout; figures and times stay. What is made of the
 //! copy, a cast or a report, holds no more names than the copy does.
 
-mod names;
+mod class;
 mod places;
+mod pseudonyms;
+mod readings;
 mod sent;
 mod text;
+mod visit;
 
-pub use names::Class;
+pub use class::Class;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use self::names::{Names, Pseudonyms};
 use self::places::Places;
+use self::pseudonyms::Pseudonyms;
+use self::readings::Names;
+use self::visit::visit;
 use crate::base::secret::Redactor;
 use crate::model::Settings;
 use crate::record::{
@@ -62,7 +67,7 @@ impl Anonymous {
             clean_info(recording.session_of(number), &mut names)?;
             // Damage is told by the second reading.
             for (_, mut item) in reader.read(number).unwrap_or_default() {
-                places::visit(&mut item, &mut names);
+                visit(&mut item, &mut names);
             }
         }
         let mut pseudonyms = names.into_pseudonyms();
@@ -113,7 +118,7 @@ fn copy(recording: &Arc<Recording>, pseudonyms: &mut Pseudonyms) -> Result<Vec<A
         });
         for (_, mut item) in items {
             if !matches!(item, Item::Session(_)) {
-                places::visit(&mut item, pseudonyms);
+                visit(&mut item, pseudonyms);
                 writer.write(item)?;
             }
         }

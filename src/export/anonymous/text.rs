@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::Class;
-use super::names::{Pseudonyms, is_inside_word};
+use super::pseudonyms::{Pseudonyms, is_inside_word};
 
 /// A text without names.
 pub(super) fn scrub(text: &str, pseudonyms: &mut Pseudonyms) -> String {
@@ -95,8 +95,8 @@ fn is_address(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::names::Names;
     use super::super::places::Places as _;
+    use super::super::readings::Names;
     use super::*;
 
     fn scrubbed(text: &str) -> String {

@@ -1,9 +1,6 @@
-//! What every command that changes something has in common: the gate, and the audit log.
+//! What a person consented to, and the gate that asks for it.
 
-use std::sync::Arc;
-
-use super::replay::ReplayContext;
-use crate::act::audit::{Account, AuditError, AuditLog, Deed};
+use super::action::ActionContext;
 use crate::act::permit::{Asked, Confirmed, Gate, Permit, Refusal, Write as Writing};
 
 /// What a person said on the command line.
@@ -19,22 +16,9 @@ pub struct Consent {
     pub reason: Option<String>,
 }
 
-/// What is about to be done.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Action<'a> {
-    /// What: `replay`, `resume`, `archive`, `import`, `retry`.
-    pub(super) name: &'static str,
-    /// The stream or table that it is done to.
-    pub(super) to: &'a Arc<str>,
-    /// Which of it, as it was asked for.
-    pub(super) filter: &'a str,
-    /// How many are planned; 0: as many as were confirmed when it began.
-    pub(super) planned: u64,
-}
-
 impl Consent {
     /// The gate of the profile.
-    pub(super) fn gate(&self, context: &ReplayContext) -> Gate {
+    pub(super) fn gate(&self, context: &ActionContext) -> Gate {
         let write = if self.write { Writing::Asked } else { Writing::Locked };
         Gate::new(&context.profile, write)
     }
@@ -45,37 +29,13 @@ impl Consent {
         action: &'static str,
         plan: &str,
         count: u64,
-        context: &ReplayContext,
+        context: &ActionContext,
     ) -> Result<Permit, Refusal> {
-        let asked = Asked {
-            action,
-            plan,
-            count,
-            is_load: false,
-        };
+        let asked = Asked::change(action, plan, count);
         let confirmed = Confirmed {
             count: self.yes,
             profile: self.confirm_profile.as_deref(),
         };
         self.gate(context).permit(asked, confirmed, context.clock.now().mono)
-    }
-
-    /// Writes down that it begins.
-    pub(super) fn begin(&self, action: Action<'_>, context: &ReplayContext) -> Result<Account, AuditError> {
-        let log = AuditLog::new(&context.state, context.profile.redactor.clone());
-        let deed = Deed {
-            at: context.clock.now().at,
-            who: context.who.clone(),
-            profile: context.profile.name.clone(),
-            action: action.name.to_owned(),
-            dlq: action.to.clone(),
-            replay: None,
-            filter: action.filter.to_owned(),
-            reason: self.reason.clone(),
-            planned: action.planned,
-            counts: None,
-            outcome: "begun".to_owned(),
-        };
-        Account::open(log, deed, context.clock.clone())
     }
 }

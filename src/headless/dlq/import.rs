@@ -1,15 +1,16 @@
 //! `hookwatch dlq import`: a plan, and with a permit the letters of a file in their stream again.
 
-use std::io::{self, BufRead, Write};
+use std::io::{BufRead, Write};
 
-use super::consent::{Action, Consent};
-use super::replay::ReplayContext;
-use crate::act::audit::AuditError;
-use crate::act::exchange::{ConnectError, Exchange};
-use crate::act::import::{self, ImportError};
+use super::action::{ActionContext, CommandError};
+use super::consent::Consent;
+use crate::act::audit::Action;
+use crate::act::exchange::Exchange;
+use crate::act::import;
 use crate::act::journal::Counts;
 use crate::base::text;
-use crate::observe::letters::{LetterError, Mailbox};
+use crate::headless::exit::DONE;
+use crate::observe::letters::Mailbox;
 
 /// What to do: the arguments of the command.
 #[derive(Clone, Debug, Default)]
@@ -22,27 +23,11 @@ pub struct ImportOptions {
     pub json: bool,
 }
 
-#[derive(Debug, thiserror::Error)]
-enum CommandError {
-    #[error("{0}")]
-    Missing(&'static str),
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    #[error(transparent)]
-    Letters(#[from] LetterError),
-    #[error(transparent)]
-    Import(#[from] ImportError),
-    #[error(transparent)]
-    Audit(#[from] AuditError),
-    #[error("write: {0}")]
-    Output(#[from] io::Error),
-}
-
 /// Plans, and with a permit imports. Prints, and returns the exit code: 0 when every letter is
 /// there, 1 when some are not, 2 when nothing was sent.
 pub async fn import(
     options: &ImportOptions,
-    context: &ReplayContext,
+    context: &ActionContext,
     letters: impl BufRead,
     out: &mut (impl Write + Send),
     err: &mut (impl Write + Send),
@@ -50,32 +35,20 @@ pub async fn import(
     match attempt(options, context, letters, out).await {
         Ok(code) => code,
         Err(error) => {
-            let shown = context.profile.redactor.clean(&error.to_string()).into_owned();
-            // Nowhere is left to say that this could not be said.
-            let _ = writeln!(
-                err,
-                "hookwatch dlq: import {}: {}",
-                text::safe(&options.name),
-                text::safe(&shown)
-            );
-            if matches!(error, CommandError::Output(_)) { 1 } else { 2 }
+            let what = format!("import {}: ", text::safe(&options.name));
+            error.tell(&what, context, err)
         }
     }
 }
 
 async fn attempt(
     options: &ImportOptions,
-    context: &ReplayContext,
+    context: &ActionContext,
     letters: impl BufRead,
     out: &mut (impl Write + Send),
 ) -> Result<u8, CommandError> {
     let letters = import::read(letters)?;
-    let link = context.profile.nats.as_ref();
-    let link = link.ok_or(CommandError::Missing("NATS is not configured → give --nats"))?;
-    let dlq = context.profile.pipeline.dlq.as_deref();
-    let dlq = dlq.ok_or(CommandError::Missing(
-        "no dead letter stream is configured → give --dlq",
-    ))?;
+    let (link, dlq) = (context.nats()?, context.dlq()?);
     let mailbox = Mailbox::open(link, dlq, &context.clock).await?;
     let exchange = Exchange::connect(link, &context.clock).await?;
     let plan = import::plan(&exchange, &mailbox, letters).await?;
@@ -88,23 +61,23 @@ async fn attempt(
     }
     out.flush()?;
     if plan.count == 0 {
-        return Ok(0);
+        return Ok(DONE);
     }
     if !options.consent.write {
         if !options.json {
             writeln!(out, "nothing was sent → --write --yes {} does it", plan.count)?;
         }
-        return Ok(0);
+        return Ok(DONE);
     }
-    let permit = options.consent.permit("import", &plan.hash, plan.count, context);
-    let permit = permit.map_err(ImportError::from)?;
+    let permit = options.consent.permit("import", &plan.hash, plan.count, context)?;
     let action = Action {
         name: "import",
         to: &plan.dlq,
         filter: &options.name,
+        reason: options.consent.reason.as_deref(),
         planned: plan.count,
     };
-    let account = options.consent.begin(action, context)?;
+    let account = context.begin(action)?;
     let imported = import::import(&exchange, &plan, permit).await;
     let told = imported.as_ref().map(|report| {
         let counts = Counts {

@@ -1,5 +1,6 @@
 //! Dead letters without a screen.
 
+pub mod action;
 pub mod audit;
 pub mod browse;
 pub mod consent;

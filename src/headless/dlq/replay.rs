@@ -1,7 +1,6 @@
 //! `hookwatch dlq replay` and `hookwatch dlq archive`.
 
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,32 +10,24 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::consent::{Action, Consent};
+use super::action::{ActionContext, CommandError};
+use super::consent::Consent;
 use super::report;
-use crate::act::audit::{Account, AuditError};
-use crate::act::draft::{self, Draft, DraftError};
-use crate::act::fire::{self, GuardError};
+use crate::act::audit::{Account, Action};
+use crate::act::draft::{self, Draft, Lying};
+use crate::act::fire;
 use crate::act::journal::{Folder, How, Purpose};
 use crate::act::oracle::Oracle;
-use crate::act::permit::{Gate, Refusal};
+use crate::act::permit::Gate;
 use crate::act::plan::Plan;
 use crate::act::replay::{self, Context, Ending, Progress, ReplayError, Report, Resume, Steering, Timing};
 use crate::base::secret::strip_url_credentials;
 use crate::base::text;
-use crate::base::time::SharedClock;
-use crate::config::{NatsLink, Profile};
+use crate::config::NatsLink;
+use crate::headless::exit::{DONE, FAILED, INTERRUPTED};
 use crate::model::letters::{self, LetterFilter};
-use crate::observe::letters::{LetterError, Mailbox};
+use crate::observe::letters::Mailbox;
 use crate::signature::Signer;
-
-/// Every letter published and deleted.
-const DONE: u8 = 0;
-/// Ran, and some were not.
-const FAILED: u8 = 1;
-/// Nothing was sent.
-const REFUSED: u8 = 2;
-/// Interrupted.
-const INTERRUPTED: u8 = 130;
 
 /// What to do: the arguments of the command.
 #[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
@@ -74,75 +65,24 @@ pub struct ReplayOptions {
     pub json: bool,
 }
 
-/// What the command needs of its surroundings.
-#[derive(Clone, Debug)]
-pub struct ReplayContext {
-    /// The profile.
-    pub profile: Profile,
-    /// Who: `user@host`.
-    pub who: Arc<str>,
-    /// The program's state folder.
-    pub state: PathBuf,
-    /// The clock.
-    pub clock: SharedClock,
-    /// Whether progress is drawn: standard error is a terminal.
-    pub terminal: bool,
-}
-
-/// Why the command did not run, or broke off.
-#[derive(Debug, thiserror::Error)]
-enum CommandError {
-    #[error("{0}")]
-    Missing(&'static str),
-    #[error(transparent)]
-    Draft(#[from] DraftError),
-    #[error(transparent)]
-    Letters(#[from] LetterError),
-    #[error(transparent)]
-    Refusal(#[from] Refusal),
-    #[error(transparent)]
-    Gateway(#[from] GuardError),
-    #[error(transparent)]
-    Replay(#[from] ReplayError),
-    #[error(transparent)]
-    Audit(#[from] AuditError),
-    #[error("write: {0}")]
-    Output(#[from] io::Error),
-}
-
-impl CommandError {
-    fn exit_code(&self) -> u8 {
-        match self {
-            Self::Replay(error) if !error.is_refusal() => FAILED,
-            Self::Output(_) => FAILED,
-            _ => REFUSED,
-        }
-    }
-}
-
 /// Plans, and with a permit replays. Prints, and returns the exit code: 0 when everything was
 /// done, 1 when a part was not, 2 when nothing was sent, 130 when `stop` came first.
 pub async fn replay(
     options: &ReplayOptions,
-    context: &ReplayContext,
+    context: &ActionContext,
     stop: CancellationToken,
     out: &mut (impl Write + Send),
     err: &mut (impl Write + Send),
 ) -> u8 {
     match Box::pin(attempt(options, context, stop, out, err)).await {
         Ok(code) => code,
-        Err(error) => {
-            let shown = context.profile.redactor.clean(&error.to_string()).into_owned();
-            // Nowhere is left to say that this could not be said.
-            let _ = writeln!(err, "hookwatch dlq: {}", text::safe(&shown));
-            error.exit_code()
-        }
+        Err(error) => error.tell("", context, err),
     }
 }
 
 async fn attempt(
     options: &ReplayOptions,
-    context: &ReplayContext,
+    context: &ActionContext,
     stop: CancellationToken,
     out: &mut (impl Write + Send),
     err: &mut (impl Write + Send),
@@ -155,9 +95,7 @@ async fn attempt(
             .clone()
             .ok_or(CommandError::Missing("no source stream is configured → give --stream"))?
     } else {
-        pipeline.dlq.clone().ok_or(CommandError::Missing(
-            "no dead letter stream is configured → give --dlq",
-        ))?
+        context.dlq()?.clone()
     };
     if let Some(resume) = &options.resume {
         // The plan was confirmed when the replay began.
@@ -170,6 +108,7 @@ async fn attempt(
             name: "resume",
             to: &dlq,
             filter: "",
+            reason: options.consent.reason.as_deref(),
             planned: 0,
         };
         let task = Task::new(options, context, action)?;
@@ -189,12 +128,13 @@ async fn attempt(
         }
         return Ok(DONE);
     }
-    let name = if options.archive { "archive" } else { "replay" };
+    let name = plan.how.purpose.name();
     let permit = options.consent.permit(name, &plan.hash, plan.count, context)?;
     let action = Action {
         name,
         to: &dlq,
         filter: &plan.filter,
+        reason: options.consent.reason.as_deref(),
         planned: plan.count,
     };
     let task = Task::new(options, context, action)?;
@@ -205,12 +145,11 @@ async fn attempt(
 
 async fn draw(
     options: &ReplayOptions,
-    context: &ReplayContext,
+    context: &ActionContext,
     dlq: &Arc<str>,
     gate: &Gate,
 ) -> Result<Plan, CommandError> {
-    let link = context.profile.nats.as_ref();
-    let link = link.ok_or(CommandError::Missing("NATS is not configured → give --nats"))?;
+    let link = context.nats()?;
     let how = How {
         purpose: if options.archive {
             Purpose::Archive
@@ -239,13 +178,12 @@ async fn draw(
     };
     let journals = Folder::new(&context.state, context.clock.clone());
     let consumer = context.profile.pipeline.consumer.as_deref();
-    let mut plan = if options.in_source {
-        draft
-            .draw_parked(consumer, &journals, &context.clock, |_, _| {})
-            .await?
+    let lying = if options.in_source {
+        Lying::Parked { consumer }
     } else {
-        draft.draw(&journals, &context.clock, |_, _| {}).await?
+        Lying::Copied
     };
+    let mut plan = draft.draw(lying, &journals, &context.clock, |_, _| {}).await?;
     if let Some(url) = &options.to_url {
         let is_confirmed = options.consent.yes.is_some() || !options.consent.write;
         fire::guard(url, plan.count > 1, is_confirmed, &context.profile)?;
@@ -269,17 +207,16 @@ async fn draw(
 /// A replay that is run, watched and written down.
 struct Task<'a> {
     options: &'a ReplayOptions,
-    context: &'a ReplayContext,
+    context: &'a ActionContext,
     link: NatsLink,
     account: Account,
 }
 
 impl<'a> Task<'a> {
-    fn new(options: &'a ReplayOptions, context: &'a ReplayContext, action: Action<'_>) -> Result<Self, CommandError> {
-        let link = context.profile.nats.clone();
+    fn new(options: &'a ReplayOptions, context: &'a ActionContext, action: Action<'_>) -> Result<Self, CommandError> {
         Ok(Self {
-            link: link.ok_or(CommandError::Missing("NATS is not configured → give --nats"))?,
-            account: options.consent.begin(action, context)?,
+            link: context.nats()?.clone(),
+            account: context.begin(action)?,
             options,
             context,
         })

@@ -1,13 +1,14 @@
 //! `hookwatch dlq retry`: failed calls of a queue in Postgres, listed, and with a permit put back.
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io::Write;
 
-use super::consent::{Action, Consent};
-use super::replay::ReplayContext;
-use crate::act::audit::AuditError;
-use crate::act::calls::{self, CallError, Way};
+use super::action::{ActionContext, CommandError};
+use super::consent::Consent;
+use crate::act::audit::Action;
+use crate::act::calls::{self, Way};
 use crate::base::text;
+use crate::headless::exit::DONE;
 use crate::observe::postgres::failed_calls;
 
 /// The table that the calls lie in.
@@ -28,45 +29,23 @@ pub struct RetryOptions {
     pub json: bool,
 }
 
-#[derive(Debug, thiserror::Error)]
-enum CommandError {
-    #[error("{0}")]
-    Missing(&'static str),
-    #[error("{0}")]
-    Unread(String),
-    #[error(transparent)]
-    Calls(#[from] CallError),
-    #[error(transparent)]
-    Audit(#[from] AuditError),
-    #[error("write: {0}")]
-    Output(#[from] io::Error),
-}
-
 /// Lists, plans, and with a permit puts back. Prints, and returns the exit code: 0 when every call
 /// was put back, 1 when some were not, 2 when nothing was changed.
 pub async fn retry(
     options: &RetryOptions,
-    context: &ReplayContext,
+    context: &ActionContext,
     out: &mut (impl Write + Send),
     err: &mut (impl Write + Send),
 ) -> u8 {
     match attempt(options, context, out).await {
         Ok(code) => code,
-        Err(error) => {
-            let shown = context.profile.redactor.clean(&error.to_string()).into_owned();
-            // Nowhere is left to say that this could not be said.
-            let _ = writeln!(err, "hookwatch dlq: {}", text::safe(&shown));
-            match error {
-                CommandError::Output(_) | CommandError::Calls(CallError::Broken { .. }) => 1,
-                _ => 2,
-            }
-        }
+        Err(error) => error.tell("", context, err),
     }
 }
 
 async fn attempt(
     options: &RetryOptions,
-    context: &ReplayContext,
+    context: &ActionContext,
     out: &mut (impl Write + Send),
 ) -> Result<u8, CommandError> {
     let link = context.profile.postgres.as_ref();
@@ -112,18 +91,18 @@ async fn attempt(
             writeln!(out, "nothing was changed → --write --yes {} does it", plan.count)?;
         }
         out.flush()?;
-        return Ok(0);
+        return Ok(DONE);
     }
     out.flush()?;
-    let permit = options.consent.permit("retry", &plan.hash, plan.count, context);
-    let permit = permit.map_err(CallError::from)?;
+    let permit = options.consent.permit("retry", &plan.hash, plan.count, context)?;
     let action = Action {
         name: "retry",
         to: &TABLE.into(),
         filter: options.reason_like.as_deref().unwrap_or("all"),
+        reason: options.consent.reason.as_deref(),
         planned: plan.count,
     };
-    let account = options.consent.begin(action, context)?;
+    let account = context.begin(action)?;
     let outcome = calls::retry(link, &plan, permit).await;
     let told = outcome.as_ref().map(|report| report.told(plan.count));
     account.settle(told)?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ratatui::buffer::Buffer;
 
-use super::walk::{Audience, walk};
+use super::walk::{Audience, Fold, walk};
 use super::{ExportError, Part};
 use crate::base::text;
 use crate::base::time::Moment;
@@ -18,7 +18,6 @@ use crate::export::shot::Shot;
 use crate::headless::record::wall;
 use crate::model::{Settings, Verdict, View};
 use crate::record::{Marker, Note, Recording};
-use crate::sample::Envelope;
 use crate::session::PlaybackError;
 
 /// How a cast is made.
@@ -85,17 +84,13 @@ struct Projection<'a, W> {
 }
 
 impl<W: Write> Audience for Projection<'_, W> {
+    fn folder(&mut self) -> &mut impl Fold {
+        &mut self.film
+    }
+
     fn begin(&mut self, settings: Settings, start: Moment) {
         self.film.begin(settings, start);
         self.raised.clear();
-    }
-
-    fn data(&mut self, envelope: Envelope) {
-        self.film.data(envelope);
-    }
-
-    fn tick(&mut self, now: Moment) {
-        self.film.tick(now);
     }
 
     fn show(&mut self, at: u64) -> io::Result<()> {
@@ -145,16 +140,8 @@ pub fn frame_at(
 struct Still<'a>(Film<'a>);
 
 impl Audience for Still<'_> {
-    fn begin(&mut self, settings: Settings, start: Moment) {
-        self.0.begin(settings, start);
-    }
-
-    fn data(&mut self, envelope: Envelope) {
-        self.0.data(envelope);
-    }
-
-    fn tick(&mut self, now: Moment) {
-        self.0.tick(now);
+    fn folder(&mut self) -> &mut impl Fold {
+        &mut self.0
     }
 
     fn show(&mut self, _at: u64) -> io::Result<()> {

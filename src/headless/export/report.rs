@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::walk::{Audience, walk};
+use super::walk::{Audience, Fold, walk};
 use super::{ExportError, Part};
 use crate::base::time::{Moment, Timestamp};
 use crate::export::plot;
@@ -14,7 +14,7 @@ use crate::export::series::{self, COLUMNS, value};
 use crate::headless::record::wall;
 use crate::model::{EventKind, Ledger, Model, Settings, Severity, Verdict, View};
 use crate::record::{Action, Marker, Note, Recording};
-use crate::sample::{Envelope, SourceId};
+use crate::sample::SourceId;
 
 /// Gathers what a report tells of a part, and of the notes on it.
 ///
@@ -160,6 +160,10 @@ impl Witness {
 }
 
 impl Audience for Witness {
+    fn folder(&mut self) -> &mut impl Fold {
+        &mut self.model
+    }
+
     fn begin(&mut self, settings: Settings, start: Moment) {
         self.leave();
         self.sessions += 1;
@@ -171,19 +175,7 @@ impl Audience for Witness {
                 detail: String::new(),
             });
         }
-        self.model = Some(Model::new(settings, start));
-    }
-
-    fn data(&mut self, envelope: Envelope) {
-        if let Some(model) = &mut self.model {
-            model.apply(&envelope);
-        }
-    }
-
-    fn tick(&mut self, now: Moment) {
-        if let Some(model) = &mut self.model {
-            model.advance(now);
-        }
+        self.model.begin(settings, start);
     }
 
     fn show(&mut self, at: u64) -> io::Result<()> {

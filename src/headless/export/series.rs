@@ -3,13 +3,11 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use super::walk::{Audience, walk};
+use super::walk::{Audience, Fold, walk};
 use super::{ExportError, Part};
-use crate::base::time::Moment;
 use crate::export::series;
-use crate::model::{Model, Settings};
+use crate::model::Model;
 use crate::record::Recording;
-use crate::sample::Envelope;
 
 /// The form of a series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,20 +44,8 @@ struct Rows<'a> {
 }
 
 impl Audience for Rows<'_> {
-    fn begin(&mut self, settings: Settings, start: Moment) {
-        self.model = Some(Model::new(settings, start));
-    }
-
-    fn data(&mut self, envelope: Envelope) {
-        if let Some(model) = &mut self.model {
-            model.apply(&envelope);
-        }
-    }
-
-    fn tick(&mut self, now: Moment) {
-        if let Some(model) = &mut self.model {
-            model.advance(now);
-        }
+    fn folder(&mut self) -> &mut impl Fold {
+        &mut self.model
     }
 
     fn show(&mut self, _at: u64) -> io::Result<()> {

@@ -8,20 +8,63 @@ use std::time::Duration;
 use super::{ExportError, Part};
 use crate::base::text;
 use crate::base::time::Moment;
-use crate::model::Settings;
+use crate::export::film::Film;
+use crate::model::{Model, Settings};
 use crate::record::{Action, Damage, Gap, Item, Marker, Note, Recording};
 use crate::sample::Envelope;
 use crate::session::settings_of;
 
-/// Whoever is told what a recording holds. Times are unix nanoseconds on its axis. Everything up
-/// to the end of the part feeds the model; what lies before it is not shown.
-pub(super) trait Audience {
+/// Whatever works out the figures of a recording.
+pub(super) trait Fold {
     /// A session begins.
     fn begin(&mut self, settings: Settings, start: Moment);
-    /// A sample for the model.
+    /// A sample.
     fn data(&mut self, envelope: Envelope);
     /// Figures are to be worked out.
     fn tick(&mut self, now: Moment);
+}
+
+impl Fold for Option<Model> {
+    fn begin(&mut self, settings: Settings, start: Moment) {
+        *self = Some(Model::new(settings, start));
+    }
+
+    fn data(&mut self, envelope: Envelope) {
+        if let Some(model) = self {
+            model.apply(&envelope);
+        }
+    }
+
+    fn tick(&mut self, now: Moment) {
+        if let Some(model) = self {
+            model.advance(now);
+        }
+    }
+}
+
+impl Fold for Film<'_> {
+    fn begin(&mut self, settings: Settings, start: Moment) {
+        self.begin(settings, start);
+    }
+
+    fn data(&mut self, envelope: Envelope) {
+        self.data(envelope);
+    }
+
+    fn tick(&mut self, now: Moment) {
+        self.tick(now);
+    }
+}
+
+/// Whoever is told what a recording holds. Times are unix nanoseconds on its axis. Everything up
+/// to the end of the part feeds the model; what lies before it is not shown.
+pub(super) trait Audience {
+    /// What works out the figures.
+    fn folder(&mut self) -> &mut impl Fold;
+    /// A session begins.
+    fn begin(&mut self, settings: Settings, start: Moment) {
+        self.folder().begin(settings, start);
+    }
     /// The figures of a moment within the part are there.
     fn show(&mut self, at: u64) -> io::Result<()>;
     /// Somebody marked a moment within the part.
@@ -110,9 +153,9 @@ fn tell(note: &Note, audience: &mut impl Audience) -> io::Result<()> {
 fn hand_over(at: u64, item: Item, part: Part, audience: &mut impl Audience) -> io::Result<ControlFlow<String>> {
     let within = part.holds(at);
     match item {
-        Item::Envelope(envelope) => audience.data(*envelope),
+        Item::Envelope(envelope) => audience.folder().data(*envelope),
         Item::Tick(tick) => {
-            audience.tick(tick.moment);
+            audience.folder().tick(tick.moment);
             if within {
                 audience.show(at)?;
             }

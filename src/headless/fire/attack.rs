@@ -5,10 +5,11 @@ use std::io::Write;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::{CommandError, DONE, FAILED, FireContext, FireOptions, INTERRUPTED};
+use super::{CommandError, FireContext, FireOptions};
 use crate::act::fire::{Attack, Composed, Judgement, Plan, Variant, selftest};
 use crate::base::secret::strip_url_credentials;
 use crate::base::text;
+use crate::headless::exit::{DONE, FAILED, INTERRUPTED};
 use crate::headless::json;
 
 /// The last line.

@@ -7,10 +7,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::report::shown;
-use super::{CommandError, DONE, FAILED, FireContext, FireOptions, INTERRUPTED};
+use super::{CommandError, FireContext, FireOptions};
 use crate::act::fire::Plan;
 use crate::act::trace::{History, Outcome, Percentiles, Stage, State, Timeline, TraceError, TracePlan, once};
 use crate::base::text;
+use crate::headless::exit::{DONE, FAILED, INTERRUPTED};
 use crate::headless::json;
 
 /// A run as a line of JSON.

@@ -3,8 +3,9 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::{CommandError, DONE, FireContext, outcome};
+use super::{CommandError, FireContext, outcome};
 use crate::act::fire::{Captured, Library, save as write};
+use crate::headless::exit::DONE;
 
 /// Makes a template called `name` of the first line of `file` and tells where it is. Returns the
 /// exit code.

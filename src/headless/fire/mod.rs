@@ -25,18 +25,10 @@ use crate::base::secret::strip_url_credentials;
 use crate::base::text;
 use crate::base::time::SharedClock;
 use crate::config::{Environment, Profile, Tls};
+use crate::headless::exit::{DONE, FAILED, INTERRUPTED, REFUSED};
 
 pub use crate::act::fire::{Batch, SecretSource};
 pub use keep::save;
-
-/// Done, and every expectation met.
-const DONE: u8 = 0;
-/// Ran, and something was not as expected.
-const FAILED: u8 = 1;
-/// Refused before the first request.
-const REFUSED: u8 = 2;
-/// Interrupted.
-const INTERRUPTED: u8 = 130;
 
 /// What to fire: the arguments of the command.
 #[expect(clippy::struct_excessive_bools, reason = "one for each flag")]

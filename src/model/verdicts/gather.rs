@@ -277,13 +277,9 @@ impl Sight<'_> {
     ) -> ConsumerFacts {
         // What happened since the last reading is not known: times end there.
         let read = consumer.span.ended;
-        let acks = followed
-            .then(|| self.metrics.rate(Tally::Acked).value)
-            .flatten();
+        let acks = followed.then(|| self.metrics.rate(Tally::Acked).value).flatten();
         let worked = followed.then(|| self.last_ack()).flatten().unwrap_or(0.0);
-        let lag = followed
-            .then(|| self.metrics.highest(Gauge::Lag).value)
-            .flatten();
+        let lag = followed.then(|| self.metrics.highest(Gauge::Lag).value).flatten();
         ConsumerFacts {
             subject: subject(stream_name, name),
             fresh: self.sources.is_fresh(&consumer.stamp),
@@ -432,9 +428,7 @@ impl Sight<'_> {
 
     /// Whether what arrives is known: every gateway answers.
     fn all_gateways_answer(&self) -> bool {
-        self.metrics
-            .gateways()
-            .all(|(_, target)| target.is_fresh())
+        self.metrics.gateways().all(|(_, target)| target.is_fresh())
     }
 
     /// Sessions that wait for a lock.

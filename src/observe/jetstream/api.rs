@@ -237,10 +237,20 @@ impl Api {
         from: u64,
         filter: &str,
     ) -> Result<Option<(u64, Timestamp)>, ApiError> {
+        let wanted = json!({"seq": from, "next_by_subj": filter});
+        let found: Option<StoredMessage> = self.message(stream, &wanted).await?;
+        Ok(found.map(StoredMessage::position).transpose()?)
+    }
+
+    /// `STREAM.MSG.GET`; `None`: no message fits. `T` says what of it is read.
+    pub(crate) async fn message<T: Answer>(
+        &self,
+        stream: &str,
+        wanted: &serde_json::Value,
+    ) -> Result<Option<T>, ApiError> {
         let path = format!("STREAM.MSG.GET.{}", name(stream)?);
-        let payload = json!({"seq": from, "next_by_subj": filter}).to_string();
-        match self.ask::<StoredMessage>(path, payload.into(), REQUEST).await {
-            Ok(answer) => Ok(Some(answer.body.position()?)),
+        match self.ask::<T>(path, wanted.to_string().into(), REQUEST).await {
+            Ok(answer) => Ok(Some(answer.body)),
             Err(error) if error.is_missing_message() && !error.is_missing_stream() => Ok(None),
             Err(error) => Err(error),
         }

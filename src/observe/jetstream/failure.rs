@@ -44,8 +44,9 @@ impl Failure {
 }
 
 /// One error for all servers: the gravest failure's next step, and every reason that differs.
-/// Failures of servers that are not configured (told by the cluster) count only for the rank.
-pub(crate) fn report(configured: &[String], failures: Vec<(String, Failure)>) -> SourceError {
+/// Failures of servers that are not configured (told by the cluster) count only for the rank; a
+/// server without one said nothing within `limit`.
+pub(crate) fn report(configured: &[String], failures: Vec<(String, Failure)>, limit: Duration) -> SourceError {
     let configured: Vec<String> = configured
         .iter()
         .map(|url| strip_url_credentials(url).into_owned())
@@ -53,7 +54,7 @@ pub(crate) fn report(configured: &[String], failures: Vec<(String, Failure)>) ->
     let (mut known, others): (Vec<_>, Vec<_>) = failures.into_iter().partition(|(url, _)| configured.contains(url));
     for url in &configured {
         if !known.iter().any(|(failed, _)| failed == url) {
-            known.push((url.clone(), timed_out(super::link::CONNECT)));
+            known.push((url.clone(), timed_out(limit)));
         }
     }
     known.extend(others.into_iter().filter(|(_, failure)| failure.rank >= Rank::Tls));
@@ -63,7 +64,7 @@ pub(crate) fn report(configured: &[String], failures: Vec<(String, Failure)>) ->
         .rev()
         .max_by_key(|(_, failure)| failure.rank)
         .map(|(_, failure)| failure.clone());
-    let gravest = gravest.unwrap_or_else(|| timed_out(super::link::CONNECT));
+    let gravest = gravest.unwrap_or_else(|| timed_out(limit));
     let reason = if known.iter().all(|(_, failure)| failure.reason == gravest.reason) {
         gravest.reason
     } else {

@@ -196,7 +196,7 @@ async fn connect_with(to: &NatsLink, peers: &[String], clock: &SharedClock, once
     let outcome = tokio::time::timeout(CONNECT, race).await;
     match outcome {
         Ok(Some(link)) => Ok(link),
-        Ok(None) | Err(_) => Err(failure::report(&to.servers, failures)),
+        Ok(None) | Err(_) => Err(failure::report(&to.servers, failures, CONNECT)),
     }
 }
 

@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 
 pub use self::scan::{Batch, Direction, Reading, Scan};
-pub(crate) use self::wire::RawMessage;
+pub(crate) use self::wire::{RawMessage, one};
 
 use self::fetch::{Fetch, Way};
 use super::SourceError;

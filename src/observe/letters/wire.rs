@@ -11,6 +11,9 @@ use serde::Deserialize;
 use super::LetterError;
 use crate::base::text;
 use crate::base::time::Timestamp;
+use crate::observe::jetstream::api::{Api, ApiError};
+use crate::observe::jetstream::wire::scalar::Maybe;
+use crate::observe::jetstream::wire::{self as api, ErrorBody};
 use crate::sample::Stored;
 
 /// What a direct get adds to a message's own headers, after them.
@@ -89,39 +92,51 @@ impl RawMessage {
 }
 
 /// The answer to `STREAM.MSG.GET`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Got {
+    error: Maybe<ErrorBody>,
+    message: Option<RawMessage>,
+}
+
+impl api::Answer for Got {
+    fn error(&mut self) -> Option<ErrorBody> {
+        self.error.0.take()
+    }
+}
+
+impl Got {
+    fn stored(self) -> Result<Stored, String> {
+        let raw = self.message.ok_or("it holds no message")?;
+        raw.decode().map_err(|error| error.to_string())
+    }
+}
+
+/// One message over the API, exact to the byte; `None`: none fits. `wanted` is the request's body.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) async fn one(api: &Api, stream: &str, wanted: &serde_json::Value) -> Result<Option<Stored>, ApiError> {
+    let got: Option<Got> = api.message(stream, wanted).await?;
+    let stored = got.map(Got::stored).transpose();
+    stored.map_err(ApiError::Unreadable)
+}
+
+/// The answer to `STREAM.MSG.GET`.
 pub(super) fn exact(payload: &[u8], stream: &str) -> Result<Answer, LetterError> {
-    #[derive(Deserialize)]
-    struct Got {
-        message: Option<RawMessage>,
-        error: Option<Failed>,
-    }
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct Failed {
-        code: u64,
-        err_code: u64,
-        description: String,
-    }
-    let unreadable = |error: &dyn std::fmt::Display| LetterError::Unreadable(error.to_string());
-    let got: Got = serde_json::from_slice(payload).map_err(|error| unreadable(&error))?;
-    if let Some(failed) = got.error {
-        return match failed.err_code {
+    let mut got: Got = serde_json::from_slice(payload).map_err(|error| LetterError::Unreadable(error.to_string()))?;
+    if let Some(failed) = got.error.0.take() {
+        return match failed.err_code() {
             NO_MESSAGE => Ok(Answer::Missing),
             NO_STREAM => Err(LetterError::NoStream(text::safe(stream).into_owned())),
-            _ => Err(LetterError::Refused {
-                description: text::safe(&failed.description).into_owned(),
-                code: if failed.err_code == 0 {
-                    failed.code
-                } else {
-                    failed.err_code
-                },
+            code => Err(LetterError::Refused {
+                description: text::safe(failed.description()).into_owned(),
+                code: if code == 0 { failed.code() } else { code },
             }),
         };
     }
-    let raw = got.message.ok_or_else(|| unreadable(&"it holds no message"))?;
-    let stored = raw.decode().map_err(|error| unreadable(&error))?;
     Ok(Answer::Found {
-        stored: Box::new(stored),
+        stored: Box::new(got.stored().map_err(LetterError::Unreadable)?),
         batched: false,
         faithful: true,
     })

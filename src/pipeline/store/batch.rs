@@ -27,6 +27,8 @@ impl Timed<'_> {
 /// A batch in its transaction.
 pub(super) struct Batch<'a> {
     pub(super) worker: &'a str,
+    /// Which of the worker's writers this is.
+    pub(super) writer: i16,
     /// The stream's creation time, RFC 3339.
     pub(super) created: String,
     pub(super) entries: &'a [Entry<'a>],
@@ -119,7 +121,7 @@ impl Batch<'_> {
         sequences(&rows)
     }
 
-    /// Adds what this transaction did to the worker's counters.
+    /// Adds what this transaction did to the writer's counters.
     async fn update_counters(
         &self,
         tx: &mut Tx<'_>,
@@ -140,15 +142,16 @@ impl Batch<'_> {
             return Ok(());
         }
         sqlx::query(
-            "INSERT INTO webhook_counters (worker, provider, event_type, rows_written, skipped)
-             SELECT $1, u.provider, u.event, u.written, u.skipped
-             FROM UNNEST($2::text[], $3::text[], $4::int8[], $5::int8[]) AS u(provider, event, written, skipped)
-             ON CONFLICT (worker, provider, event_type) DO UPDATE
+            "INSERT INTO webhook_counters (worker, writer, provider, event_type, rows_written, skipped)
+             SELECT $1, $2, u.provider, u.event, u.written, u.skipped
+             FROM UNNEST($3::text[], $4::text[], $5::int8[], $6::int8[]) AS u(provider, event, written, skipped)
+             ON CONFLICT (worker, provider, event_type, writer) DO UPDATE
              SET rows_written = webhook_counters.rows_written + excluded.rows_written,
                  skipped = webhook_counters.skipped + excluded.skipped,
                  updated_at = now()",
         )
         .bind(self.worker)
+        .bind(self.writer)
         .bind(counts.keys().map(|(provider, _)| *provider).collect::<Vec<_>>())
         .bind(counts.keys().map(|(_, event)| *event).collect::<Vec<_>>())
         .bind(counts.values().map(|(written, _)| *written).collect::<Vec<_>>())
@@ -211,8 +214,8 @@ struct Reached<'a> {
     at: Timestamp,
 }
 
-/// The bulk update: one row per recipient, whatever the number of its webhooks (`UPDATE … FROM`
-/// would apply one of several).
+/// The bulk update: one row per recipient, whatever the number of its webhooks (one statement
+/// touches a row once).
 async fn update_recipients<'a>(tx: &mut Tx<'_>, rows: impl Iterator<Item = &'a Entry<'a>>) -> Result<(), sqlx::Error> {
     let mut recipients: BTreeMap<&str, Reached<'_>> = BTreeMap::new();
     for entry in rows {
@@ -230,60 +233,31 @@ async fn update_recipients<'a>(tx: &mut Tx<'_>, rows: impl Iterator<Item = &'a E
     if recipients.is_empty() {
         return Ok(());
     }
-    // Rows are locked in one order first: two workers that update the same recipients would
-    // otherwise wait for each other crosswise.
-    let updated = sqlx::query(
-        "WITH locked AS MATERIALIZED (
-             SELECT recipient FROM webhook_recipients WHERE recipient = ANY($1) ORDER BY recipient FOR UPDATE
-         )
-         UPDATE webhook_recipients AS r
-         SET webhooks = r.webhooks + u.webhooks,
-             last_event_type = CASE WHEN to_timestamp(u.at) >= r.last_event_at THEN u.event ELSE r.last_event_type END,
-             last_event_at = greatest(r.last_event_at, to_timestamp(u.at))
-         FROM UNNEST($1::text[], $2::int8[], $3::text[], $4::float8[]) AS u(recipient, webhooks, event, at)
-              JOIN locked USING (recipient)
-         WHERE r.recipient = u.recipient
-         RETURNING r.recipient",
-    );
-    let updated = bind_recipients(updated, &recipients).fetch_all(&mut **tx).await?;
-    if updated.len() == recipients.len() {
-        return Ok(());
-    }
-    for row in &updated {
-        recipients.remove(row.try_get::<&str, _>(0)?);
-    }
-    let missing = sqlx::query(
+    // In the order of their keys, so that two workers that reach the same recipients never wait
+    // for each other crosswise. Each key is looked up in the index, however many recipients there
+    // are: an `UPDATE … FROM` of a thousand keys reads the whole table instead until it is large.
+    sqlx::query(
         "INSERT INTO webhook_recipients AS r (recipient, webhooks, last_event_type, last_event_at)
          SELECT u.recipient, u.webhooks, u.event, to_timestamp(u.at)
          FROM UNNEST($1::text[], $2::int8[], $3::text[], $4::float8[]) AS u(recipient, webhooks, event, at)
          ON CONFLICT (recipient) DO UPDATE
          SET webhooks = r.webhooks + excluded.webhooks,
-             last_event_type = excluded.last_event_type,
+             last_event_type = CASE WHEN excluded.last_event_at >= r.last_event_at
+                                    THEN excluded.last_event_type ELSE r.last_event_type END,
              last_event_at = greatest(r.last_event_at, excluded.last_event_at)",
-    );
-    bind_recipients(missing, &recipients).execute(&mut **tx).await?;
+    )
+    .bind(recipients.keys().copied().collect::<Vec<_>>())
+    .bind(recipients.values().map(|reached| reached.webhooks).collect::<Vec<_>>())
+    .bind(recipients.values().map(|reached| reached.event).collect::<Vec<_>>())
+    .bind(
+        recipients
+            .values()
+            .map(|reached| reached.at.as_duration().as_secs_f64())
+            .collect::<Vec<_>>(),
+    )
+    .execute(&mut **tx)
+    .await?;
     Ok(())
-}
-
-type Query<'q> = sqlx::query::Query<'q, Postgres, sqlx::postgres::PgArguments>;
-
-fn bind_recipients<'q>(query: Query<'q>, recipients: &BTreeMap<&'q str, Reached<'q>>) -> Query<'q> {
-    let at = |reached: &Reached<'_>| reached.at.as_duration().as_secs_f64();
-    query
-        .bind(recipients.keys().copied().collect::<Vec<&'q str>>())
-        .bind(
-            recipients
-                .values()
-                .map(|reached| reached.webhooks)
-                .collect::<Vec<i64>>(),
-        )
-        .bind(
-            recipients
-                .values()
-                .map(|reached| reached.event)
-                .collect::<Vec<&'q str>>(),
-        )
-        .bind(recipients.values().map(at).collect::<Vec<f64>>())
 }
 
 fn column<'a, T>(entries: &[&'a Entry<'a>], value: impl Fn(&'a Entry<'a>) -> T) -> Vec<T> {

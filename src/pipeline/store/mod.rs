@@ -117,6 +117,7 @@ pub(in crate::pipeline) fn options(url: &SecretString, application: &str) -> Res
 pub(in crate::pipeline) struct Store {
     options: PgConnectOptions,
     worker: String,
+    writer: i16,
     /// How long connecting, and how long a transaction may take.
     timeout: Duration,
     clock: SharedClock,
@@ -135,11 +136,11 @@ pub(in crate::pipeline) const OPERATIONS: [&str; 5] = [
 ];
 
 impl Store {
-    /// A store that connects when it is first used. `observe` is told how long each of
-    /// [`OPERATIONS`] took.
+    /// A store that connects when it is first used, of one of a worker's writers. `observe` is told
+    /// how long each of [`OPERATIONS`] took.
     pub(in crate::pipeline) fn new(
         options: &PgConnectOptions,
-        worker: &str,
+        (worker, writer): (&str, i16),
         timeout: Duration,
         clock: SharedClock,
         observe: impl Fn(&'static str, Duration) + Send + Sync + 'static,
@@ -153,6 +154,7 @@ impl Store {
                 ("plan_cache_mode", "force_custom_plan"),
             ]),
             worker: worker.to_owned(),
+            writer,
             timeout,
             clock,
             observe: Box::new(observe),
@@ -206,6 +208,7 @@ impl Store {
         };
         let batch = Batch {
             worker: &self.worker,
+            writer: self.writer,
             created: created.to_string(),
             entries,
         };

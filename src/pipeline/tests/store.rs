@@ -38,7 +38,7 @@ impl Database {
 
     fn store(&self, worker: &str, timeout: Duration) -> Store {
         let options = store::options(&SecretString::from(self.url.clone()), worker).unwrap();
-        Store::new(&options, worker, timeout, SystemClock::shared(), |_, _| {})
+        Store::new(&options, (worker, 0), timeout, SystemClock::shared(), |_, _| {})
     }
 
     async fn connection(&self) -> PgConnection {

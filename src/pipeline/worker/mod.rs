@@ -137,8 +137,8 @@ pub async fn run(
     let desk = Arc::new(write::Desk::new(&shared, receiver));
     let mut stages = JoinSet::new();
     stages.spawn(pull::pull(shared.clone(), sender));
-    for _ in 0..write::WRITERS {
-        let store = make_store(&shared, &database);
+    for writer in 0..write::WRITERS {
+        let store = make_store(&shared, &database, writer);
         stages.spawn(write::write(shared.clone(), desk.clone(), store));
     }
     // Nobody waits for the address any more: still work.
@@ -161,11 +161,11 @@ pub async fn run(
     Ok(())
 }
 
-fn make_store(shared: &Arc<Shared>, database: &sqlx::postgres::PgConnectOptions) -> Store {
+fn make_store(shared: &Arc<Shared>, database: &sqlx::postgres::PgConnectOptions, writer: i16) -> Store {
     let observed = OPERATIONS.map(|operation| (operation, shared.metrics.operation(operation)));
     Store::new(
         database,
-        &shared.config.name,
+        (&shared.config.name, writer),
         shared.config.database_timeout,
         shared.clock.clone(),
         move |operation, took| {

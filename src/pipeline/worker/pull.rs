@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use super::settle;
 use super::webhook::Webhook;
 use super::{Batch, Shared};
+use crate::base::time::Moment;
 use crate::pipeline::bus::{self, Link};
 use crate::pipeline::status::EVENT_BUS;
 use crate::pipeline::topology::{self, Standing};
@@ -91,7 +92,7 @@ struct Asked {
 /// The batch in the making.
 #[derive(Default)]
 struct Gathered {
-    messages: Vec<Message>,
+    webhooks: Vec<Webhook>,
     room: Option<OwnedSemaphorePermit>,
     /// When its first message came, on the monotonic clock.
     since: Duration,
@@ -166,9 +167,10 @@ impl<'a> Puller<'a> {
         let size = self.shared.config.pull_size();
         let share = u32::try_from(size).unwrap_or(u32::MAX);
         loop {
-            let now = self.shared.clock.now().mono;
+            let arrived = self.shared.clock.now();
+            let now = arrived.mono;
             let stopping = stop.is_cancelled();
-            if self.gathered.messages.len() >= size || self.flush_in(now).is_some_and(|left| left.is_zero()) {
+            if self.gathered.webhooks.len() >= size || self.flush_in(now).is_some_and(|left| left.is_zero()) {
                 self.hand_over(standing).await?;
             }
             if self.asked.outstanding() > 0 && now >= self.asked.at + PULL + GRACE {
@@ -189,8 +191,8 @@ impl<'a> Puller<'a> {
                     self.asked.add(room, now);
                 }
                 message = self.messages.next() => {
-                    self.take(message.ok_or("the subscription has ended")?, now)?;
-                    self.take_ready(now, size)?;
+                    self.take(message.ok_or("the subscription has ended")?, arrived)?;
+                    self.take_ready(arrived, size)?;
                 }
                 () = bus::lost(&mut self.link, self.since) => return Err("the connection to NATS is lost".to_owned()),
                 () = stop.cancelled(), if !stopping => {}
@@ -203,7 +205,7 @@ impl<'a> Puller<'a> {
     /// Time left until the batch in the making is due.
     fn flush_in(&self, now: Duration) -> Option<Duration> {
         let due = self.gathered.since + self.shared.config.flush_interval;
-        (!self.gathered.messages.is_empty()).then(|| due.saturating_sub(now))
+        (!self.gathered.webhooks.is_empty()).then(|| due.saturating_sub(now))
     }
 
     /// Time left until there is something to do although nothing comes.
@@ -233,9 +235,9 @@ impl<'a> Puller<'a> {
 
     /// Takes what is here already, up to the end of a batch or the next pull: a turn of the loop
     /// for each message would cost more than the message.
-    fn take_ready(&mut self, now: Duration, size: usize) -> Result<(), String> {
-        while self.gathered.messages.len() < size {
-            if self.asked.wants(now, size) && self.room.available_permits() >= size {
+    fn take_ready(&mut self, now: Moment, size: usize) -> Result<(), String> {
+        while self.gathered.webhooks.len() < size {
+            if self.asked.wants(now.mono, size) && self.room.available_permits() >= size {
                 break;
             }
             let Some(message) = self.messages.next().now_or_never() else {
@@ -246,15 +248,23 @@ impl<'a> Puller<'a> {
         Ok(())
     }
 
-    /// Takes a message, or the server's word on a pull.
-    fn take(&mut self, message: Message, now: Duration) -> Result<(), String> {
+    /// Takes a message, or the server's word on a pull. Messages are read at once: as the client
+    /// has it, one takes kilobytes.
+    fn take(&mut self, message: Message, now: Moment) -> Result<(), String> {
         match message.status {
             None | Some(StatusCode::OK) => {
-                if self.gathered.messages.is_empty() {
-                    self.gathered.since = now;
+                let room = self.asked.take(1);
+                let message = jetstream::Message {
+                    message,
+                    context: self.shared.bus.api().clone(),
+                };
+                if let Some(webhook) = Webhook::read(message, now.at) {
+                    if self.gathered.webhooks.is_empty() {
+                        self.gathered.since = now.mono;
+                    }
+                    put(&mut self.gathered.room, room);
+                    self.gathered.webhooks.push(webhook);
                 }
-                put(&mut self.gathered.room, self.asked.take(1));
-                self.gathered.messages.push(message);
                 Ok(())
             }
             Some(StatusCode::IDLE_HEARTBEAT) => Ok(()),
@@ -277,17 +287,9 @@ impl<'a> Puller<'a> {
 
     /// Hands the batch in the making to the writers.
     async fn hand_over(&mut self, standing: &Standing) -> Result<(), String> {
-        let Gathered { messages, mut room, .. } = std::mem::take(&mut self.gathered);
-        let now = self.shared.clock.now().at;
-        let context = self.shared.bus.api();
-        let message = |message| jetstream::Message {
-            message,
-            context: context.clone(),
-        };
-        let mut webhooks: Vec<Webhook> = messages
-            .into_iter()
-            .filter_map(|m| Webhook::read(message(m), now))
-            .collect();
+        let Gathered {
+            mut webhooks, mut room, ..
+        } = std::mem::take(&mut self.gathered);
         let ack_wait = standing.consumer.cached_info().config.ack_wait;
         let holding = self.shared.held.hold(&mut webhooks, ack_wait);
         if webhooks.is_empty() {

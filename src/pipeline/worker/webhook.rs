@@ -46,7 +46,8 @@ struct Body<'a> {
 }
 
 impl Webhook {
-    /// Reads a message. `None` when it is none of a consumer's.
+    /// Reads a message. `None` when it is none of a consumer's. Its payload is
+    /// copied: as a part of what came over the wire it would keep all of that in memory.
     pub(super) fn read(message: Message, now: Timestamp) -> Option<Self> {
         let (reply, info) = (message.reply.clone()?, message.info().ok()?);
         let (sequence, delivery) = (info.stream_sequence, u64::try_from(info.delivered).unwrap_or(1));
@@ -65,13 +66,12 @@ impl Webhook {
         // Postgres takes no NUL.
         let nul = id.contains('\0') || recipient.as_ref().is_some_and(|recipient| recipient.contains('\0'));
         id.retain(|c| c != '\0');
-        let headers = Headers::pack(headers);
-        let message = message.message;
+        let (headers, payload) = (Headers::pack(headers), Bytes::copy_from_slice(&message.payload));
         Some(Self {
             reply,
-            subject: message.subject,
+            subject: message.message.subject,
             headers,
-            payload: message.payload,
+            payload,
             sequence,
             delivery,
             id,

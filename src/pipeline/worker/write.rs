@@ -22,9 +22,8 @@ use crate::pipeline::store::{Entry, Fate, Store, StoreError};
 /// Wait after a failure that did not open the breaker yet.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// Transactions side by side: while one waits for the disk the other computes. More of them
-/// would wait for each other at the worker's counters.
-pub(super) const WRITERS: usize = 2;
+/// Transactions side by side: while one waits for the disk the other computes.
+pub(super) const WRITERS: i16 = 2;
 
 /// What the writers of a worker share.
 pub(super) struct Desk {

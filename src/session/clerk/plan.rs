@@ -12,7 +12,7 @@ use super::others::MOST;
 use super::read::NEWS;
 use super::{Desk, Reason, said};
 use crate::act::calls;
-use crate::act::draft::{self, Draft};
+use crate::act::draft::{self, Draft, Lying};
 use crate::act::fire::{self, GuardError, Refusal};
 use crate::act::journal::{How, Purpose};
 use crate::act::keys;
@@ -60,13 +60,13 @@ impl Desk {
         };
         let journals = self.journals()?;
         let (clock, progress) = (&self.setting.clock, self.planning(number));
-        let plan = match wish.form {
-            LetterForm::Parked => {
-                let consumer = profile.pipeline.consumer.as_deref();
-                draft.draw_parked(consumer, &journals, clock, progress).await
-            }
-            _ => draft.draw(&journals, clock, progress).await,
+        let lying = match wish.form {
+            LetterForm::Parked => Lying::Parked {
+                consumer: profile.pipeline.consumer.as_deref(),
+            },
+            _ => Lying::Copied,
         };
+        let plan = draft.draw(lying, &journals, clock, progress).await;
         let mut plan = plan.map_err(|error| error.to_string())?;
         if let Some(url) = &to_url {
             self.check_gateway(url, plan.count)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::{Desk, Reason};
-use crate::act::audit::{Account, Deed};
+use crate::act::audit::{Account, Action};
 use crate::act::calls::{self, CallPlan, CallReport};
 use crate::act::exchange::Exchange;
 use crate::act::fire;
@@ -32,13 +32,25 @@ enum Work {
 
 impl Work {
     /// What the audit log calls it.
-    fn action(&self) -> &'static str {
+    fn name(&self) -> &'static str {
         match self {
-            Self::Replay(plan) => match plan.how.purpose {
-                Purpose::Replay => "replay",
-                Purpose::Archive => "archive",
-            },
+            Self::Replay(plan) => plan.how.purpose.name(),
             Self::Resume(..) => "resume",
+        }
+    }
+
+    fn action<'a>(&'a self, reason: Option<&'a str>) -> Action<'a> {
+        let (to, filter, planned) = match self {
+            Self::Replay(plan) => (&plan.dlq, &*plan.filter, plan.count),
+            // The plan was confirmed when the replay began.
+            Self::Resume(dlq, _) => (dlq, "", 0),
+        };
+        Action {
+            name: self.name(),
+            to,
+            filter,
+            reason,
+            planned,
         }
     }
 }
@@ -68,19 +80,13 @@ impl Desk {
             || (None, self.setting.profile.redactor.clone()),
             |(signer, redactor)| (Some(signer), redactor),
         );
-        let action = work.action();
         let permit = self.permit(&work, &said)?;
         // Where nothing would be left to go on with, a letter that died again is the end.
         let attended = match &work {
             Work::Replay(plan) => plan.count > plan.canary,
             Work::Resume(..) => true,
         };
-        let (dlq, filter, planned) = match &work {
-            Work::Replay(plan) => (plan.dlq.clone(), plan.filter.clone(), plan.count),
-            Work::Resume(dlq, _) => (dlq.clone(), String::new(), 0),
-        };
-        let reason = said.reason.clone();
-        let account = self.begin(action, dlq, filter, planned, reason.clone(), redactor.clone())?;
+        let account = self.begin(work.action(said.reason.as_deref()), redactor.clone())?;
         let (progress, watched) = watch::channel(Progress::default());
         let context = Context {
             link: self.link()?.clone(),
@@ -100,7 +106,7 @@ impl Desk {
                 match work {
                     Work::Replay(plan) => {
                         self.make_archive(&plan).await?;
-                        Ok(replay::start(&plan, reason, permit, context).await)
+                        Ok(replay::start(&plan, said.reason, permit, context).await)
                     }
                     Work::Resume(dlq, resume) => Ok(replay::resume(&dlq, &resume, permit, context).await),
                 }
@@ -125,37 +131,25 @@ impl Desk {
         let permit = self.leave("retry", &plan.hash, plan.count, said)?;
         let redactor = self.setting.profile.redactor.clone();
         let filter = text::counted(plan.count, "call", "calls");
-        let account = self.begin("retry", CALLS.into(), filter, plan.count, said.reason.clone(), redactor)?;
+        let action = Action {
+            name: "retry",
+            to: &CALLS.into(),
+            filter: &filter,
+            reason: said.reason.as_deref(),
+            planned: plan.count,
+        };
+        let account = self.begin(action, redactor)?;
         let outcome = calls::retry(link, plan, permit).await;
         let told = outcome.as_ref().map(|report| report.told(plan.count));
         account.settle(told).map_err(|error| error.to_string())?;
         outcome.map_err(|error| error.to_string())
     }
 
-    /// Writes down that something begins.
-    fn begin(
-        &self,
-        action: &str,
-        dlq: Arc<str>,
-        filter: String,
-        planned: u64,
-        reason: Option<String>,
-        redactor: Redactor,
-    ) -> Result<Account, Reason> {
-        let deed = Deed {
-            at: self.setting.clock.now().at,
-            who: self.setting.who.clone(),
-            profile: self.setting.profile.name.clone(),
-            action: action.to_owned(),
-            dlq,
-            replay: None,
-            filter,
-            reason,
-            planned,
-            counts: None,
-            outcome: "begun".to_owned(),
-        };
-        let account = Account::open(self.audit(redactor)?, deed, self.setting.clock.clone());
+    /// Writes down that it begins.
+    fn begin(&self, action: Action<'_>, redactor: Redactor) -> Result<Account, Reason> {
+        let log = self.audit(redactor)?;
+        let (who, profile) = (&self.setting.who, &self.setting.profile.name);
+        let account = Account::open(log, action, who, profile, self.setting.clock.clone());
         account.map_err(|error| error.to_string())
     }
 
@@ -169,21 +163,16 @@ impl Desk {
                     let allowed = fire::guard(url, plan.count > 1, confirmed, &self.setting.profile);
                     allowed.map_err(|error| error.to_string())?;
                 }
-                self.leave(work.action(), &plan.hash, plan.count, said)
+                self.leave(work.name(), &plan.hash, plan.count, said)
             }
             // The plan was confirmed when the replay began.
-            Work::Resume(dlq, _) => self.leave(work.action(), dlq, 1, said),
+            Work::Resume(dlq, _) => self.leave(work.name(), dlq, 1, said),
         }
     }
 
     fn leave(&self, action: &'static str, plan: &str, count: u64, said: &Said) -> Result<Permit, Reason> {
         let gate = Gate::new(&self.setting.profile, said.write);
-        let asked = Asked {
-            action,
-            plan,
-            count,
-            is_load: false,
-        };
+        let asked = Asked::change(action, plan, count);
         let confirmed = Confirmed {
             count: Some(said.count),
             profile: said.profile.as_deref(),

@@ -30,6 +30,18 @@ where
     (url, AbortOnDropHandle::new(server))
 }
 
+/// A receiver that accepts everything and counts it.
+async fn counting_receiver() -> (String, AbortOnDropHandle<()>, Arc<AtomicU64>) {
+    let count = Arc::new(AtomicU64::new(0));
+    let counting = count.clone();
+    let (url, server) = receiver(move |_, _| {
+        counting.fetch_add(1, Ordering::Relaxed);
+        StatusCode::OK
+    })
+    .await;
+    (url, server, count)
+}
+
 fn accepted(is_genuine: bool) -> StatusCode {
     if is_genuine {
         StatusCode::ACCEPTED
@@ -65,13 +77,7 @@ async fn the_reference_implementations_verify_what_is_signed_and_refuse_what_is_
 #[tokio::test]
 async fn a_load_is_counted_exactly_and_an_interrupted_one_too() {
     let home = tempfile::tempdir().unwrap();
-    let count = Arc::new(AtomicU64::new(0));
-    let counting = count.clone();
-    let (url, _server) = receiver(move |_, _| {
-        counting.fetch_add(1, Ordering::Relaxed);
-        StatusCode::OK
-    })
-    .await;
+    let (url, _server, count) = counting_receiver().await;
     let args = ["generic", "--to", &url, "--count", "500", "--rate", "1000", "--json"];
     let run = fire(home.path(), &args, &[]).await;
     assert_eq!(run.code, 0, "{}", run.err);
@@ -147,13 +153,7 @@ async fn a_request_that_fails_is_sent_again_only_when_asked_and_every_attempt_co
 #[tokio::test]
 async fn what_makes_no_sense_is_refused_with_code_2_before_the_first_request() {
     let home = tempfile::tempdir().unwrap();
-    let count = Arc::new(AtomicU64::new(0));
-    let counting = count.clone();
-    let (url, _server) = receiver(move |_, _| {
-        counting.fetch_add(1, Ordering::Relaxed);
-        StatusCode::OK
-    })
-    .await;
+    let (url, _server, count) = counting_receiver().await;
     let templates = home.path().join(".config/hookwatch/templates");
     std::fs::create_dir_all(&templates).unwrap();
     let head = "provider = 'acme'\nscheme = 'stripe'\n";

@@ -7,12 +7,12 @@ use hookwatch::act::fire::Limit;
 use hookwatch::base::time::SystemClock;
 use hookwatch::lab::guard::Signal;
 use hookwatch::lab::scenario::{Fault, Phase, Scenario, What};
-use hookwatch::lab::{DATABASE, Faults, LOCKER, Lab, Options, Traffic, play};
+use hookwatch::lab::{DATABASE, Faults, LOCKER, Lab, Options, play};
 use sqlx::Connection as _;
 use tokio_util::sync::CancellationToken;
 
 use super::{folder, is_empty, options};
-use crate::support;
+use crate::support::{self, count, traffic};
 
 /// A lab with one gateway and two workers.
 async fn pipeline(folder: &Path) -> Lab {
@@ -20,20 +20,6 @@ async fn pipeline(folder: &Path) -> Lab {
     Lab::up(Options::pipeline(base.program, base.environment, 2))
         .await
         .unwrap()
-}
-
-fn traffic(rate: f64) -> Traffic {
-    Traffic {
-        rate,
-        ..Traffic::default()
-    }
-}
-
-fn count(count: u64) -> Limit {
-    Limit {
-        count: Some(count),
-        duration: None,
-    }
 }
 
 fn fault(what: What, target: Option<&str>, value: Option<Duration>) -> Fault {

@@ -63,6 +63,9 @@ impl Gateway {
     }
 }
 
+/// Signed anew, with the key in `NEW_KEY`.
+const SIGNED: [&str; 4] = ["--sign", "standard-webhooks", "--secret-env", "NEW_KEY"];
+
 fn report(out: &str) -> serde_json::Value {
     let report: serde_json::Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
     report["report"].clone()
@@ -73,15 +76,12 @@ async fn letters_go_to_a_gateway_signed_anew_and_only_what_it_took_is_deleted() 
     let world = World::new(Shape::default()).await;
     let gateway = Gateway::open().await;
     world.bury(30, "timeout").await;
-    let signed = [
-        "--to-url",
-        &gateway.url,
-        "--sign",
-        "standard-webhooks",
-        "--secret-env",
-        "NEW_KEY",
-    ];
-    let arguments = [&signed[..], &["--write", "--yes", "30", "--json", "--verify", "50ms"]].concat();
+    let to_gateway = [&["--to-url", &gateway.url][..], &SIGNED].concat();
+    let arguments = [
+        &to_gateway[..],
+        &["--write", "--yes", "30", "--json", "--verify", "50ms"],
+    ]
+    .concat();
     let mut command = world.command("replay", &arguments);
     let (code, out, err) = finish(command.env("NEW_KEY", NEW_KEY).spawn().unwrap()).await;
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
@@ -157,15 +157,8 @@ async fn a_letter_whose_answer_never_came_is_in_doubt_and_a_person_settles_it() 
     let world = World::new(Shape::default()).await;
     let gateway = Gateway::open().await;
     world.bury(1, "silent").await;
-    let signed = [
-        "--to-url",
-        &gateway.url,
-        "--sign",
-        "standard-webhooks",
-        "--secret-env",
-        "NEW_KEY",
-    ];
-    let arguments = [&signed[..], &["--write", "--yes", "1", "--canary", "0"]].concat();
+    let to_gateway = [&["--to-url", &gateway.url][..], &SIGNED].concat();
+    let arguments = [&to_gateway[..], &["--write", "--yes", "1", "--canary", "0"]].concat();
     let mut replay = world
         .command("replay", &arguments)
         .env("NEW_KEY", NEW_KEY)
@@ -221,18 +214,10 @@ async fn an_edited_letter_shows_what_changes_and_goes_under_a_new_signature() {
     let (code, _, err) = world.run("replay", &["--ids", "1-2", "--payload", file]).await;
     assert_eq!(code, 2);
     assert!(err.contains("an edited replay takes one letter"), "{err}");
-    let signed = [
-        "--ids",
-        "1",
-        "--payload",
-        file,
-        "--sign",
-        "standard-webhooks",
-        "--secret-env",
-        "NEW_KEY",
-    ];
+    let edited = ["--ids", "1", "--payload", file];
     let arguments = [
-        &signed[..],
+        &edited[..],
+        &SIGNED,
         &[
             "--write", "--yes", "1", "--canary", "0", "--verify", "50ms", "--follow", "200ms",
         ],

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use ratatui::layout::{Constraint, Layout, Rect};
 
 use super::super::{PanelId, Scene, Stage};
-use super::{WIDE, ago, groups, label, list, sentence, when};
+use super::parts::{WIDE, ago, fitting, label, sentence, when};
+use super::{groups, list};
 use crate::act::letters::Opened;
 use crate::act::plan::is_kept;
 use crate::base::cause::cause;
@@ -63,7 +64,7 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, key: &s
 fn facts(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, title: &str, (opened, kin): (&Opened, Option<&Kin>)) {
     let subject = opened.origin.subject.as_deref().unwrap_or_default();
     let title = tidy(title, 40).into_owned();
-    let note = super::fitting(
+    let note = fitting(
         stage,
         area,
         &title,
@@ -270,7 +271,7 @@ fn shown(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, open: &Open, open
         ],
         vec![span(format!("{kind}, {size} · {}", look.name()), Role::Note)],
     ];
-    let note = super::fitting(stage, area, "Payload", notes);
+    let note = fitting(stage, area, "Payload", notes);
     let frame = Frame {
         title: "Payload",
         note,

@@ -2,12 +2,13 @@
 
 use ratatui::layout::Rect;
 
-use super::super::popup::{Sheet, draw_buttons};
+use super::super::popup::dialog::draw_buttons;
+use super::super::popup::sheet::Sheet;
 use super::super::{PanelHit, PanelId, Spot, Stage};
 use super::list;
 use crate::act::calls::{CallPlan, Way};
 use crate::base::text;
-use crate::console::layer::Confirm;
+use crate::console::dialog::Confirm;
 use crate::console::letters::form::{Draft, Field, Focus, Form, Subject};
 use crate::console::letters::plan_rows;
 use crate::console::theme::Role;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use ratatui::layout::Rect;
 
 use super::super::{Scene, Stage};
-use super::{GROUPS, fitting, list};
+use super::list;
+use super::parts::{GROUPS, fitting};
 use crate::base::text;
 use crate::base::time::since;
 use crate::console::command::Command;

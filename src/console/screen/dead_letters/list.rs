@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use ratatui::layout::Rect;
 
 use super::super::{Scene, Stage};
-use super::{LIST, fitting, key, when};
+use super::parts::{LIST, fitting, key, when};
 use crate::base::text;
 use crate::console::command::{Command, Mode};
 use crate::console::glyph::Glyphs;

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::super::{PanelId, Scene, Stage};
-use super::{fitting, label};
+use super::parts::{fitting, label};
 use crate::act::calls::CallReport;
 use crate::act::journal::Counts;
 use crate::act::replay::{Ending, Fates, Phase, Progress, Report};

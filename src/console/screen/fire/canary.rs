@@ -5,8 +5,8 @@ use std::time::Duration;
 use ratatui::layout::Rect;
 
 use super::super::{Scene, Stage};
-use super::result::shown;
-use super::{CANARY, timeline};
+use super::parts::{CANARY, shown};
+use super::timeline;
 use crate::act::trace::{Percentiles, Stage as Station};
 use crate::base::text;
 use crate::console::bench::Canary;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use ratatui::layout::Rect;
 
 use super::super::{Scene, Spot, Stage};
-use super::{FORM, chosen};
+use super::parts::{FORM, chosen};
 use crate::base::text;
 use crate::console::bench::{Field, FormRow, Origin};
 use crate::console::command::Command;

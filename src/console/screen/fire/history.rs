@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use ratatui::layout::Rect;
 
 use super::super::{Scene, Stage};
-use super::{HISTORY, load_text, timeline};
+use super::parts::{HISTORY, load_text};
+use super::timeline;
 use crate::act::firing::{Ended, Fired};
 use crate::base::text;
 use crate::console::bench::Bench;

@@ -5,6 +5,7 @@
 mod canary;
 mod form;
 mod history;
+mod parts;
 mod preview;
 mod result;
 mod run;
@@ -12,24 +13,13 @@ mod templates;
 mod timeline;
 
 pub use history::place_of;
+pub use parts::{FORM, HISTORY, LIST, load_text};
 
 use ratatui::layout::{Constraint, Layout, Rect};
 
+use self::parts::{CANARY, PREVIEW, RESULT, chosen};
 use super::{Opening, Page, PanelId, Place, Scene, Screen, Stage};
-use crate::act::fire::Request;
-use crate::base::text;
-use crate::console::bench::Form;
 use crate::console::widget::grid::Rows;
-
-/// The templates.
-pub const LIST: PanelId = PanelId("fire.templates");
-/// The form of the template under the cursor.
-pub const FORM: PanelId = PanelId("fire.form");
-/// What was fired.
-pub const HISTORY: PanelId = PanelId("fire.history");
-const PREVIEW: PanelId = PanelId("fire.preview");
-const RESULT: PanelId = PanelId("fire.result");
-const CANARY: PanelId = PanelId("fire.canary");
 
 /// From this size on there is room for every panel.
 const ROOMY: (u16, u16) = (110, 32);
@@ -99,13 +89,6 @@ impl Page for TestWebhooks {
     }
 }
 
-/// The template under the cursor and its form.
-fn chosen<'a>(scene: &Scene<'a>) -> Option<(String, &'a Form)> {
-    let name = scene.row(LIST)?;
-    let form = scene.bench.form(&name)?;
-    Some((name, form))
-}
-
 /// Everything at once: templates, form and body; the result; canary and history.
 fn roomy(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
     let middle = (area.height / 3).clamp(13, 17);
@@ -163,35 +146,4 @@ fn panel_of(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, panel: PanelId
         HISTORY => history::draw(scene, stage, area),
         _ => result::draw(scene, stage, area),
     }
-}
-
-/// How much is fired, in a few words: `60,000 at 1,000/s`, `one, followed`.
-#[must_use]
-pub fn load_text(request: &Request) -> String {
-    let load = &request.load;
-    let followed = if request.trace { ", followed" } else { "" };
-    if let Some(every) = request.every {
-        return format!("every {}{followed}", text::duration(every));
-    }
-    let mut words = match (load.count, load.duration) {
-        (Some(count), _) if count > 1 => text::count(count),
-        (_, Some(_)) => String::new(),
-        _ => format!("one{followed}"),
-    };
-    let mut add = |word: String| {
-        if !words.is_empty() {
-            words.push(' ');
-        }
-        words.push_str(&word);
-    };
-    if let Some(rate) = load.rate.filter(|_| load.is_load()) {
-        add(format!("at {}/s", text::per_second(rate)));
-    }
-    if let Some(lasts) = load.duration {
-        add(format!("for {}", text::duration(lasts)));
-    }
-    if load.variant != crate::act::fire::Variant::Valid {
-        add(load.variant.name().to_owned());
-    }
-    words
 }

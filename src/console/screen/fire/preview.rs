@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::super::{Scene, Stage};
-use super::{PREVIEW, chosen};
+use super::parts::{PREVIEW, chosen};
 use crate::base::text;
 use crate::console::bench::Form;
 use crate::console::command::Command;

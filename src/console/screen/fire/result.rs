@@ -1,12 +1,11 @@
 //! What was fired last, or the run of the history under the cursor.
 
-use std::time::Duration;
-
 use ratatui::layout::Rect;
 
 use super::super::{Scene, Stage};
+use super::parts::{HISTORY, RESULT, chosen};
 use super::timeline::Way;
-use super::{HISTORY, RESULT, chosen, history, run};
+use super::{history, run};
 use crate::act::firing::Ended;
 use crate::console::bench::{Field, Run};
 use crate::console::command::Command;
@@ -143,11 +142,4 @@ pub(super) fn summary(scene: &Scene<'_>) -> Option<String> {
         .iter()
         .map(|line| format!("{}\n", tidy(text(line).trim_end(), 1_000)));
     Some(std::iter::once(head).chain(rows).collect())
-}
-
-/// A time as it stands in a column.
-pub(super) fn shown(seconds: Option<f64>) -> String {
-    seconds
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .map_or_else(|| crate::base::text::UNKNOWN.to_owned(), crate::base::text::duration)
 }

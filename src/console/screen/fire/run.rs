@@ -5,8 +5,7 @@ use std::time::Duration;
 use ratatui::layout::Rect;
 
 use super::super::{Scene, Stage};
-use super::result::shown;
-use super::{RESULT, load_text};
+use super::parts::{RESULT, load_text, shown};
 use crate::act::fire::{Latency, Outcomes, Sample};
 use crate::act::firing::Ended;
 use crate::base::text;

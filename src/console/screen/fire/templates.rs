@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ratatui::layout::Rect;
 
 use super::super::{Scene, Screen, Stage};
-use super::LIST;
+use super::parts::LIST;
 use crate::act::fire::Template;
 use crate::console::glyph::Glyphs;
 use crate::console::theme::Role;

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::super::{PanelId, Scene, Spot, Stage};
-use super::Sheet;
+use super::sheet::Sheet;
 use crate::console::theme::Role;
 use crate::console::widget::{Line, span};
 

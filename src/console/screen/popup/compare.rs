@@ -3,12 +3,11 @@
 use ratatui::layout::Rect;
 
 use super::super::{Scene, Stage};
-use super::Sheet;
+use super::sheet::Sheet;
 use crate::console::theme::Role;
 use crate::console::widget::{Line, span, tidy};
-use crate::model::Reading;
-use crate::model::View;
 use crate::model::field::{Field, show};
+use crate::model::{Reading, View};
 
 /// A figure at two moments.
 struct Change<'a> {

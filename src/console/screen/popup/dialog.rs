@@ -3,8 +3,8 @@
 use ratatui::layout::Rect;
 
 use super::super::{Scene, Spot, Stage};
-use super::Sheet;
-use crate::console::layer::{Confirm, Dialog};
+use super::sheet::Sheet;
+use crate::console::dialog::{Confirm, Dialog};
 use crate::console::theme::Role;
 use crate::console::widget::{Line, span, wrap};
 

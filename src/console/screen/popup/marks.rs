@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::super::{PanelHit, PanelId, Scene, Spot, Stage};
-use super::Sheet;
+use super::sheet::Sheet;
 use crate::console::player::{MarkKind, length};
 use crate::console::theme::Role;
 use crate::console::widget::{Line, span, tidy};

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::super::{Scene, Stage, status};
-use super::Sheet;
+use super::sheet::Sheet;
 use crate::console::theme::Role;
 use crate::console::widget::{Line, span, wrap};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ratatui::layout::Rect;
 
 use super::super::{Scene, Stage};
-use super::Sheet;
+use super::sheet::Sheet;
 use crate::base::text;
 use crate::console::theme::Role;
 use crate::console::widget::{Line, figure, span};

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::super::{Scene, Stage};
-use super::Sheet;
+use super::sheet::Sheet;
 use crate::base::text;
 use crate::base::time::since;
 use crate::console::layer::Why;

@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use secrecy::SecretString;
 use tempfile::TempDir;
 
-use crate::config::{NatsAuth, NatsLink, Tls};
+use crate::config::{NatsAuth, NatsLink};
 
 /// JetStream without a word about logins.
 pub(super) const JETSTREAM: &str = "jetstream { store_dir: DIR }";
@@ -132,15 +132,7 @@ pub(super) fn free_port() -> u16 {
 }
 
 pub(super) fn link(url: &str) -> NatsLink {
-    NatsLink {
-        servers: vec![url.to_owned()],
-        auth: NatsAuth::default(),
-        tls: Tls::default(),
-        tls_first: false,
-        inbox_prefix: None,
-        api_prefix: "$JS.API".to_owned(),
-        monitoring: None,
-    }
+    NatsLink::to(vec![url.to_owned()])
 }
 
 pub(super) fn user(name: &str, password: &str) -> NatsAuth {

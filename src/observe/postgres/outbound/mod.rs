@@ -7,12 +7,16 @@
 //! is said. A relation that is slow to read is read the less often: at most a twentieth of the
 //! time goes into it.
 
+mod inventory;
 mod relation;
 mod rows;
+mod statement;
 
 use std::time::Duration;
 
-use self::relation::{COUNT, Inventory, Plan, RELATIONS};
+use self::inventory::Inventory;
+use self::relation::{COUNT, RELATIONS};
+use self::statement::Plan;
 use super::fault::{self, Asked};
 use super::session::{Failure, Session};
 use super::{PROBLEM, RETRY};
@@ -108,7 +112,7 @@ impl Outbound {
         samples: &mut Vec<Sample>,
     ) -> Result<(), Failure> {
         self.looked_up_at = Some(now);
-        let inventory = match session.ask_one(&relation::discovery()).await {
+        let inventory = match session.ask_one(&inventory::discovery()).await {
             Ok(answer) => match serde_json::from_str::<Inventory>(&answer) {
                 Ok(inventory) => inventory,
                 Err(_) => return Ok(()),

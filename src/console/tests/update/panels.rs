@@ -1,0 +1,120 @@
+//! Panels: focus, zoom, scrolling, the mouse over them.
+
+use super::*;
+
+#[test]
+fn tab_goes_through_the_panels_on_screen_and_round_again() {
+    let mut desk = Desk::rich();
+    let panels: Vec<PanelId> = desk.hits.panels.iter().map(|panel| panel.id).collect();
+    let mut seen = Vec::new();
+    for _ in &panels {
+        desk.press("tab");
+        seen.push(desk.app.ui().focus().unwrap());
+    }
+    assert_eq!(seen, panels);
+    desk.press("tab");
+    assert_eq!(desk.app.ui().focus(), Some(panels[0]));
+    desk.press("shift-tab");
+    assert_eq!(desk.app.ui().focus(), panels.last().copied());
+}
+
+#[test]
+fn zoom_asks_for_a_panel_first() {
+    let mut desk = Desk::rich();
+    desk.press("z");
+    assert_eq!(desk.app.ui().zoomed(), None);
+    assert!(desk.last_row().contains("Choose a panel first"));
+    desk.press("tab z");
+    assert_eq!(desk.hits.panels.len(), 1);
+    desk.press("z");
+    assert!(desk.hits.panels.len() > 1);
+}
+
+#[test]
+fn a_panel_scrolls_to_its_end_and_no_further() {
+    let mut desk = Desk::rich();
+    let verdict = PanelId("overview.verdict");
+    desk.click_on(Spot::Panel(verdict));
+    let panel = desk.hits.panel(verdict).unwrap().clone();
+    let last = panel.rows - panel.visible;
+    assert!(last > 1, "the fixture must not fit: {panel:?}");
+    desk.press("j");
+    assert_eq!(desk.app.ui().scroll(verdict), 1);
+    desk.press("k k");
+    assert_eq!(desk.app.ui().scroll(verdict), 0);
+    desk.press("G j");
+    assert_eq!(desk.app.ui().scroll(verdict), last);
+    desk.press("g");
+    assert_eq!(desk.app.ui().scroll(verdict), 0);
+    desk.press("ctrl-d");
+    assert_eq!(desk.app.ui().scroll(verdict), (panel.visible / 2).min(last));
+}
+
+#[test]
+fn the_wheel_scrolls_the_panel_under_the_pointer() {
+    let mut desk = Desk::rich();
+    let verdict = PanelId("overview.verdict");
+    let (area, _) = *desk
+        .hits
+        .spots
+        .iter()
+        .find(|(_, spot)| *spot == Spot::Panel(verdict))
+        .unwrap();
+    desk.mouse(MouseEventKind::ScrollDown, area.x + 2, area.y + 2);
+    assert_eq!(desk.app.ui().scroll(verdict), 3);
+    assert_eq!(desk.app.ui().focus(), None);
+    desk.mouse(MouseEventKind::ScrollUp, area.x + 2, area.y + 2);
+    assert_eq!(desk.app.ui().scroll(verdict), 0);
+}
+
+#[test]
+fn the_help_scrolls_and_keeps_the_panels_out_of_reach() {
+    let mut desk = Desk::rich();
+    desk.press("?");
+    let help = desk.hits.popup.clone().unwrap();
+    assert!(help.rows > help.visible);
+    desk.press("G j");
+    assert_eq!(desk.app.ui().help(), Some(help.rows - help.visible));
+    for position in Rect::new(0, 1, 80, 22).positions() {
+        assert!(!matches!(desk.hits.at(position), Some(Spot::Panel(_))), "{position}");
+    }
+    desk.press("?");
+    assert_eq!(desk.app.ui().help(), None);
+}
+
+#[test]
+fn a_click_on_the_key_line_runs_its_command() {
+    let mut desk = Desk::rich();
+    assert_eq!(desk.click_on(Spot::Command(Command::Quit)), [Effect::Quit]);
+    desk.click_on(Spot::Command(Command::Help));
+    assert!(desk.app.ui().help().is_some());
+}
+
+#[test]
+fn keys_that_come_faster_than_a_screen_is_drawn_go_to_its_own_panels() {
+    for (screen, key) in [
+        (Screen::Queues, '2'),
+        (Screen::DeadLetters, '5'),
+        (Screen::TestWebhooks, '6'),
+    ] {
+        let mut desk = Desk::rich();
+        let overview = desk.hits.clone();
+        for key in [key, '/', 'x'] {
+            let pressed = Event::Key(KeyEvent::new(KeyCode::Char(key), KeyModifiers::NONE));
+            update(&mut desk.app, Msg::Input(fixture::now(), pressed), &overview);
+        }
+        assert_eq!(desk.app.ui().focus(), screen.page().home(), "{screen:?}");
+        desk.draw();
+        assert_eq!(desk.app.ui().screen(), screen);
+        assert!(desk.last_row().contains(" / x"), "{screen:?}: {}", desk.last_row());
+    }
+}
+
+#[test]
+fn the_mouse_can_be_left_to_the_terminal() {
+    let mut desk = Desk::rich();
+    assert_eq!(desk.press("M"), [Effect::Mouse(false)]);
+    desk.tick(10);
+    assert_eq!(desk.click_on(Spot::Command(Command::Quit)), []);
+    assert_eq!(desk.press("M"), [Effect::Mouse(true)]);
+}
