@@ -30,7 +30,11 @@ fn file_of(path: &[&str]) -> PathBuf {
         module = inner;
     }
     let beside = module.with_extension("rs");
-    if beside.is_file() { beside } else { module.join("mod.rs") }
+    if beside.is_file() {
+        beside
+    } else {
+        module.join("mod.rs")
+    }
 }
 
 /// Whether a function stands where its path says.
@@ -45,8 +49,16 @@ fn is_there(path: &[&str]) -> bool {
 fn most_functions_on_the_list_are_still_where_they_were() {
     let list = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/program/layout.txt");
     let list = fs::read_to_string(list).unwrap();
-    let own: Vec<Vec<&str>> = list.lines().filter_map(segments).filter(|path| path[0] == "hookwatch").collect();
-    let gone: Vec<String> = own.iter().filter(|path| !is_there(path)).map(|path| path.join("::")).collect();
+    let own: Vec<Vec<&str>> = list
+        .lines()
+        .filter_map(segments)
+        .filter(|path| path[0] == "hookwatch")
+        .collect();
+    let gone: Vec<String> = own
+        .iter()
+        .filter(|path| !is_there(path))
+        .map(|path| path.join("::"))
+        .collect();
     assert!(own.len() > 100, "{} functions", own.len());
     assert!(
         gone.len() as f64 <= GONE * own.len() as f64,
