@@ -43,6 +43,12 @@ impl Span {
         }
     }
 
+    /// Whether its value may be older than that of `known`, although its answer came later: the
+    /// two were asked for side by side.
+    pub(super) fn may_precede(&self, known: &Self) -> bool {
+        self.begun < known.ended
+    }
+
     /// The same with the server's own time.
     #[must_use]
     pub(super) fn with_clock(self, clock: Option<f64>) -> Self {
@@ -89,9 +95,8 @@ pub(super) struct Counter {
     points: VecDeque<Point>,
     /// How many points at the front are older than [`RECENT`].
     old: usize,
-    /// Growth over the windows that are asked for at every turn, worked out once per reading.
+    /// Growth over the window that is asked for at every turn, worked out once per reading.
     recent: Option<Growth>,
-    minute: Option<Growth>,
 }
 
 impl Counter {
@@ -114,7 +119,6 @@ impl Counter {
             points,
             old: 0,
             recent: None,
-            minute: None,
         }
     }
 
@@ -185,7 +189,6 @@ impl Counter {
         });
         self.thin(now);
         self.recent = self.growth(WINDOW);
-        self.minute = self.growth(60.0);
     }
 
     /// Drops what no window needs any more.
@@ -249,7 +252,7 @@ impl Counter {
 
     /// Its growth over the last minute.
     pub(super) fn last_minute(&self) -> Option<Growth> {
-        self.minute
+        self.growth(60.0)
     }
 
     /// Whether it grew at its newest reading; `None` when that is not known.

@@ -1,6 +1,6 @@
 //! What Postgres says: the pipeline's counters, the workers' heartbeats, which panels are off.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -95,7 +95,7 @@ fn put(counter: &mut Option<Counter>, span: Span, raw: f64) -> bool {
 }
 
 /// Takes a reading of a counter that only grows; true: it fell.
-fn follow(counter: &mut Counter, span: Span, raw: f64) -> bool {
+fn follow(counter: &mut Counter, span: impl Into<Arc<Span>>, raw: f64) -> bool {
     let fell = raw < counter.raw();
     if fell {
         counter.rejoin(span, raw);
@@ -137,21 +137,21 @@ impl Database {
     pub(super) fn beat(&mut self, stamp: Stamp, reading: &HeartbeatReading) {
         let now = reading.now.unwrap_or(stamp.at);
         self.left_out = 0;
-        let mut pulses = BTreeMap::new();
+        let read = Read::new(&stamp, Duration::ZERO);
+        let mut kept = 0;
         for beat in &reading.workers {
             let age = beat.last_seen.map(|seen| time::since(seen, now));
             if age.is_none_or(|age| age > self.forgotten.max(FORGOTTEN)) {
                 continue;
             }
-            if pulses.len() >= WORKERS {
+            if kept >= WORKERS {
                 self.left_out += 1;
                 continue;
             }
-            let known = self.pulses.remove(&beat.worker);
-            let pulse = Pulse::next(known, beat, age, &stamp, Duration::ZERO, None);
-            pulses.insert(beat.worker.clone(), pulse);
+            kept += 1;
+            observe(&mut self.pulses, beat, age, &read, None);
         }
-        self.pulses = pulses;
+        self.pulses.retain(|_, pulse| pulse.stamp.mono == stamp.mono);
         self.heartbeats = Some(stamp);
         self.off.remove(&Panel::Heartbeats);
     }
@@ -173,14 +173,15 @@ impl Database {
     pub(super) fn take_stats(&mut self, stamp: &Stamp, reading: &OutboundReading, rows: &[WorkerStats]) {
         let now = reading.now.unwrap_or(stamp.at);
         self.stats_left_out = reading.left_out;
-        let mut pulses = BTreeMap::new();
+        let read = Read::new(stamp, reading.period);
+        let mut kept = BTreeSet::new();
         for row in rows {
             let age = row.last_active.map(|seen| time::since(seen, now));
             let over = row.active == Some(false) && age.is_none_or(|age| age > self.forgotten.max(FORGOTTEN));
             if over {
                 continue;
             }
-            if pulses.len() >= WORKERS || pulses.contains_key(&row.name) {
+            if kept.len() >= WORKERS || !kept.insert(&row.name) {
                 self.stats_left_out += 1;
                 continue;
             }
@@ -194,11 +195,9 @@ impl Database {
                 version: None,
                 processed: row.acknowledged,
             };
-            let known = self.stats.remove(&row.name);
-            let pulse = Pulse::next(known, &beat, age, stamp, reading.period, Some(row.clone()));
-            pulses.insert(row.name.clone(), pulse);
+            observe(&mut self.stats, &beat, age, &read, Some(row));
         }
-        self.stats = pulses;
+        self.stats.retain(|worker, _| kept.contains(worker));
         self.off.remove(&Panel::ConsumerStats);
     }
 
@@ -211,37 +210,75 @@ impl Database {
     }
 }
 
+/// What the rows of one reading have in common.
+struct Read<'a> {
+    stamp: &'a Stamp,
+    span: Arc<Span>,
+    period: Duration,
+}
+
+impl<'a> Read<'a> {
+    fn new(stamp: &'a Stamp, period: Duration) -> Self {
+        Self {
+            stamp,
+            span: Span::new(stamp.mono, Duration::ZERO).into(),
+            period,
+        }
+    }
+}
+
+/// Takes one worker's row in.
+fn observe(
+    pulses: &mut BTreeMap<Arc<str>, Pulse>,
+    beat: &Heartbeat,
+    age: Option<Duration>,
+    read: &Read<'_>,
+    stats: Option<&WorkerStats>,
+) {
+    if let Some(known) = pulses.get_mut(&beat.worker) {
+        known.observe(beat, age, read, stats);
+        return;
+    }
+    let raw = beat.processed.map(|count| count as f64);
+    let pulse = Pulse {
+        beat: beat.clone(),
+        age,
+        processed: raw.map(|raw| Counter::new(read.span.clone(), raw, false)),
+        stamp: read.stamp.clone(),
+        period: read.period,
+        stats: stats.cloned(),
+    };
+    pulses.insert(beat.worker.clone(), pulse);
+}
+
 impl Pulse {
-    /// The pulse after another reading.
-    fn next(
-        known: Option<Self>,
-        beat: &Heartbeat,
-        age: Option<Duration>,
-        stamp: &Stamp,
-        period: Duration,
-        stats: Option<WorkerStats>,
-    ) -> Self {
-        let span = Span::new(stamp.mono, Duration::ZERO);
-        let restarted = known.as_ref().is_some_and(|known| known.beat.started != beat.started);
-        let mut processed = known.and_then(|known| known.processed);
+    /// Takes another reading in. Most of what a worker says of itself is what it said before.
+    fn observe(&mut self, beat: &Heartbeat, age: Option<Duration>, read: &Read<'_>, stats: Option<&WorkerStats>) {
+        let restarted = self.beat.started != beat.started;
         if let Some(raw) = beat.processed.map(|count| count as f64) {
-            match &mut processed {
+            let span = read.span.clone();
+            match &mut self.processed {
                 // Statistics begin anew with their process, and say nothing of when.
                 Some(counter) if restarted || (stats.is_some() && raw < counter.raw()) => counter.restart(span, raw),
                 Some(counter) => {
                     follow(counter, span, raw);
                 }
-                None => processed = Some(Counter::new(span, raw, false)),
+                None => self.processed = Some(Counter::new(span, raw, false)),
             }
         }
-        Self {
-            beat: beat.clone(),
-            age,
-            processed,
-            stamp: stamp.clone(),
-            period,
-            stats,
+        self.beat.last_seen = beat.last_seen;
+        self.beat.started = beat.started;
+        self.beat.processed = beat.processed;
+        if self.beat.state != beat.state {
+            self.beat.state.clone_from(&beat.state);
         }
+        if self.beat.version != beat.version {
+            self.beat.version.clone_from(&beat.version);
+        }
+        self.age = age;
+        self.stamp = read.stamp.clone();
+        self.period = read.period;
+        self.stats = stats.cloned();
     }
 }
 

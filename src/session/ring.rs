@@ -20,16 +20,10 @@ use crate::record::{
 use super::describe;
 use super::playback::{feed, pass};
 
-/// How far back it reaches.
-const REACH: Duration = Duration::from_mins(15);
-
-/// What its sealed chunks may take, bytes.
-const CAP: usize = 32 << 20;
-
 /// Items that may wait to be sealed.
 const QUEUE: usize = 8_192;
 
-/// The last 15 minutes of a live session. A thread seals the chunks: whoever offers never waits.
+/// The last 15 minutes of a live session, or as much of them as fits. A thread seals the chunks: whoever offers never waits.
 #[derive(Clone, Debug)]
 pub struct Ring {
     /// Not a bounded channel: that one takes the room for all of its items from the beginning.
@@ -46,6 +40,12 @@ enum Order {
 }
 
 impl Ring {
+    /// How far back it reaches at most.
+    pub const REACH: Duration = Duration::from_mins(15);
+
+    /// What its sealed chunks may take, bytes: with more, it reaches less far back.
+    pub const CAP: usize = 32 << 20;
+
     /// A ring for a model that begins at `start`.
     ///
     /// # Errors
@@ -199,11 +199,11 @@ impl Chunks {
             bytes: bytes.into(),
             end,
         });
-        while self.bytes > CAP
+        while self.bytes > Ring::CAP
             || self
                 .sealed
                 .front()
-                .is_some_and(|oldest| end.saturating_sub(oldest.end) > REACH)
+                .is_some_and(|oldest| end.saturating_sub(oldest.end) > Ring::REACH)
         {
             let Some(oldest) = self.sealed.pop_front() else { break };
             self.bytes -= oldest.bytes.len();

@@ -477,6 +477,11 @@ async fn streams() -> Result<(Lab, async_nats::Client), Error> {
                         ..consumer::pull::Config::default()
                     })
                     .await?;
+                // Nobody takes it: each of them has its own verdict.
+                let waits = context
+                    .publish(format!("tenant.{number:04}.waits"), "{}".into())
+                    .await?;
+                waits.await?;
                 Ok::<_, Error>(())
             }
         })

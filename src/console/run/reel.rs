@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::job::Rewound;
-use crate::base::text::safe;
+use crate::base::text::{self, safe};
 use crate::base::time::Timestamp;
 use crate::console::player::{Mark, Reel};
 use crate::model::Model;
@@ -122,14 +122,23 @@ pub(super) fn last_minutes(ring: &Ring) -> Result<(Recording, Model), String> {
     })
 }
 
+/// How much of the last minutes is kept: a fleet fills a ring's memory in less than its time.
+fn kept(recording: &Recording) -> String {
+    let (start, end) = recording.span();
+    let held = Duration::from_nanos(end.saturating_sub(start));
+    format!(
+        "The last {} are kept, {} min or {} at most",
+        text::duration(held),
+        Ring::REACH.as_secs() / 60,
+        text::bytes(Ring::CAP as u64),
+    )
+}
+
 /// The last minutes, and what recordings know of the time before them.
 pub(super) fn fetch_past(ring: &Ring, before: Option<&Before>) -> Result<Rewound, String> {
     let (recording, base) = last_minutes(ring)?;
     let (earlier, begins) = match before.map(|before| before.recording(base.settings())) {
-        None => (
-            None,
-            "The last 15 minutes are kept; --history reaches further back".to_owned(),
-        ),
+        None => (None, format!("{}; --history reaches further back", kept(&recording))),
         Some(Ok(None)) => (
             None,
             "What Prometheus knows of the time before this is charts: it cannot be stepped into".to_owned(),

@@ -147,7 +147,8 @@ impl ConsumerTrack {
         track
     }
 
-    /// Takes a reading in, with the stream's state before and after it.
+    /// Takes a reading in, with the stream's state before and after it. One that is not newer
+    /// than the last (a sweep that ran meanwhile) is passed over.
     pub(super) fn observe(
         &mut self,
         stamp: Stamp,
@@ -164,6 +165,10 @@ impl ConsumerTrack {
         let recreated = matches!((self.created, reading.created), (Some(old), Some(new)) if is_another(old, new));
         let fell = attempts < self.attempts.raw() || reading.ack_floor.stream_seq < self.ack_floor.stream_seq;
         let turned = leader(reading) != self.leader;
+        if span.may_precede(&self.span) && (recreated || fell || turned) {
+            return None;
+        }
+        let shared = Arc::new(span);
         let sign = if recreated {
             Some(ConsumerSign::Recreated)
         } else if fell {
@@ -178,14 +183,14 @@ impl ConsumerTrack {
         }
         match sign {
             Some(ConsumerSign::Recreated) => {
-                self.attempts.restart(span, attempts);
+                self.attempts.restart(shared.clone(), attempts);
                 self.recreated_at = Some(span.ended);
             }
-            Some(ConsumerSign::FellBack) => self.attempts.rejoin(span, attempts),
-            None if turned => self.attempts.rejoin(span, attempts),
-            None => self.attempts.observe(span, attempts),
+            Some(ConsumerSign::FellBack) => self.attempts.rejoin(shared.clone(), attempts),
+            None if turned => self.attempts.rejoin(shared.clone(), attempts),
+            None => self.attempts.observe(shared.clone(), attempts),
         }
-        self.note_progress(span, reading, around, sign.is_some());
+        self.note_progress(&shared, reading, around, sign.is_some());
         self.span = span;
         self.config = reading.config.clone();
         self.delivered = reading.delivered;
@@ -206,7 +211,7 @@ impl ConsumerTrack {
     }
 
     /// Notes when something was delivered, completed, changed.
-    fn note_progress(&mut self, span: Span, reading: &ConsumerReading, around: [&StreamState; 2], reset: bool) {
+    fn note_progress(&mut self, span: &Arc<Span>, reading: &ConsumerReading, around: [&StreamState; 2], reset: bool) {
         let now = span.ended;
         let floor = reading.ack_floor.stream_seq != self.ack_floor.stream_seq;
         let held = reading.num_ack_pending != self.ack_pending;
@@ -234,14 +239,15 @@ impl ConsumerTrack {
         self.removed = removed;
         let excess = excess(reading);
         if reset || excess <= self.excess {
-            self.retries.observe(span, self.retries.raw());
+            self.retries.observe(span.clone(), self.retries.raw());
         } else {
-            self.retries.observe(span, self.retries.raw() + excess - self.excess);
+            self.retries
+                .observe(span.clone(), self.retries.raw() + excess - self.excess);
         }
         self.excess = if reset { excess } else { self.excess.max(excess) };
         let jumped = jumped(reading, around[0]);
         let further = if reset { 0.0 } else { (jumped - self.jumped).max(0.0) };
-        self.evicted.observe(span, self.evicted.raw() + further);
+        self.evicted.observe(span.clone(), self.evicted.raw() + further);
         self.jumped = if reset { jumped } else { self.jumped.max(jumped) };
     }
 
@@ -278,10 +284,8 @@ impl ConsumerTrack {
     /// The levels at both ends of the last 10 s; `None` under two readings.
     pub(super) fn window(&self) -> Option<(&Level, &Level)> {
         let to = self.levels.back()?;
-        let from = self
-            .levels
-            .iter()
-            .find(|level| level.clock >= to.clock - WINDOW * (1.0 + SLACK))?;
+        let within = |level: &&Level| level.clock >= to.clock - WINDOW * (1.0 + SLACK);
+        let from = self.levels.iter().rev().take_while(within).last()?;
         (to.clock > from.clock).then_some((from, to))
     }
 
@@ -294,7 +298,8 @@ impl ConsumerTrack {
     pub(in crate::model) fn most_held(&self) -> f64 {
         self.levels
             .iter()
-            .filter(|level| level.clock >= self.span.clock - LATELY)
+            .rev()
+            .take_while(|level| level.clock >= self.span.clock - LATELY)
             .map(|level| level.ack_pending)
             .fold(0.0, f64::max)
     }

@@ -7,7 +7,7 @@ mod rows;
 mod stream;
 mod subjects;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub(super) use consumer::{ConsumerSign, ConsumerTrack, Rise};
@@ -168,9 +168,13 @@ impl Queues {
             known.stamp = stamp.clone();
         }
         // What is neither read nor missing any more is known to be gone when all were read.
-        if reading.consumers.len() as u64 == reading.consumers_total {
-            self.consumers
-                .retain(|(of, name), _| of != stream || reading.consumers.iter().any(|read| read.name == *name));
+        let all = reading.consumers.len() as u64 == reading.consumers_total;
+        let known = self.consumers.range((stream.clone(), Arc::from(""))..);
+        let known = known.map(|(key, _)| key).take_while(|(of, _)| of == stream);
+        if all && known.clone().count() > reading.consumers.len() {
+            let read: BTreeSet<&str> = reading.consumers.iter().map(|read| &*read.name).collect();
+            let gone: BTreeSet<Key> = known.filter(|(_, name)| !read.contains(&**name)).cloned().collect();
+            self.consumers.retain(|key, _| !gone.contains(key));
         }
     }
 
@@ -239,15 +243,10 @@ impl Queues {
                 self.consumers.insert(key, track);
             }
         }
-        let listed = |name: &Arc<str>| {
-            reading.streams.iter().any(|stream| stream.name == *name)
-                || reading
-                    .missing
-                    .iter()
-                    .chain(&reading.offline)
-                    .any(|gone| **gone == **name)
-        };
-        self.streams.retain(|name, _| listed(name));
+        let read = reading.streams.iter().map(|stream| &*stream.name);
+        let silent = reading.missing.iter().chain(&reading.offline).map(|name| &**name);
+        let listed: BTreeSet<&str> = read.chain(silent).collect();
+        self.streams.retain(|name, _| listed.contains(&**name));
         self.consumers
             .retain(|(stream, _), _| self.streams.contains_key(stream));
         self.missing.retain(|(stream, _), _| self.streams.contains_key(stream));

@@ -13,7 +13,7 @@ mod rules;
 mod words;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 pub(super) use facts::Facts;
@@ -97,6 +97,19 @@ struct Silence {
 
 type Key = (usize, Option<Arc<str>>);
 
+/// Of each rule: those whose verdicts hide its own, and whether only where both are about the same
+/// subject.
+static CAUSES: LazyLock<Vec<Vec<(usize, bool)>>> = LazyLock::new(|| {
+    let of = |id| RULES.iter().enumerate().filter(move |(_, rule)| rule.id == id);
+    let hide = |rule: &Rule| {
+        let links = SYMPTOMS.iter().filter(|link| link.symptom == rule.id);
+        links
+            .flat_map(|link| of(link.cause).map(|(cause, _)| (cause, link.same_subject)))
+            .collect()
+    };
+    RULES.iter().map(hide).collect()
+});
+
 /// Every verdict's state.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Verdicts {
@@ -117,19 +130,19 @@ impl Verdicts {
         self.evaluated = Some(now);
         let mut changes = Vec::new();
         for (index, rule) in RULES.iter().enumerate() {
-            let mut findings: BTreeMap<Option<Arc<str>>, Finding> = (rule.find)(facts)
-                .into_iter()
-                .map(|finding| (finding.subject.clone(), finding))
-                .collect();
-            for (_, subject) in self.states.keys().filter(|(of, _)| *of == index) {
-                findings.entry(subject.clone()).or_insert_with(|| Finding {
-                    subject: subject.clone(),
-                    stage: Stage::Clear,
-                    words: None,
-                });
+            let mut findings = (rule.find)(facts);
+            findings.sort_by(|a, b| a.subject.cmp(&b.subject));
+            let lost = self.lost(index, &findings);
+            if !lost.is_empty() {
+                findings.extend(lost);
+                findings.sort_by(|a, b| a.subject.cmp(&b.subject));
             }
-            for (subject, finding) in findings {
-                self.settle((index, subject), rule, finding, facts, &mut changes);
+            let mut findings = findings.into_iter().peekable();
+            while let Some(finding) = findings.next() {
+                // Of several about one subject the last one counts.
+                if findings.peek().is_none_or(|next| next.subject != finding.subject) {
+                    self.settle((index, finding.subject.clone()), rule, finding, facts, &mut changes);
+                }
             }
         }
         self.states
@@ -140,15 +153,28 @@ impl Verdicts {
         changes
     }
 
+    /// Subjects of a rule that it does not find any more. `findings`: in the order of their subjects.
+    fn lost(&self, index: usize, findings: &[Finding]) -> Vec<Finding> {
+        let known = self.states.keys().filter(|(of, _)| *of == index);
+        let lost = known.filter(|(_, subject)| findings.binary_search_by(|one| one.subject.cmp(subject)).is_err());
+        lost.map(|(_, subject)| Finding {
+            subject: subject.clone(),
+            stage: Stage::Clear,
+            words: None,
+        })
+        .collect()
+    }
+
     fn settle(&mut self, key: Key, rule: &Rule, finding: Finding, facts: &Facts, changes: &mut Vec<Change>) {
+        // Most of what rules look at is in order, and was before.
+        if finding.stage == Stage::Clear && !self.states.contains_key(&key) {
+            return;
+        }
         let now = facts.now.mono;
         let hidden = self.is_hidden(&key);
         // Causes stand before their symptoms in the table, so this second counts already.
         if self.states.get(&key).is_some_and(|state| state.active.is_some()) {
             self.causes.insert(key.clone(), now);
-        }
-        if finding.stage == Stage::Clear && !self.states.contains_key(&key) {
-            return;
         }
         let state = self.states.entry(key.clone()).or_default();
         if hidden {
@@ -205,11 +231,13 @@ impl Verdicts {
 
     /// Whether a root cause of the same trouble is known, or was a moment ago.
     fn is_hidden(&self, (index, subject): &Key) -> bool {
-        let id = RULES[*index].id;
-        SYMPTOMS.iter().filter(|link| link.symptom == id).any(|link| {
-            self.causes
-                .keys()
-                .any(|(cause, of)| RULES[*cause].id == link.cause && (!link.same_subject || of == subject))
+        // An outage of a fleet has a thousand verdicts, each of which may be the other's cause.
+        CAUSES[*index].iter().any(|(cause, same_subject)| {
+            if *same_subject {
+                return self.causes.contains_key(&(*cause, subject.clone()));
+            }
+            let mut of_it = self.causes.range((*cause, None)..);
+            of_it.next().is_some_and(|((of, _), _)| of == cause)
         })
     }
 

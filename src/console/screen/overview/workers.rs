@@ -61,9 +61,9 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: Pan
     let visible = usize::from(inner.height.saturating_sub(1));
     let offset = stage.scroll(scene, id, area, workers.len(), visible);
     let glyphs = stage.canvas.glyphs();
-    // One ceiling for all, so that their heights can be compared.
-    let ceiling = workers
-        .iter()
+    // One ceiling for all that are on screen, so that their heights can be compared.
+    let shown = workers.iter().skip(offset).take(visible);
+    let ceiling = shown
         .flat_map(|worker| worker.recent.iter().flatten())
         .copied()
         .fold(0.0, f32::max);

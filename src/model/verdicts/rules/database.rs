@@ -34,8 +34,8 @@ pub(super) fn database_down(facts: &Facts) -> Vec<Finding> {
                 let breaker = breakers.then(|| {
                     format!(
                         "breaker open on {} of {} workers",
-                        facts.crew.breaker_open.len(),
-                        facts.crew.breaker_known
+                        text::count(facts.crew.breaker_open.len() as u64),
+                        text::count(facts.crew.breaker_known as u64)
                     )
                 });
                 Words::new(Severity::Critical, "Postgres does not answer")
@@ -63,8 +63,8 @@ pub(super) fn breaker_open(facts: &Facts) -> Vec<Finding> {
             Severity::Critical,
             format!(
                 "Circuit breaker open on {} of {} workers",
-                crew.breaker_open.len(),
-                crew.breaker_known
+                text::count(crew.breaker_open.len() as u64),
+                text::count(crew.breaker_known as u64)
             ),
         )
         .because(format!("says {}", names(crew.breaker_open.iter().map(|name| &**name))))

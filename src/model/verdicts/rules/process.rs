@@ -112,7 +112,11 @@ pub(super) fn scrape_failing(facts: &Facts) -> Vec<Finding> {
     vec![Finding::new(None, stage(!failing.is_empty(), well), || {
         let text = match failing.as_slice() {
             [only] => format!("{} does not answer", only.id.name),
-            several => format!("{} of {} metrics endpoints do not answer", several.len(), targets.len()),
+            several => format!(
+                "{} of {} metrics endpoints do not answer",
+                text::count(several.len() as u64),
+                text::count(targets.len() as u64)
+            ),
         };
         let mut words = Words::new(Severity::Warning, text);
         for source in failing.iter().take(3) {
@@ -123,7 +127,7 @@ pub(super) fn scrape_failing(facts: &Facts) -> Vec<Finding> {
             words = words.because(format!("{}: {why}", source.id.name));
         }
         if failing.len() > 3 {
-            words = words.because(format!("and {} more", failing.len() - 3));
+            words = words.because(format!("and {} more", text::count(failing.len() as u64 - 3)));
         }
         let longest = failing.iter().map(|source| source.failing_s).fold(0.0, f64::max);
         if longest > 0.0 {
