@@ -478,7 +478,9 @@ async fn streams() -> Result<(Lab, async_nats::Client), Error> {
                     })
                     .await?;
                 // Nobody takes it: each of them has its own verdict.
-                let waits = context.publish(format!("tenant.{number:04}.waits"), "{}".into()).await?;
+                let waits = context
+                    .publish(format!("tenant.{number:04}.waits"), "{}".into())
+                    .await?;
                 waits.await?;
                 Ok::<_, Error>(())
             }

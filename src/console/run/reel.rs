@@ -138,10 +138,7 @@ fn kept(recording: &Recording) -> String {
 pub(super) fn fetch_past(ring: &Ring, before: Option<&Before>) -> Result<Rewound, String> {
     let (recording, base) = last_minutes(ring)?;
     let (earlier, begins) = match before.map(|before| before.recording(base.settings())) {
-        None => (
-            None,
-            format!("{}; --history reaches further back", kept(&recording)),
-        ),
+        None => (None, format!("{}; --history reaches further back", kept(&recording))),
         Some(Ok(None)) => (
             None,
             "What Prometheus knows of the time before this is charts: it cannot be stepped into".to_owned(),
