@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = variable("OUT_DIR").ok_or("cargo says where to write to")?;
     let path = PathBuf::from(folder).join("layout.ld");
     fs::write(&path, script)?;
-    println!("cargo::rustc-link-arg-bins=-Wl,-T,{}", path.display());
+    println!("cargo::rustc-link-arg-bins=-T{}", path.display());
     Ok(())
 }
 

@@ -175,7 +175,7 @@ impl Story {
                 } else {
                     "Worst verdict,"
                 },
-                severity(raised.severity),
+                raised.severity.word(),
                 escape(&raised.text),
                 raised.id,
                 self.held(raised)
@@ -200,7 +200,7 @@ impl Story {
             page.line(&format!("\n### {}{}", raised.id, about.unwrap_or_default()));
             page.paragraph(&format!(
                 "{}, {}: {}",
-                severity(raised.severity),
+                raised.severity.word(),
                 self.held(raised),
                 escape(&raised.text)
             ));
@@ -239,7 +239,7 @@ impl Story {
             &[Left, Left, Left, Left],
             lines.into_iter().map(|entry| {
                 let kind = match entry.kind {
-                    Kind::Event(of) => severity(of),
+                    Kind::Event(of) => of.word(),
                     Kind::Marker => "marker",
                     Kind::Action => "action",
                     Kind::Gap => "gap",
@@ -416,14 +416,6 @@ fn plain(value: f64) -> String {
     debug_assert!(written.is_ok(), "writing to a String does not fail");
     let short = out.trim_end_matches('0').trim_end_matches('.');
     short.to_owned()
-}
-
-fn severity(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Info => "info",
-        Severity::Warning => "warning",
-        Severity::Critical => "critical",
-    }
 }
 
 fn health(health: Health) -> &'static str {

@@ -90,21 +90,19 @@ struct Run {
     end: u32,
 }
 
-/// A buffer as SVG.
-#[must_use]
-pub fn render(buffer: &Buffer, palette: &Palette) -> String {
-    let (cell_width, cell_height) = (u32::from(CELL.0), u32::from(CELL.1));
-    let (columns, rows) = (u32::from(buffer.area.width), u32::from(buffer.area.height));
-    let mut grounds = String::new();
-    let mut shapes: BTreeMap<(Paint, Rgb), String> = BTreeMap::new();
-    let mut texts = String::new();
-    for (row, line) in buffer
-        .content()
-        .chunks(usize::from(buffer.area.width.max(1)))
-        .enumerate()
-    {
-        let y = u32::try_from(row).unwrap_or(u32::MAX).saturating_mul(cell_height);
-        background(line, y, palette, &mut grounds);
+/// What is drawn of a buffer, in the order in which it lies over each other.
+#[derive(Default)]
+struct Drawing {
+    grounds: String,
+    /// Paths by their look.
+    shapes: BTreeMap<(Paint, Rgb), String>,
+    texts: String,
+}
+
+impl Drawing {
+    /// Draws a row whose upper edge is at `y`.
+    fn row(&mut self, line: &[Cell], y: u32, palette: &Palette) {
+        background(line, y, palette, &mut self.grounds);
         let mut run: Option<Run> = None;
         let mut hidden = 0;
         for (column, cell) in (0u32..).zip(line) {
@@ -117,13 +115,13 @@ pub fn render(buffer: &Buffer, palette: &Palette) -> String {
             if cell.symbol().trim().is_empty() {
                 continue;
             }
-            let x = column * cell_width;
+            let x = column * u32::from(CELL.0);
             let (fg, _) = palette.colours(cell);
             let mut characters = cell.symbol().chars();
             let single = characters.next().filter(|_| characters.next().is_none());
             if let Some(drawn) = single.and_then(|character| parts(character, x, y)) {
                 for (paint, path) in drawn {
-                    append(shapes.entry((paint, fg)).or_default(), format_args!("{path}"));
+                    append(self.shapes.entry((paint, fg)).or_default(), format_args!("{path}"));
                 }
                 continue;
             }
@@ -132,7 +130,7 @@ pub fn render(buffer: &Buffer, palette: &Palette) -> String {
             if !run.as_ref().is_some_and(joins)
                 && let Some(done) = run.take()
             {
-                write_run(&done, y, &mut texts);
+                write_run(&done, y, &mut self.texts);
             }
             let run = run.get_or_insert_with(|| Run {
                 fg,
@@ -150,8 +148,24 @@ pub fn render(buffer: &Buffer, palette: &Palette) -> String {
             run.end = if single.is_some() { column + 1 } else { u32::MAX };
         }
         if let Some(done) = run {
-            write_run(&done, y, &mut texts);
+            write_run(&done, y, &mut self.texts);
         }
+    }
+}
+
+/// A buffer as SVG.
+#[must_use]
+pub fn render(buffer: &Buffer, palette: &Palette) -> String {
+    let (cell_width, cell_height) = (u32::from(CELL.0), u32::from(CELL.1));
+    let (columns, rows) = (u32::from(buffer.area.width), u32::from(buffer.area.height));
+    let mut drawing = Drawing::default();
+    for (row, line) in buffer
+        .content()
+        .chunks(usize::from(buffer.area.width.max(1)))
+        .enumerate()
+    {
+        let y = u32::try_from(row).unwrap_or(u32::MAX).saturating_mul(cell_height);
+        drawing.row(line, y, palette);
     }
     let (width, height) = (columns * cell_width, rows * cell_height);
     let mut out = format!(
@@ -161,8 +175,8 @@ pub fn render(buffer: &Buffer, palette: &Palette) -> String {
          <rect width=\"100%\" height=\"100%\" fill=\"{}\"/>\n",
         hex(palette.background)
     );
-    out.push_str(&grounds);
-    for ((paint, colour), path) in &shapes {
+    out.push_str(&drawing.grounds);
+    for ((paint, colour), path) in &drawing.shapes {
         let colour = hex(*colour);
         let look = match (paint, paint.width()) {
             (Paint::Shade(_), _) => format!("fill=\"{colour}\" fill-opacity=\"{}\"", paint.opacity()),
@@ -174,7 +188,7 @@ pub fn render(buffer: &Buffer, palette: &Palette) -> String {
         };
         append(&mut out, format_args!("<path {look} d=\"{path}\"/>\n"));
     }
-    out.push_str(&texts);
+    out.push_str(&drawing.texts);
     out.push_str("</svg>\n");
     out
 }

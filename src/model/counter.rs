@@ -43,6 +43,12 @@ impl Span {
         }
     }
 
+    /// Whether its value may be older than that of `known`, although its answer came later: the
+    /// two were asked for side by side.
+    pub(super) fn may_precede(&self, known: &Self) -> bool {
+        self.begun < known.ended
+    }
+
     /// The same with the server's own time.
     #[must_use]
     pub(super) fn with_clock(self, clock: Option<f64>) -> Self {

@@ -3,7 +3,7 @@
 use crate::base::secret::Redactor;
 use crate::base::time::{Moment, Timestamp};
 use crate::config::Profile;
-use crate::model::{EventKind, History, Settings, Severity, View};
+use crate::model::{History, Settings, View};
 use crate::record::{Action, Event, Item, Marker, Progress, RecordError, Recorder, RecorderOptions, Target, Tick};
 use crate::sample::Envelope;
 
@@ -153,8 +153,8 @@ impl Tap {
             .map(|event| Event {
                 moment: view.now,
                 happened: event.at,
-                kind: kind(event.kind).to_owned(),
-                severity: severity(event.severity).to_owned(),
+                kind: event.kind.word().to_owned(),
+                severity: event.severity.word().to_owned(),
                 text: event.text.clone(),
                 detail: event.detail.clone(),
                 count: event.count,
@@ -189,24 +189,5 @@ impl Tap {
     /// Ends the recording and waits until it is on the disk. `None`: nothing was recorded.
     pub fn stop_recording(&mut self) -> Option<Progress> {
         self.recorder.take().map(Recorder::finish)
-    }
-}
-
-fn kind(kind: EventKind) -> &'static str {
-    match kind {
-        EventKind::Source => "source",
-        EventKind::Verdict => "verdict",
-        EventKind::Advisory => "advisory",
-        EventKind::Process => "process",
-        EventKind::Action => "action",
-        EventKind::Console => "console",
-    }
-}
-
-fn severity(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Info => "info",
-        Severity::Warning => "warning",
-        Severity::Critical => "critical",
     }
 }

@@ -17,6 +17,7 @@ mod history;
 mod jetstream;
 mod lab;
 mod layering;
+mod layout;
 mod letters;
 mod newer;
 mod observe;

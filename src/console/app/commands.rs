@@ -80,17 +80,11 @@ impl App {
             Command::NextTheme => self.next_theme(),
             Command::RangeLonger => self.step_range(1),
             Command::RangeShorter => self.step_range(-1),
-            Command::ScrollDown => self.scroll_focused(hits, Step::Rows(1)),
-            Command::ScrollUp => self.scroll_focused(hits, Step::Rows(-1)),
-            Command::HalfPageDown => self.scroll_focused(hits, Step::HalfPages(1)),
-            Command::HalfPageUp => self.scroll_focused(hits, Step::HalfPages(-1)),
             Command::ScrollTop | Command::ScrollBottom if self.ui.focus() == Some(LIST) => {
-                let bottom = command == Command::ScrollBottom;
-                self.go_to_end(bottom);
-                self.scroll_focused(hits, if bottom { Step::Bottom } else { Step::Top });
+                self.go_to_end(command == Command::ScrollBottom);
+                self.scroll_by(command, hits);
             }
-            Command::ScrollTop => self.scroll_focused(hits, Step::Top),
-            Command::ScrollBottom => self.scroll_focused(hits, Step::Bottom),
+            _ if Step::of(command).is_some() => self.scroll_by(command, hits),
             Command::Replay
             | Command::Archive
             | Command::ExportLetters
@@ -110,6 +104,12 @@ impl App {
             _ => debug_assert!(false, "{} has no arm", command.id()),
         }
         Vec::new()
+    }
+
+    fn scroll_by(&mut self, command: Command, hits: &Hits) {
+        if let Some(step) = Step::of(command) {
+            self.scroll_focused(hits, step);
+        }
     }
 
     /// Runs a line of the palette.

@@ -12,6 +12,30 @@ use crate::console::screen::popup::MINUTES;
 use crate::console::screen::{Hits, PanelId};
 use crate::model::Severity;
 
+/// What concerns the console as a whole is never out of reach.
+fn concerns_the_console(command: Command) -> bool {
+    matches!(
+        command,
+        Command::Quit
+            | Command::Suspend
+            | Command::Redraw
+            | Command::Mouse
+            | Command::NextTheme
+            | Command::TimeZone
+            | Command::Pause
+    )
+}
+
+/// The time to drain a backlog in, one step longer or shorter.
+fn stepped(minutes: u32, command: Command) -> u32 {
+    let at = MINUTES.iter().position(|known| *known == minutes).unwrap_or(0);
+    match command {
+        Command::RangeLonger | Command::ScrollUp | Command::ColumnRight => MINUTES[(at + 1).min(MINUTES.len() - 1)],
+        Command::RangeShorter | Command::ScrollDown | Command::ColumnLeft => MINUTES[at.saturating_sub(1)],
+        _ => minutes,
+    }
+}
+
 impl App {
     /// Takes the topmost layer away.
     pub(in crate::console) fn close(&mut self) {
@@ -35,32 +59,14 @@ impl App {
     /// Runs a command on the topmost popup; `None`: it is none of its own.
     pub(super) fn run_on_layer(&mut self, command: Command, hits: &Hits) -> Option<Vec<Effect>> {
         let top = self.ui.layers.last_mut().filter(|layer| !layer.is_place())?;
-        // What concerns the console as a whole is never out of reach.
-        if matches!(
-            command,
-            Command::Quit
-                | Command::Suspend
-                | Command::Redraw
-                | Command::Mouse
-                | Command::NextTheme
-                | Command::TimeZone
-                | Command::Pause
-        ) {
+        if concerns_the_console(command) {
             return None;
         }
         if command == Command::Back {
             self.close();
             return Some(Vec::new());
         }
-        let step = match command {
-            Command::ScrollDown => Some(Step::Rows(1)),
-            Command::ScrollUp => Some(Step::Rows(-1)),
-            Command::HalfPageDown => Some(Step::HalfPages(1)),
-            Command::HalfPageUp => Some(Step::HalfPages(-1)),
-            Command::ScrollTop => Some(Step::Top),
-            Command::ScrollBottom => Some(Step::Bottom),
-            _ => None,
-        };
+        let step = Step::of(command);
         let popup = hits.popup.as_ref();
         match top {
             Layer::Help(at) | Layer::Messages(at) => {
@@ -87,16 +93,10 @@ impl App {
                 }
             }
             Layer::WhatIf { minutes } => {
-                let at = MINUTES.iter().position(|known| known == minutes).unwrap_or(0);
-                match command {
-                    Command::RangeLonger | Command::ScrollUp | Command::ColumnRight => {
-                        *minutes = MINUTES[(at + 1).min(MINUTES.len() - 1)];
-                    }
-                    Command::RangeShorter | Command::ScrollDown | Command::ColumnLeft => {
-                        *minutes = MINUTES[at.saturating_sub(1)];
-                    }
-                    Command::WhatIf => self.close(),
-                    _ => {}
+                if command == Command::WhatIf {
+                    self.close();
+                } else {
+                    *minutes = stepped(*minutes, command);
                 }
             }
             Layer::Verdicts { at } => {

@@ -141,6 +141,19 @@ pub(super) enum Step {
 }
 
 impl Step {
+    /// The step of a command that scrolls.
+    pub(super) fn of(command: Command) -> Option<Self> {
+        match command {
+            Command::ScrollDown => Some(Self::Rows(1)),
+            Command::ScrollUp => Some(Self::Rows(-1)),
+            Command::HalfPageDown => Some(Self::HalfPages(1)),
+            Command::HalfPageUp => Some(Self::HalfPages(-1)),
+            Command::ScrollTop => Some(Self::Top),
+            Command::ScrollBottom => Some(Self::Bottom),
+            _ => None,
+        }
+    }
+
     /// The first row after the step; never so far that rows would stay empty.
     pub(super) fn from(self, at: usize, panel: &PanelHit) -> usize {
         let last = panel.rows.saturating_sub(panel.visible);

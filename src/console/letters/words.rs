@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::act::journal::Purpose;
-use crate::act::plan::{LeftOut, Plan};
+use crate::act::plan::{LeftOut, Plan, PlannedTarget};
 use crate::act::replay::Progress;
 use crate::base::text;
 use crate::console::theme::Role;
@@ -28,67 +28,24 @@ pub(super) fn title(plan: &Plan) -> String {
     )
 }
 
-/// What a plan says: a label, a text and what it means.
-pub(in crate::console) fn rows(plan: &Plan) -> Vec<(String, String, Role)> {
-    let mut rows: Vec<(String, String, Role)> = Vec::new();
-    let mut row = |label: &str, text: String, role| rows.push((label.to_owned(), text, role));
-    for target in &plan.targets {
-        let subjects: Vec<String> = target.subjects.iter().map(|name| tidy(name, 60).into_owned()).collect();
-        let more = match subjects.len().saturating_sub(NAMED) {
-            0 => String::new(),
-            more => format!(" and {} more", text::count(more as u64)),
-        };
-        let named = subjects[..subjects.len().min(NAMED)].join(", ");
-        let count = if plan.targets.len() > 1 {
-            format!("{} to ", text::count(target.letters))
-        } else {
-            String::new()
-        };
-        let stream = tidy(&target.stream, 60);
-        row("goes to", format!("{count}{stream}: {named}{more}"), Role::Text);
-    }
+/// What is said of a plan: a label, a text and what it means.
+type Row = (String, String, Role);
+
+fn row(label: &str, text: String, role: Role) -> Row {
+    (label.to_owned(), text, role)
+}
+
+/// What a plan says.
+pub(in crate::console) fn rows(plan: &Plan) -> Vec<Row> {
+    let mut rows: Vec<Row> = plan.targets.iter().map(|target| goes_to(target, plan)).collect();
     if let Some(url) = &plan.to_url {
-        row("goes to", tidy(url, 200).into_owned(), Role::Strong);
+        rows.push(row("goes to", tidy(url, 200).into_owned(), Role::Strong));
     }
-    row(
-        "letters",
-        format!("{}, {}", text::safe(&plan.filter), text::bytes(plan.bytes)),
-        Role::Text,
-    );
-    let stripped: Vec<String> = plan.stripped.iter().map(|name| tidy(name, 40).into_owned()).collect();
-    let stripped = match stripped.len() {
-        0 => "none stripped".to_owned(),
-        1..=4 => format!("stripped {}", stripped.join(", ")),
-        many => format!("{many} of the dead letter stream stripped"),
-    };
-    let kept = format!("{} kept byte for byte, {stripped}, new Nats-Msg-Id", plan.kept.len());
-    row("headers", kept, Role::Text);
+    let letters = format!("{}, {}", text::safe(&plan.filter), text::bytes(plan.bytes));
+    rows.push(row("letters", letters, Role::Text));
+    rows.push(row("headers", headers(plan), Role::Text));
     if plan.how.purpose == Purpose::Replay {
-        let takes = plan
-            .estimate_s
-            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        let takes = takes.filter(|takes| *takes >= Duration::from_secs(1));
-        let takes = takes.map(|takes| format!(", about {}", text::duration(takes)));
-        let canary = match plan.canary {
-            0 => String::new(),
-            canary => format!("canary {}, then ", text::count(canary)),
-        };
-        let to_gateway = plan.to_url.is_some();
-        let until = if to_gateway {
-            "stops if the gateway refuses the first"
-        } else {
-            "stops if they die again"
-        };
-        let pace = match (plan.count, plan.canary) {
-            (1, _) if to_gateway => "sent, and its answer awaited".to_owned(),
-            (1, 0) => "sent, and not followed".to_owned(),
-            (1, _) => "sent, and followed to its end".to_owned(),
-            _ => {
-                let takes = takes.unwrap_or_default();
-                format!("{canary}{}{takes}; {until}", pace(plan.rate))
-            }
-        };
-        row("takes", pace, Role::Text);
+        rows.push(row("takes", takes(plan), Role::Text));
     }
     let LeftOut {
         orphaned,
@@ -103,17 +60,66 @@ pub(in crate::console) fn rows(plan: &Plan) -> Vec<(String, String, Role)> {
         (later, "arrived later"),
     ];
     for (count, why) in left_out.into_iter().filter(|(count, _)| *count > 0) {
-        row("left out", format!("{} {why}", text::count(count)), Role::Warning);
+        rows.push(row("left out", format!("{} {why}", text::count(count)), Role::Warning));
     }
-    for risk in &plan.risks {
-        row("risk", text::safe(risk).into_owned(), Role::Warning);
-    }
-    row(
-        "",
-        "Letters that die from now on are not in it. Every step is journalled.".to_owned(),
-        Role::Dim,
-    );
+    let risks = plan.risks.iter().map(|risk| text::safe(risk).into_owned());
+    rows.extend(risks.map(|risk| row("risk", risk, Role::Warning)));
+    let frozen = "Letters that die from now on are not in it. Every step is journalled.";
+    rows.push(row("", frozen.to_owned(), Role::Dim));
     rows
+}
+
+/// A stream that letters go to, and under which subjects.
+fn goes_to(target: &PlannedTarget, plan: &Plan) -> Row {
+    let subjects: Vec<String> = target.subjects.iter().map(|name| tidy(name, 60).into_owned()).collect();
+    let more = match subjects.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {} more", text::count(more as u64)),
+    };
+    let named = subjects[..subjects.len().min(NAMED)].join(", ");
+    let count = if plan.targets.len() > 1 {
+        format!("{} to ", text::count(target.letters))
+    } else {
+        String::new()
+    };
+    let stream = tidy(&target.stream, 60);
+    row("goes to", format!("{count}{stream}: {named}{more}"), Role::Text)
+}
+
+/// What becomes of the headers.
+fn headers(plan: &Plan) -> String {
+    let stripped: Vec<String> = plan.stripped.iter().map(|name| tidy(name, 40).into_owned()).collect();
+    let stripped = match stripped.len() {
+        0 => "none stripped".to_owned(),
+        1..=4 => format!("stripped {}", stripped.join(", ")),
+        many => format!("{many} of the dead letter stream stripped"),
+    };
+    format!("{} kept byte for byte, {stripped}, new Nats-Msg-Id", plan.kept.len())
+}
+
+/// How long it takes, and what is watched meanwhile.
+fn takes(plan: &Plan) -> String {
+    let to_gateway = plan.to_url.is_some();
+    let until = if to_gateway {
+        "stops if the gateway refuses the first"
+    } else {
+        "stops if they die again"
+    };
+    match (plan.count, plan.canary) {
+        (1, _) if to_gateway => "sent, and its answer awaited".to_owned(),
+        (1, 0) => "sent, and not followed".to_owned(),
+        (1, _) => "sent, and followed to its end".to_owned(),
+        (_, canary) => {
+            let estimate = plan.estimate_s.and_then(|s| Duration::try_from_secs_f64(s).ok());
+            let estimate = estimate.filter(|takes| *takes >= Duration::from_secs(1));
+            let estimate = estimate.map(|takes| format!(", about {}", text::duration(takes)));
+            let canary = match canary {
+                0 => String::new(),
+                canary => format!("canary {}, then ", text::count(canary)),
+            };
+            format!("{canary}{}{}; {until}", pace(plan.rate), estimate.unwrap_or_default())
+        }
+    }
 }
 
 /// How a rate is said.

@@ -1,7 +1,7 @@
 //! Screens: each is a [`Page`], which draws a [`Scene`] onto a [`Stage`] and changes nothing.
 //!
 //! A screen is added by a folder with a type that is a [`Page`], and a line in `pages`.
-//! Its tables are [`Rows`]: sorting, filter, columns, marks, copying and `i` come with them.
+//! Its tables are [`Rows`](super::widget::grid::Rows): sorting, filter, columns, marks, copying and `i` come with them.
 
 pub mod dead_letters;
 pub mod events;

@@ -59,40 +59,71 @@ impl Stage<'_> {
                 columns: places.iter().map(|place| place.0).collect(),
             };
         }
-        let filter = Filter::new(&state.filter);
-        let glyphs = self.canvas.glyphs();
-        for ((at, row), y) in order
+        let shown = order
             .iter()
             .enumerate()
             .skip(first)
-            .zip((inner.top() + 1..inner.bottom()).step_by(usize::from(tall)))
-        {
+            .zip((inner.top() + 1..inner.bottom()).step_by(usize::from(tall)));
+        for ((at, row), y) in shown {
             let lines = tall.min(2).min(inner.bottom() - y);
             let whole = Rect::new(area.left() + 1, y, area.width.saturating_sub(2), lines);
             self.hits.spots.push((whole, Spot::Row(id, at)));
             if at == cursor {
-                self.canvas.fill(whole, Role::Selection);
-                let role = if focused { Role::Marker } else { Role::Dim };
-                for y in whole.top()..whole.bottom() {
-                    self.canvas.glyph(area.left() + 1, y, glyphs.marker.0, role);
-                }
+                self.under_cursor(whole, focused);
             }
-            if lines > 1 {
-                let x = inner.left() + places.get(1).map_or(0, |place| place.1);
-                let below = rows.below(*row, glyphs);
-                self.canvas.line(x, y + 1, inner.right().saturating_sub(x), &below);
-            }
-            let marked = !state.marks.is_empty() && state.marks.contains(&*rows.key(*row));
-            if marked || rows.marked(*row) {
-                self.canvas.glyph(area.left() + 2, y, glyphs.check, Role::Accent);
-            }
-            for (column, x, width) in &places {
-                let line = match rows.cell(*row, *column, glyphs) {
-                    Cell::Text(line) => filter.highlight(line),
-                    Cell::Figure(reading, unit, role) => figure::fitting(reading, unit, role, *width),
-                };
-                self.aligned(rows.columns()[*column].align, inner.left() + x, y, *width, &line);
-            }
+            self.row(
+                scene,
+                id,
+                rows,
+                *row,
+                &places,
+                Rect {
+                    y,
+                    height: lines,
+                    ..inner
+                },
+            );
+        }
+    }
+
+    fn under_cursor(&mut self, row: Rect, focused: bool) {
+        self.canvas.fill(row, Role::Selection);
+        let role = if focused { Role::Marker } else { Role::Dim };
+        let marker = self.canvas.glyphs().marker.0;
+        for y in row.top()..row.bottom() {
+            self.canvas.glyph(row.left(), y, marker, role);
+        }
+    }
+
+    /// Draws a row, of one line or two, into `at`: its mark stands just left of it.
+    fn row(
+        &mut self,
+        scene: &Scene<'_>,
+        id: PanelId,
+        rows: &dyn Rows,
+        row: usize,
+        places: &[(usize, u16, u16)],
+        at: Rect,
+    ) {
+        let state = scene.ui.grid(id);
+        let glyphs = self.canvas.glyphs();
+        if at.height > 1 {
+            let x = at.left() + places.get(1).map_or(0, |place| place.1);
+            let below = rows.below(row, glyphs);
+            self.canvas.line(x, at.top() + 1, at.right().saturating_sub(x), &below);
+        }
+        let marked = !state.marks.is_empty() && state.marks.contains(&*rows.key(row));
+        if marked || rows.marked(row) {
+            self.canvas
+                .glyph(at.left().saturating_sub(1), at.top(), glyphs.check, Role::Accent);
+        }
+        let filter = Filter::new(&state.filter);
+        for (column, x, width) in places {
+            let line = match rows.cell(row, *column, glyphs) {
+                Cell::Text(line) => filter.highlight(line),
+                Cell::Figure(reading, unit, role) => figure::fitting(reading, unit, role, *width),
+            };
+            self.aligned(rows.columns()[*column].align, at.left() + x, at.top(), *width, &line);
         }
     }
 

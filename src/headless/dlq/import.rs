@@ -1,12 +1,12 @@
 //! `hookwatch dlq import`: a plan, and with a permit the letters of a file in their stream again.
 
-use std::io::{BufRead, Write};
+use std::io::{self, BufRead, Write};
 
 use super::action::{ActionContext, CommandError};
 use super::consent::Consent;
 use crate::act::audit::Action;
 use crate::act::exchange::Exchange;
-use crate::act::import;
+use crate::act::import::{self, ImportReport};
 use crate::act::journal::Counts;
 use crate::base::text;
 use crate::headless::exit::DONE;
@@ -79,7 +79,7 @@ async fn attempt(
     };
     let account = context.begin(action)?;
     let imported = import::import(&exchange, &plan, permit).await;
-    let told = imported.as_ref().map(|report| {
+    let settled = imported.as_ref().map(|report| {
         let counts = Counts {
             selected: plan.count,
             landed: report.imported,
@@ -89,24 +89,30 @@ async fn attempt(
         };
         (counts, report.is_whole())
     });
-    account.settle(told)?;
+    account.settle(settled)?;
     let report = imported?;
     if options.json {
         writeln!(out, "{}", serde_json::json!({ "report": report }))?;
     } else {
-        let counts = [report.imported, report.there, report.refused, report.unknown].map(text::count);
-        let [imported, there, refused, unknown] = counts;
-        writeln!(
-            out,
-            "{imported} imported, {there} there already, {refused} refused, {unknown} unknown"
-        )?;
-        for reason in &report.reasons {
-            writeln!(out, "  {}", text::safe(reason))?;
-        }
-        if report.unknown > 0 {
-            writeln!(out, "import it again: what arrived is not put there twice")?;
-        }
+        told(&report, out)?;
     }
     out.flush()?;
     Ok(u8::from(!report.is_whole()))
+}
+
+/// What was imported, and what was not.
+fn told(report: &ImportReport, out: &mut impl Write) -> io::Result<()> {
+    let counts = [report.imported, report.there, report.refused, report.unknown].map(text::count);
+    let [imported, there, refused, unknown] = counts;
+    writeln!(
+        out,
+        "{imported} imported, {there} there already, {refused} refused, {unknown} unknown"
+    )?;
+    for reason in &report.reasons {
+        writeln!(out, "  {}", text::safe(reason))?;
+    }
+    if report.unknown > 0 {
+        writeln!(out, "import it again: what arrived is not put there twice")?;
+    }
+    Ok(())
 }

@@ -1,15 +1,16 @@
 //! `hookwatch dlq retry`: failed calls of a queue in Postgres, listed, and with a permit put back.
 
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::io::{self, Write};
 
 use super::action::{ActionContext, CommandError};
 use super::consent::Consent;
 use crate::act::audit::Action;
-use crate::act::calls::{self, Way};
+use crate::act::calls::{self, CallPlan, Way};
 use crate::base::text;
 use crate::headless::exit::DONE;
 use crate::observe::postgres::failed_calls;
+use crate::sample::FailedCall;
 
 /// The table that the calls lie in.
 const TABLE: &str = "rule_webhook_calls";
@@ -52,40 +53,14 @@ async fn attempt(
     let link = link.ok_or(CommandError::Missing("Postgres is not configured → give --postgres"))?;
     let failed = failed_calls(link, options.max).await.map_err(CommandError::Unread)?;
     let reason_like = options.reason_like.as_ref().map(|reason| reason.to_lowercase());
-    let is_meant = |call: &crate::sample::FailedCall| {
+    let is_meant = |call: &FailedCall| {
         let error = || call.error.as_deref().unwrap_or_default().to_lowercase();
         reason_like.as_ref().is_none_or(|wanted| error().contains(wanted))
             && options.ids.as_ref().is_none_or(|ids| ids.contains(&*call.call))
     };
     let failed: Vec<_> = failed.into_iter().filter(is_meant).collect();
     let plan = calls::plan(link, &failed).await?;
-    if options.json {
-        for call in &failed {
-            let told = serde_json::json!({
-                "call": call.call, "webhook": call.webhook, "retries": call.retries, "status": call.status,
-                "error": call.error, "at": call.at,
-            });
-            writeln!(out, "{told}")?;
-        }
-        writeln!(out, "{}", serde_json::json!({ "plan": plan }))?;
-    } else {
-        for call in &failed {
-            let at = call
-                .at
-                .map_or_else(|| "–".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string());
-            let error = text::safe(call.error.as_deref().unwrap_or("–")).into_owned();
-            writeln!(out, "{}  {at}  {}", text::safe(&call.call), text::cut(&error, 120))?;
-        }
-        let how = match plan.way {
-            Way::Function => "through rule_webhook_retry",
-            Way::Status => "by status: there is no rule_webhook_retry for us",
-        };
-        writeln!(
-            out,
-            "{}, {how}",
-            text::counted(plan.count, "failed call", "failed calls")
-        )?;
-    }
+    list(&failed, &plan, options.json, out)?;
     if !options.consent.write || plan.count == 0 {
         if !options.json && plan.count > 0 {
             writeln!(out, "nothing was changed → --write --yes {} does it", plan.count)?;
@@ -115,4 +90,36 @@ async fn attempt(
     }
     out.flush()?;
     Ok(u8::from(report.left > 0))
+}
+
+/// The calls, one a line, and how they would be put back.
+fn list(failed: &[FailedCall], plan: &CallPlan, json: bool, out: &mut impl Write) -> io::Result<()> {
+    if json {
+        for call in failed {
+            let told = serde_json::json!({
+                "call": call.call, "webhook": call.webhook, "retries": call.retries, "status": call.status,
+                "error": call.error, "at": call.at,
+            });
+            writeln!(out, "{told}")?;
+        }
+        writeln!(out, "{}", serde_json::json!({ "plan": plan }))?;
+    } else {
+        for call in failed {
+            let at = call
+                .at
+                .map_or_else(|| "–".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string());
+            let error = text::safe(call.error.as_deref().unwrap_or("–")).into_owned();
+            writeln!(out, "{}  {at}  {}", text::safe(&call.call), text::cut(&error, 120))?;
+        }
+        let how = match plan.way {
+            Way::Function => "through rule_webhook_retry",
+            Way::Status => "by status: there is no rule_webhook_retry for us",
+        };
+        writeln!(
+            out,
+            "{}, {how}",
+            text::counted(plan.count, "failed call", "failed calls")
+        )?;
+    }
+    Ok(())
 }

@@ -147,7 +147,8 @@ impl ConsumerTrack {
         track
     }
 
-    /// Takes a reading in, with the stream's state before and after it.
+    /// Takes a reading in, with the stream's state before and after it. One that is not newer
+    /// than the last (a sweep that ran meanwhile) is passed over.
     pub(super) fn observe(
         &mut self,
         stamp: Stamp,
@@ -160,11 +161,14 @@ impl ConsumerTrack {
         if span.ended <= self.span.ended {
             return None;
         }
-        let shared = Arc::new(span);
         let attempts = reading.delivered.consumer_seq as f64;
         let recreated = matches!((self.created, reading.created), (Some(old), Some(new)) if is_another(old, new));
         let fell = attempts < self.attempts.raw() || reading.ack_floor.stream_seq < self.ack_floor.stream_seq;
         let turned = leader(reading) != self.leader;
+        if span.may_precede(&self.span) && (recreated || fell || turned) {
+            return None;
+        }
+        let shared = Arc::new(span);
         let sign = if recreated {
             Some(ConsumerSign::Recreated)
         } else if fell {

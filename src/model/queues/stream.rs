@@ -105,19 +105,23 @@ impl StreamTrack {
         track
     }
 
-    /// Takes a reading in. One that is not newer than the last (a sweep that ran meanwhile)
-    /// is passed over.
+    /// Takes a reading in. One that is not newer than the last (a sweep that ran meanwhile) is
+    /// passed over: what it shows less would be taken for a loss.
     pub(super) fn observe(&mut self, stamp: Stamp, reading: &StreamReading, epoch: f64) -> Vec<StreamSign> {
         let span = span(reading, epoch);
         if span.ended <= self.span.ended {
             return Vec::new();
         }
-        let mut signs = Vec::new();
         let state = &reading.state;
         let recreated = matches!((self.created, reading.created), (Some(old), Some(new)) if old != new);
         let leads = leader(reading);
         let turned = leads != self.leader;
         let clocked = self.server_clock == reading.ts.is_some();
+        let less = state.last_seq < self.state.last_seq || left(state) < left(&self.state);
+        if span.may_precede(&self.span) && (recreated || turned || less) {
+            return Vec::new();
+        }
+        let mut signs = Vec::new();
         if recreated {
             signs.push(StreamSign::Recreated);
             self.stored.restart(span, state.last_seq as f64);

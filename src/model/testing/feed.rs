@@ -9,8 +9,8 @@ use crate::config::{Families, Pipeline, Thresholds};
 use crate::model::{Event, LedgerLine, Model, Queue, Reading, Settings, Verdict, View, Worker};
 use crate::sample::{
     ClusterReading, ConsumerConfig, ConsumerReading, CounterReading, Discard, Envelope, Heartbeat, HeartbeatReading,
-    Layout, OldestReading, ProviderCounters, QueueReading, Retention, Sample, Scrape, SequencePair, SeriesId,
-    SeriesKind, SourceId, SourceKind, SourceReport, SourceState, StreamConfig, StreamReading, StreamState,
+    InventoryReading, Layout, OldestReading, ProviderCounters, QueueReading, Retention, Sample, Scrape, SequencePair,
+    SeriesId, SeriesKind, SourceId, SourceKind, SourceReport, SourceState, StreamConfig, StreamReading, StreamState,
 };
 
 /// Unix time at which every test's session starts.
@@ -363,6 +363,27 @@ impl Feed {
     }
 
     /// How old the oldest waiting and held messages of `webhooks`/`workers` are, seconds.
+    /// A sweep over the account whose answers were asked for `took` ago.
+    pub(in crate::model) fn sweep(&mut self, spec: &QueueSpec, took: Duration) -> &mut Self {
+        let QueueReading {
+            mut before,
+            mut consumers,
+            ..
+        } = spec.reading(self.now, self.moment().at);
+        (before.mono, before.took) = (self.now, took);
+        for consumer in &mut consumers {
+            (consumer.mono, consumer.took) = (self.now, took);
+        }
+        let reading = InventoryReading {
+            streams: vec![before],
+            consumers,
+            took,
+            missing: Vec::new(),
+            offline: Vec::new(),
+        };
+        self.send(&jetstream(), Sample::Inventory(reading))
+    }
+
     pub(in crate::model) fn oldest(&mut self, waiting: Option<u64>, held: Option<u64>) -> &mut Self {
         let asked_at = moment(self.now).at;
         let ago = |age: u64| asked_at - Duration::from_secs(age);

@@ -1,5 +1,7 @@
 //! Whole stories: what happened, what the model says, and what it says when it is over.
 
+use std::time::Duration;
+
 use crate::model::testing::{Fault, Feed, QueueSpec, Setup, Simulator, close, jetstream, metrics, postgres};
 use crate::model::{EventKind, QueueState, ReadingState, Severity};
 use crate::sample::{Advisory, AdvisoryKind, ClusterReading, Sample, StreamConfig};
@@ -422,4 +424,22 @@ fn a_stream_at_its_limit_that_evicts_is_critical() {
     assert!(ids.contains(&"limit_eviction") && ids.contains(&"loss"), "{ids:?}");
     let text = &feed.verdict("limit_eviction").unwrap().text;
     assert!(text.starts_with("280 webhooks were evicted"), "{text}");
+}
+
+#[test]
+fn a_sweep_that_ran_beside_a_reading_and_shows_less_is_older_and_no_loss() {
+    let mut feed = Feed::default();
+    feed.at(10.0).queue(&QueueSpec::healthy(1_000, 60, 40)).advance();
+    let older = QueueSpec::healthy(956, 50, 30);
+    feed.at(10.5).sweep(&older, Duration::from_secs(2)).advance();
+    assert_eq!(feed.row("webhooks").pending.value, Some(60.0));
+    assert!(
+        feed.events().iter().all(|event| !event.contains("went back")),
+        "{:?}",
+        feed.events()
+    );
+    assert_eq!(verdicts(&feed), Vec::<&str>::new());
+    // One that was asked for afterwards tells the truth.
+    feed.at(11.0).sweep(&older, Duration::from_millis(100)).advance();
+    assert!(feed.events().contains(&"stream webhooks went back by 44 messages"));
 }

@@ -9,6 +9,7 @@ use crate::act::journal::Counts;
 use crate::act::replay::{Ending, Fates, Phase, Progress, Report};
 use crate::base::text;
 use crate::console::command::Command;
+use crate::console::glyph::Glyphs;
 use crate::console::letters::{Deed, share};
 use crate::console::theme::Role;
 use crate::console::widget::{Frame, Line, span, tidy, wrap};
@@ -22,84 +23,14 @@ const FIGURE: usize = 12;
 /// Remarks that are shown of letters in doubt or refused.
 const REMARKS: usize = 20;
 
+/// What the panel says: its title, a note on the right, the colour of its frame, lines.
+type Content<'a> = (String, Line<'a>, Role, Vec<Line<'a>>);
+
 /// Draws it.
 pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
-    let glyphs = stage.canvas.glyphs();
     let room = usize::from(area.width.saturating_sub(6)).max(20);
-    let bar = |share: f64| bar(share, room.min(60), glyphs.heavy, glyphs.lines.0);
-    let (title, note, tone, lines): (String, Line<'_>, Role, Vec<Line<'_>>) = match &scene.ui.letters().deed {
-        Deed::None => match pending(scene) {
-            Some(pending) => pending,
-            None => return,
-        },
-        Deed::Running {
-            title,
-            progress,
-            paused,
-            cancelled,
-        } => {
-            let word = word(progress, *paused, *cancelled);
-            let mut lines = vec![bar(share(progress))];
-            lines.extend(figures(&progress.counts, &progress.fates));
-            lines.push(Line::new());
-            lines.extend(going(scene, progress, *paused, *cancelled));
-            (title.clone(), vec![span(word, Role::Note)], Role::BorderFocused, lines)
-        }
-        Deed::Ended { title, end: Ok(report) } => {
-            let (word, role) = ending(report.ending);
-            let lines = reported(report, role, word, room);
-            (
-                title.clone(),
-                vec![span(
-                    format!("report · {} closes", scene.key(Command::Back)),
-                    Role::Note,
-                )],
-                Role::Border,
-                lines,
-            )
-        }
-        Deed::Ended {
-            title,
-            end: Err(reason),
-        } => (
-            title.clone(),
-            vec![span(
-                format!("failed · {} closes", scene.key(Command::Back)),
-                Role::Note,
-            )],
-            Role::Border,
-            refused(reason, room),
-        ),
-        Deed::Retrying(title) => {
-            let lines = vec![vec![span("Being put back.", Role::Text)]];
-            (
-                title.clone(),
-                vec![span("going on", Role::Note)],
-                Role::BorderFocused,
-                lines,
-            )
-        }
-        Deed::Retried(title, Ok(report)) => {
-            let note = vec![span(
-                format!("report · {} closes", scene.key(Command::Back)),
-                Role::Note,
-            )];
-            (title.clone(), note, Role::Border, retried(report))
-        }
-        Deed::Retried(title, Err(reason)) => {
-            let note = vec![span(
-                format!("failed · {} closes", scene.key(Command::Back)),
-                Role::Note,
-            )];
-            (title.clone(), note, Role::Border, refused(reason, room))
-        }
-        Deed::Refused(reason) => {
-            let note = vec![span(
-                format!("refused · {} closes", scene.key(Command::Back)),
-                Role::Note,
-            )];
-            ("No plan".to_owned(), note, Role::Border, refused(reason, room))
-        }
+    let Some((title, note, tone, lines)) = content(scene, stage.canvas.glyphs(), room) else {
+        return;
     };
     let note = fitting(stage, area, &title, vec![note]);
     let title = tidy(&title, room).into_owned();
@@ -113,6 +44,46 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect) {
     stage.lines(scene, REPLAY, area, inner, &lines);
 }
 
+fn content<'a>(scene: &Scene<'a>, glyphs: &Glyphs, room: usize) -> Option<Content<'a>> {
+    let note = |text: String| vec![span(text, Role::Note)];
+    let closing = |word: &str| note(format!("{word} · {} closes", scene.key(Command::Back)));
+    Some(match &scene.ui.letters().deed {
+        Deed::None => pending(scene)?,
+        Deed::Running {
+            title,
+            progress,
+            paused,
+            cancelled,
+        } => {
+            let word = word(progress, *paused, *cancelled);
+            let mut lines = vec![bar(share(progress), room.min(60), glyphs.heavy, glyphs.lines.0)];
+            lines.extend(figures(&progress.counts, &progress.fates));
+            lines.push(Line::new());
+            lines.extend(going(scene, progress, *paused, *cancelled));
+            (title.clone(), vec![span(word, Role::Note)], Role::BorderFocused, lines)
+        }
+        Deed::Ended { title, end: Ok(report) } => {
+            let (word, role) = ending(report.ending);
+            let lines = reported(report, role, word, room);
+            (title.clone(), closing("report"), Role::Border, lines)
+        }
+        Deed::Ended {
+            title,
+            end: Err(reason),
+        }
+        | Deed::Retried(title, Err(reason)) => (title.clone(), closing("failed"), Role::Border, refused(reason, room)),
+        Deed::Retrying(title) => {
+            let lines = vec![vec![span("Being put back.", Role::Text)]];
+            (title.clone(), note("going on".to_owned()), Role::BorderFocused, lines)
+        }
+        Deed::Retried(title, Ok(report)) => (title.clone(), closing("report"), Role::Border, retried(report)),
+        Deed::Refused(reason) => {
+            let lines = refused(reason, room);
+            ("No plan".to_owned(), closing("refused"), Role::Border, lines)
+        }
+    })
+}
+
 /// Whether somebody else replays, or a replay was left unfinished.
 pub(super) fn is_pending(scene: &Scene<'_>) -> bool {
     let standing = &scene.ui.letters().standing;
@@ -120,7 +91,7 @@ pub(super) fn is_pending(scene: &Scene<'_>) -> bool {
 }
 
 /// Who replays, or what was left unfinished: a title, a note, a colour, lines.
-fn pending<'a>(scene: &Scene<'a>) -> Option<(String, Line<'a>, Role, Vec<Line<'a>>)> {
+fn pending<'a>(scene: &Scene<'a>) -> Option<Content<'a>> {
     let standing = &scene.ui.letters().standing;
     let far = |landed, selected| format!("{} of {} published", text::count(landed), text::count(selected));
     let go_on = |does: &'static str| {

@@ -138,8 +138,8 @@ impl Rows for List<'_> {
         let event = self.event(row);
         match column {
             0 => Value::At(event.at),
-            1 => Value::text(severity_word(event.severity)),
-            2 => Value::text(kind_word(event.kind)),
+            1 => Value::text(event.severity.word()),
+            2 => Value::text(event.kind.word()),
             3 => Value::text(event.text.as_str()),
             4 => Value::Number(event.count as f64, crate::model::field::Unit::Count),
             _ => Value::text(event.detail.as_str()),
@@ -160,34 +160,12 @@ impl Rows for List<'_> {
                     .map_or(String::new(), |(day, _)| format!("{day} "));
                 Cell::Text(vec![span(day + &clock, Role::Dim)])
             }
-            1 => Cell::Text(vec![
-                span(format!("{glyph} "), role),
-                span(severity_word(event.severity), role),
-            ]),
+            1 => Cell::Text(vec![span(format!("{glyph} "), role), span(event.severity.word(), role)]),
             4 if event.count == 1 => Cell::blank(),
             5 => Cell::Text(vec![span(event.detail.as_str(), Role::Dim)]),
-            2 => Cell::Text(vec![span(kind_word(event.kind), Role::Dim)]),
+            2 => Cell::Text(vec![span(event.kind.word(), Role::Dim)]),
             _ => plain(self.value(row, column)),
         }
-    }
-}
-
-fn severity_word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Info => "info",
-        Severity::Warning => "warning",
-        Severity::Critical => "critical",
-    }
-}
-
-fn kind_word(kind: EventKind) -> &'static str {
-    match kind {
-        EventKind::Source => "source",
-        EventKind::Verdict => "verdict",
-        EventKind::Advisory => "advisory",
-        EventKind::Process => "process",
-        EventKind::Action => "action",
-        EventKind::Console => "console",
     }
 }
 

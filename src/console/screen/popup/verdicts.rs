@@ -8,7 +8,7 @@ use crate::base::text;
 use crate::base::time::since;
 use crate::console::theme::Role;
 use crate::console::widget::{Line, span, tidy, wrap};
-use crate::model::{Hush, Severity, Verdict};
+use crate::model::{Hush, Verdict};
 
 /// Draws the list; the verdict under the cursor with all that it rests on.
 pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, body: Rect, at: usize) {
@@ -116,11 +116,7 @@ fn body_of(verdict: &Verdict, room: u16, lines: &mut Vec<Line<'static>>) {
 /// A verdict as plain text, to hand over.
 #[must_use]
 pub fn verdict_text(scene: &Scene<'_>, verdict: &Verdict) -> Vec<String> {
-    let word = match verdict.severity {
-        Severity::Info => "info",
-        Severity::Warning => "warning",
-        Severity::Critical => "critical",
-    };
+    let word = verdict.severity.word();
     let since = scene.zone().minute(verdict.since, scene.view.now.at);
     let mut rows = vec![format!("{word}: {} (since {since})", tidy(&verdict.text, SENTENCE))];
     let facts = verdict.evidence.iter();
