@@ -93,7 +93,6 @@ struct Roles {
 }
 
 /// A metrics endpoint that was read at least once.
-#[expect(clippy::struct_excessive_bools, reason = "each says something of its own")]
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::model) struct Target {
     pub(in crate::model) stamp: Stamp,
