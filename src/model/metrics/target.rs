@@ -85,8 +85,14 @@ impl Flowing {
 /// Signature checks are judged over this many seconds.
 const SIGNATURES: f64 = 30.0;
 
+/// What a process does in the pipeline, worked out when its page is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Roles {
+    gateway: bool,
+    worker: bool,
+}
+
 /// A metrics endpoint that was read at least once.
-#[expect(clippy::struct_excessive_bools, reason = "each says something of its own")]
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::model) struct Target {
     pub(in crate::model) stamp: Stamp,
@@ -101,8 +107,7 @@ pub(in crate::model) struct Target {
     pub(in crate::model) retired: bool,
     /// Whether it answers and its last page is recent, as of the last judgement.
     pub(super) fresh: bool,
-    is_gateway: bool,
-    is_worker: bool,
+    roles: Roles,
     layout: Arc<Layout>,
     plan: Arc<Plan>,
     start: Option<f64>,
@@ -135,8 +140,7 @@ impl Target {
             left_out: scrape.left_out,
             retired: false,
             fresh: false,
-            is_gateway: false,
-            is_worker: false,
+            roles: Roles::default(),
             layout: scrape.layout.clone(),
             plan,
             start,
@@ -420,7 +424,7 @@ impl Target {
 
     /// Works out which roles it has.
     fn cast(&mut self) {
-        (self.is_gateway, self.is_worker) = match self.identity.role {
+        let (gateway, worker) = match self.identity.role {
             Role::Gateway => (true, false),
             Role::Worker => (false, true),
             Role::Unsaid => {
@@ -433,16 +437,17 @@ impl Target {
                 (takes, does)
             }
         };
+        self.roles = Roles { gateway, worker };
     }
 
     /// Whether it takes webhooks in.
     pub(in crate::model) fn is_gateway(&self) -> bool {
-        self.is_gateway
+        self.roles.gateway
     }
 
     /// Whether it processes webhooks.
     pub(in crate::model) fn is_worker(&self) -> bool {
-        self.is_worker
+        self.roles.worker
     }
 
     /// Whether its source answers and its last page is younger than three periods, as of the last

@@ -369,14 +369,13 @@ impl Sight<'_> {
 
     /// Undelivered messages that were evicted in the last minute: what the consumer's sequences
     /// tell to be gone, and no more than a limit can have taken.
-    fn evicted(&self, name: &str, stream: &StreamTrack) -> f64 {
+    fn evicted(&self, name: &Arc<str>, stream: &StreamTrack) -> f64 {
         let lately = |counter: &Counter| counter.last_minute().map_or(0.0, |growth| growth.delta);
         let could = lately(&stream.evictable);
-        let gone = self
-            .queues
-            .consumers
-            .iter()
-            .filter(|((of, _), consumer)| &**of == name && consumer.unfiltered)
+        let own = self.queues.consumers.range((name.clone(), Arc::from(""))..);
+        let gone = own
+            .take_while(|((of, _), _)| of == name)
+            .filter(|(_, consumer)| consumer.unfiltered)
             .map(|(_, consumer)| lately(consumer.evicted()))
             .fold(0.0, f64::max);
         gone.min(could)
