@@ -1,8 +1,8 @@
 //! All templates: those within the binary, and a folder of the user's own that override them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use include_dir::{Dir, include_dir};
 
@@ -11,15 +11,28 @@ use crate::base::text;
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/act/fire/templates");
 
+/// Templates by name.
+type Templates = BTreeMap<Arc<str>, Arc<Template>>;
+
+/// Those within the binary, read when somebody first asks for a template: most consoles fire
+/// nothing. A test reads each of them.
+static WITHIN: LazyLock<Templates> = LazyLock::new(|| {
+    let parsed = EMBEDDED.files().filter_map(|file| {
+        let name = file.path().display().to_string();
+        Template::parse(&name, file.contents_utf8()?).ok()
+    });
+    parsed
+        .map(|template| (template.name().clone(), Arc::new(template)))
+        .collect()
+});
+
 /// Files larger than this are no templates.
 const LARGEST: u64 = 1 << 20;
 
-/// Templates by name.
+/// All templates: those within the binary, and those of the user's folder.
 #[derive(Clone, Debug, Default)]
 pub struct Library {
-    templates: BTreeMap<Arc<str>, Arc<Template>>,
-    /// Those of the user's folder.
-    own: BTreeSet<Arc<str>>,
+    own: Templates,
     broken: Vec<TemplateError>,
 }
 
@@ -30,11 +43,6 @@ impl Library {
     #[must_use]
     pub fn load(folder: Option<&Path>) -> Self {
         let mut library = Self::default();
-        for file in EMBEDDED.files() {
-            let name = file.path().display().to_string();
-            let source = file.contents_utf8().unwrap_or_default();
-            library.add(Template::parse(&name, source));
-        }
         if let Some(folder) = folder {
             library.add_folder(folder);
         }
@@ -57,30 +65,26 @@ impl Library {
         files.sort();
         for path in files {
             let shown = path.display().to_string();
-            let template = read(&path, &shown).and_then(|source| Template::parse(&shown, &source));
-            self.own.extend(template.iter().map(|template| template.name().clone()));
-            self.add(template);
-        }
-    }
-
-    fn add(&mut self, template: Result<Template, TemplateError>) {
-        match template {
-            Ok(template) => {
-                self.templates.insert(template.name().clone(), Arc::new(template));
+            match read(&path, &shown).and_then(|source| Template::parse(&shown, &source)) {
+                Ok(template) => {
+                    self.own.insert(template.name().clone(), Arc::new(template));
+                }
+                Err(error) => self.broken.push(error),
             }
-            Err(error) => self.broken.push(error),
         }
     }
 
     /// Every template, by name.
     pub fn templates(&self) -> impl Iterator<Item = &Arc<Template>> {
-        self.templates.values()
+        let mut all: BTreeMap<_, _> = WITHIN.iter().collect();
+        all.extend(&self.own);
+        all.into_values()
     }
 
     /// Whether the template of that name is the user's own, not one of those within the binary.
     #[must_use]
     pub fn is_own(&self, name: &str) -> bool {
-        self.own.contains(name)
+        self.own.contains_key(name)
     }
 
     /// What could not be read.
@@ -94,13 +98,10 @@ impl Library {
     /// # Errors
     /// When there is none, with the nearest name or a file that could not be read.
     pub fn get(&self, name: &str) -> Result<&Arc<Template>, TemplateError> {
-        if let Some(template) = self.templates.get(name) {
+        if let Some(template) = self.own.get(name).or_else(|| WITHIN.get(name)) {
             return Ok(template);
         }
-        let mut of_provider = self
-            .templates
-            .values()
-            .filter(|template| &**template.provider() == name);
+        let mut of_provider = self.templates().filter(|template| &**template.provider() == name);
         match (of_provider.next(), of_provider.next()) {
             (Some(only), None) => return Ok(only),
             (Some(_), Some(_)) => {
@@ -122,9 +123,8 @@ impl Library {
             return Err(broken.clone());
         }
         let nearest = self
-            .templates
-            .keys()
-            .map(|known| (strsim::jaro_winkler(known, name), known))
+            .templates()
+            .map(|known| (strsim::jaro_winkler(known.name(), name), known.name()))
             .filter(|(likeness, _)| *likeness > 0.8)
             .max_by(|a, b| a.0.total_cmp(&b.0));
         let next = nearest.map_or_else(
@@ -136,8 +136,7 @@ impl Library {
     }
 
     fn names_of(&self, provider: &str) -> Vec<&str> {
-        self.templates
-            .values()
+        self.templates()
             .filter(|template| &**template.provider() == provider)
             .map(|template| &**template.name())
             .collect()

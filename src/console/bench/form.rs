@@ -57,14 +57,14 @@ impl Bench {
     /// The form of a template; `None`: there is no such template.
     #[must_use]
     pub fn form(&self, name: &str) -> Option<&Form> {
-        let (item, supply) = (self.items.get(name)?, self.supply.as_ref()?);
+        let (item, supply) = (self.item(name)?, self.supply.as_ref()?);
         Some(item.form.get_or_init(|| item.work_out(supply, self.begun)))
     }
 
     /// Whether somebody changed something in a template's form.
     #[must_use]
     pub fn is_edited(&self, name: &str) -> bool {
-        let Some(item) = self.items.get(name) else { return false };
+        let Some(item) = self.item(name) else { return false };
         item.refused.is_some() || item.request != self.fresh(name)
     }
 
@@ -72,7 +72,7 @@ impl Bench {
     pub fn step(&mut self, name: &str, field: &Field) -> Option<Step> {
         let text = self.row(name, field)?.text.clone();
         let untraceable = self.supply.as_ref().and_then(|supply| supply.untraceable.clone());
-        let item = self.items.get_mut(name)?;
+        let (item, _) = self.change(name)?;
         match field {
             Field::Trace => {
                 if let Some(reason) = untraceable {
@@ -105,8 +105,7 @@ impl Bench {
     pub fn set(&mut self, name: &str, field: &Field, typed: &str) -> Result<(), String> {
         let typed = typed.trim();
         let given = Some(typed).filter(|typed| !typed.is_empty());
-        let Some(supply) = &self.supply else { return Ok(()) };
-        let Some(item) = self.items.get_mut(name) else {
+        let Some((item, supply)) = self.change(name) else {
             return Ok(());
         };
         let mut request = item.request.clone();
@@ -149,7 +148,7 @@ impl Bench {
     /// Takes a row back to what profile and template say.
     pub fn reset(&mut self, name: &str, field: &Field) {
         let fresh = self.fresh(name);
-        let Some(item) = self.items.get_mut(name) else { return };
+        let Some((item, _)) = self.change(name) else { return };
         let (order, load) = (&mut item.request.order, &mut item.request.load);
         match field {
             Field::Target => order.to = None,
@@ -179,7 +178,7 @@ impl Bench {
     /// whether it is JSON.
     #[must_use]
     pub fn body(&self, name: &str) -> Option<String> {
-        let item = self.items.get(name)?;
+        let item = self.item(name)?;
         if let Some((text, _)) = &item.refused {
             return Some(text.clone());
         }
@@ -193,8 +192,7 @@ impl Bench {
     /// Why it is refused; the text is kept and can be edited again.
     pub fn set_body(&mut self, name: &str, written: &str) -> Result<(), String> {
         let before = self.body(name);
-        let Some(supply) = &self.supply else { return Ok(()) };
-        let Some(item) = self.items.get_mut(name) else {
+        let Some((item, supply)) = self.change(name) else {
             return Ok(());
         };
         if before.is_some_and(|before| before.trim_end() == written.trim_end()) {

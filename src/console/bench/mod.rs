@@ -38,13 +38,20 @@ pub struct Supply {
 #[derive(Debug, Default)]
 pub struct Bench {
     supply: Option<Supply>,
-    templates: Vec<Arc<Template>>,
-    items: BTreeMap<Arc<str>, Item>,
+    /// Filled when somebody first looks at it.
+    shelf: OnceLock<Shelf>,
     /// When the session began: what an example is dated.
     begun: Timestamp,
     run: Option<Run>,
     canary: Option<Canary>,
     history: History,
+}
+
+/// What can be chosen from.
+#[derive(Debug, Default)]
+struct Shelf {
+    templates: Vec<Arc<Template>>,
+    items: BTreeMap<Arc<str>, Item>,
 }
 
 /// A template, and what a person made of it.
@@ -108,18 +115,35 @@ impl Bench {
     /// A bench in a session that began at `begun`; without a supply nothing can be fired.
     #[must_use]
     pub fn new(supply: Option<Supply>, begun: Timestamp) -> Self {
-        let templates = supply.iter().flat_map(|supply| supply.library.templates());
-        let templates: Vec<Arc<Template>> = templates.cloned().collect();
-        let mut bench = Self {
+        Self {
             supply,
             begun,
             ..Self::default()
-        };
-        for template in &templates {
-            let request = bench.fresh(template.name());
-            bench.items.insert(template.name().clone(), Item::new(request));
         }
-        Self { templates, ..bench }
+    }
+
+    fn shelf(&self) -> &Shelf {
+        self.shelf.get_or_init(|| {
+            let templates = self.supply.iter().flat_map(|supply| supply.library.templates());
+            let templates: Vec<Arc<Template>> = templates.cloned().collect();
+            let fresh = |template: &Arc<Template>| {
+                let request = self.fresh(template.name());
+                (template.name().clone(), Item::new(request))
+            };
+            let items = templates.iter().map(fresh).collect();
+            Shelf { templates, items }
+        })
+    }
+
+    fn item(&self, name: &str) -> Option<&Item> {
+        self.shelf().items.get(name)
+    }
+
+    /// An item to change, with what can be fired.
+    fn change(&mut self, name: &str) -> Option<(&mut Item, &Supply)> {
+        self.shelf();
+        let item = self.shelf.get_mut()?.items.get_mut(name)?;
+        Some((item, self.supply.as_ref()?))
     }
 
     /// What can be fired; `None`: nothing can.
@@ -131,7 +155,7 @@ impl Bench {
     /// The templates, by name.
     #[must_use]
     pub fn templates(&self) -> &[Arc<Template>] {
-        &self.templates
+        &self.shelf().templates
     }
 
     /// The run that goes on, or the last one.
@@ -161,7 +185,7 @@ impl Bench {
     /// What the form of a template asks for: a load and an attack are not followed.
     #[must_use]
     pub fn request(&self, name: &str) -> Option<Request> {
-        let mut request = self.items.get(name)?.request.clone();
+        let mut request = self.item(name)?.request.clone();
         request.trace &= may_be_followed(&request.load);
         Some(request)
     }
@@ -185,7 +209,7 @@ impl Bench {
     /// The same as a canary: one webhook, again and again.
     #[must_use]
     pub fn canary_request(&self, name: &str) -> Option<Request> {
-        let mut request = self.items.get(name)?.request.clone();
+        let mut request = self.item(name)?.request.clone();
         (request.load.count, request.load.duration, request.load.rate) = (None, None, None);
         request.trace &= may_be_followed(&request.load);
         request.every = Some(EVERY);
@@ -196,7 +220,7 @@ impl Bench {
     pub fn recall(&mut self, place: usize) -> Option<String> {
         let request = self.history.get(place)?.request.clone();
         let name = request.order.template.clone();
-        *self.items.get_mut(&*name)? = Item::new(request);
+        *self.change(&name)?.0 = Item::new(request);
         Some(name)
     }
 

@@ -172,6 +172,7 @@ impl Verdicts {
         }
         let now = facts.now.mono;
         let hidden = self.is_hidden(&key);
+        let awaited = self.is_awaited(&key);
         // Causes stand before their symptoms in the table, so this second counts already.
         if self.states.get(&key).is_some_and(|state| state.active.is_some()) {
             self.causes.insert(key.clone(), now);
@@ -194,7 +195,7 @@ impl Verdicts {
                 let Some(words) = finding.words else { return };
                 match &mut state.active {
                     Some(active) => active.update(words, rule, facts.now.at),
-                    None if !hidden && now.saturating_sub(from) >= rule.hold => {
+                    None if !hidden && !awaited && now.saturating_sub(from) >= rule.hold => {
                         state.active = Some(Active {
                             since: at,
                             words,
@@ -238,6 +239,22 @@ impl Verdicts {
             }
             let mut of_it = self.causes.range((*cause, None)..);
             of_it.next().is_some_and(|((of, _), _)| of == cause)
+        })
+    }
+
+    /// Whether a root cause of the same trouble is about to be known: its trigger holds, and must
+    /// for a moment longer. Told before it, a symptom would send somebody the wrong way.
+    fn is_awaited(&self, (index, subject): &Key) -> bool {
+        let is_pending = |state: &State| state.triggered.is_some() && state.active.is_none();
+        CAUSES[*index].iter().any(|(cause, same_subject)| {
+            if *same_subject {
+                return self.states.get(&(*cause, subject.clone())).is_some_and(is_pending);
+            }
+            let of_it = self
+                .states
+                .range((*cause, None)..)
+                .take_while(|((of, _), _)| of == cause);
+            of_it.into_iter().any(|(_, state)| is_pending(state))
         })
     }
 

@@ -1,18 +1,20 @@
 //! The seventh screen: one timeline of what happened.
 
+pub(super) mod line;
+
 use std::borrow::Cow;
 
 use ratatui::layout::Rect;
 
-use super::{Opening, Page, PanelId, Place, Scene, Screen, Stage, queues, status, workers};
-use crate::base::text;
+use super::{Opening, Page, PanelId, Place, Scene, Screen, Stage, queues, workers};
 use crate::console::command::Command;
 use crate::console::glyph::Glyphs;
 use crate::console::theme::Role;
 use crate::console::widget::grid::{Rows, Value, plain};
 use crate::console::widget::table::{Cell, Column};
-use crate::console::widget::{Frame, Line, span};
-use crate::model::{Event, EventKind, Severity};
+use crate::console::widget::{Frame, span};
+use crate::model::{Event, EventKind};
+use line::looks;
 
 /// The table.
 const LIST: PanelId = PanelId("events.list");
@@ -167,36 +169,6 @@ impl Rows for List<'_> {
             _ => plain(self.value(row, column)),
         }
     }
-}
-
-/// The glyph and role of an event: good news are no less told than bad.
-fn looks(event: &Event, glyphs: &Glyphs) -> (char, Role) {
-    match (event.severity, event.kind) {
-        (Severity::Info, EventKind::Source | EventKind::Process | EventKind::Action) => (glyphs.ok, Role::Ok),
-        (Severity::Info, EventKind::Verdict) => (glyphs.check, Role::Ok),
-        (severity, _) => status::severity(severity, glyphs),
-    }
-}
-
-/// An event in one row: when, how bad, what.
-#[must_use]
-pub fn line<'a>(scene: &Scene<'a>, event: &'a Event, glyphs: &Glyphs) -> Line<'a> {
-    let (glyph, role) = looks(event, glyphs);
-    let mut line = vec![
-        span(scene.zone().clock(event.at), Role::Dim),
-        span("  ", Role::Text),
-        span(glyph.to_string(), role),
-        span(" ", Role::Text),
-        span(&*event.text, Role::Text),
-    ];
-    if event.count > 1 {
-        line.push(span(format!(" ×{}", text::compact(event.count as f64)), Role::Dim));
-    }
-    if !event.detail.is_empty() {
-        line.push(span("   ", Role::Text));
-        line.push(span(&*event.detail, Role::Dim));
-    }
-    line
 }
 
 #[cfg(test)]

@@ -32,6 +32,6 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: Pan
     for (event, y) in happened.iter().rev().skip(offset).zip(inner.top()..inner.bottom()) {
         stage
             .canvas
-            .line(inner.left(), y, inner.width, &events::line(scene, event, glyphs));
+            .line(inner.left(), y, inner.width, &events::line::line(scene, event, glyphs));
     }
 }

@@ -2,8 +2,9 @@
 
 use ratatui::layout::{Constraint, Layout, Rect};
 
+use super::super::events::line;
 use super::super::history::{self, History};
-use super::super::{PanelId, Scene, Stage, events};
+use super::super::{PanelId, Scene, Stage};
 use super::{find, key, list, plain};
 use crate::base::text;
 use crate::console::theme::Role;
@@ -211,7 +212,7 @@ fn advisories(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, queue: &Queu
         .iter()
         .rev()
         .filter(|event| event.kind == EventKind::Advisory && (about(&event.text) || about(&event.detail)))
-        .map(|event| events::line(scene, event, glyphs))
+        .map(|event| line::line(scene, event, glyphs))
         .collect();
     if lines.is_empty() {
         stage.hint(inner, "None about this stream since the start.");

@@ -236,6 +236,20 @@ fn a_server_that_does_not_answer_hides_what_follows_from_it() {
 }
 
 #[test]
+fn a_symptom_waits_for_a_cause_that_is_about_to_be_told() {
+    let mut bench = Bench::new();
+    bench.facts.sources = vec![source(SourceKind::Jetstream, "nats", Health::Ok)];
+    bench.facts.providers = vec![provider(1_000.0, 300.0)];
+    bench.hold(4);
+    bench.facts.sources[0].health = Health::Failing;
+    bench.hold(2);
+    assert_eq!(bench.ids(), Vec::<String>::new(), "both are nearly sure");
+    bench.facts.sources[0].health = Health::Ok;
+    bench.hold(1);
+    assert_eq!(bench.ids(), ["error_rate"], "it was something else");
+}
+
+#[test]
 fn rates_are_not_judged_while_they_mean_nothing() {
     let mut bench = bench_with(growing());
     bench.facts.muted = true;
