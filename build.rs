@@ -1,4 +1,4 @@
-//! Where functions stand in the program.
+//! Where functions stand in the program, and how its table of relocations is written.
 //!
 //! A console runs an eighth of the program. The kernel brings a program into memory 64 KiB at a
 //! time, so what runs, scattered among what does not, brings nearly all of it along (16 MB instead
@@ -11,6 +11,7 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::process::Command;
 use std::{env, fs};
 
 const LIST: &str = "src/program/layout.txt";
@@ -31,7 +32,23 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = PathBuf::from(folder).join("layout.ld");
     fs::write(&path, script)?;
     println!("cargo::rustc-link-arg-bins=-T{}", path.display());
+    if packs_relocations() {
+        println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
+    }
     Ok(())
+}
+
+/// Whether this machine's C library reads packed relocations: a table of a megabyte, all of which
+/// is read at every start, becomes one of a few kilobytes.
+fn packs_relocations() -> bool {
+    let said = Command::new("getconf").arg("GNU_LIBC_VERSION").output();
+    let said = said.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let version = said.ok().and_then(|text| {
+        let (major, minor) = text.trim().strip_prefix("glibc ")?.split_once('.')?;
+        Some((major.parse::<u32>().ok()?, minor.parse::<u32>().ok()?))
+    });
+    // Elsewhere the program would not start. Who builds for another machine gets the plain table.
+    version.is_some_and(|version| version >= (2, 36)) && variable("HOST") == variable("TARGET")
 }
 
 /// Whether a release is linked by the linker that the compiler chooses on Linux. Whoever chose

@@ -147,6 +147,12 @@ impl ConsumerTrack {
         track
     }
 
+    /// Notes that it is another one than the one that had its name.
+    pub(super) fn note_recreated(&mut self) {
+        self.reset_at = Some(self.span.ended);
+        self.recreated_at = Some(self.span.ended);
+    }
+
     /// Takes a reading in, with the stream's state before and after it. One that is not newer
     /// than the last (a sweep that ran meanwhile) is passed over.
     pub(super) fn observe(

@@ -146,7 +146,17 @@ impl Queues {
                 signs.push(QueueSign::Consumer(key.0, key.1, sign));
             }
         } else {
-            let track = ConsumerTrack::new(stamp.clone(), reading, around, config, epoch);
+            let mut track = ConsumerTrack::new(stamp.clone(), reading, around, config, epoch);
+            // It was away for no longer than between two looks at the figures: all the same
+            // somebody has to hear of it.
+            if self.missing.contains_key(&key) {
+                track.note_recreated();
+                signs.push(QueueSign::Consumer(
+                    key.0.clone(),
+                    key.1.clone(),
+                    ConsumerSign::Recreated,
+                ));
+            }
             self.consumers.insert(key, track);
         }
     }

@@ -443,3 +443,19 @@ fn a_sweep_that_ran_beside_a_reading_and_shows_less_is_older_and_no_loss() {
     feed.at(11.0).sweep(&older, Duration::from_millis(100)).advance();
     assert!(feed.events().contains(&"stream webhooks went back by 44 messages"));
 }
+
+#[test]
+fn a_consumer_that_was_away_between_two_looks_is_told_all_the_same() {
+    let mut feed = Feed::default();
+    let there = QueueSpec::healthy(1_000, 60, 40);
+    for second in 0..8 {
+        feed.at(f64::from(second)).queue(&there).advance();
+    }
+    let away = QueueSpec {
+        consumer: None,
+        missing: vec!["workers".to_owned()],
+        ..there.clone()
+    };
+    feed.at(8.1).queue(&away).at(8.9).queue(&there).at(9.0).advance();
+    assert_eq!(verdicts(&feed), ["consumer_missing"]);
+}
