@@ -290,6 +290,15 @@ fn queues(runtime: &tokio::runtime::Runtime, time: Duration, clock: &SharedClock
         "  from start to every consumer in the table {:.2} s; {rate:.1} API calls/s as the server counts them, shown as {shown}/s",
         whole.as_secs_f64(),
     ));
+    // The worst that they can do: each of them has a verdict of its own.
+    runtime.block_on(strand(&client))?;
+    report(
+        "the same streams in an outage, a verdict for each",
+        &mut console,
+        time,
+        clock,
+        &mut || calls(),
+    )?;
     drop(console);
     runtime.block_on(lab.down())?;
     Ok(())
@@ -477,11 +486,6 @@ async fn streams() -> Result<(Lab, async_nats::Client), Error> {
                         ..consumer::pull::Config::default()
                     })
                     .await?;
-                // Nobody takes it: each of them has its own verdict.
-                let waits = context
-                    .publish(format!("tenant.{number:04}.waits"), "{}".into())
-                    .await?;
-                waits.await?;
                 Ok::<_, Error>(())
             }
         })
@@ -489,6 +493,16 @@ async fn streams() -> Result<(Lab, async_nats::Client), Error> {
         .try_collect::<Vec<()>>()
         .await?;
     Ok((lab, client))
+}
+
+/// A webhook into every stream, which nobody takes.
+async fn strand(client: &async_nats::Client) -> Result<(), Error> {
+    let context = jetstream::new(client.clone());
+    for number in 0..STREAMS {
+        let stored = context.publish(format!("tenant.{number:04}.waits"), "{}".into());
+        stored.await?.await?;
+    }
+    Ok(())
 }
 
 /// API calls of the account so far, as the server counts them.
