@@ -23,7 +23,8 @@ use super::reading::Reading;
 use super::sources::{Sources, Stamp};
 use crate::config::Pipeline;
 use crate::sample::{
-    ConsumerReading, InventoryReading, OldestReading, QueueReading, ServerReading, StreamReading, SubjectsReading,
+    ConsumerReading, InventoryReading, OldestReading, QueueReading, ServerReading, StreamConfig, StreamReading,
+    SubjectsReading,
 };
 
 /// Subjects that are remembered by name where no filter takes them.
@@ -108,7 +109,7 @@ impl Queues {
         self.stream(stamp, &reading.before, epoch, &mut signs);
         let around = [&reading.before.state, &reading.after.state];
         for consumer in &reading.consumers {
-            self.consumer(stamp, consumer, around, reading, epoch, &mut signs);
+            self.consumer(stamp, consumer, around, &reading.before.config, epoch, &mut signs);
         }
         self.stream(stamp, &reading.after, epoch, &mut signs);
         self.note_missing(stamp, name, reading, &mut signs);
@@ -135,21 +136,24 @@ impl Queues {
         stamp: &Stamp,
         reading: &ConsumerReading,
         around: [&crate::sample::StreamState; 2],
-        cycle: &QueueReading,
+        config: &StreamConfig,
         epoch: f64,
         signs: &mut Vec<QueueSign>,
     ) {
         let key = (reading.stream.clone(), reading.name.clone());
-        let config = &cycle.before.config;
         if let Some(track) = self.consumers.get_mut(&key) {
             if let Some(sign) = track.observe(stamp.clone(), reading, around, config, epoch) {
                 signs.push(QueueSign::Consumer(key.0, key.1, sign));
             }
         } else {
             let mut track = ConsumerTrack::new(stamp.clone(), reading, around, config, epoch);
-            // It was away for no longer than between two looks at the figures: all the same
-            // somebody has to hear of it.
-            if self.missing.contains_key(&key) {
+            if let Some(missing) = self.missing.get(&key) {
+                if reading.mono.saturating_sub(reading.took) < missing.stamp.mono {
+                    // A sweep asked for it before it was gone.
+                    return;
+                }
+                // It was away for no longer than between two looks at the figures: all the same
+                // somebody has to hear of it.
                 track.note_recreated();
                 signs.push(QueueSign::Consumer(
                     key.0.clone(),
@@ -243,15 +247,7 @@ impl Queues {
                 continue;
             };
             let (state, config) = (stream.state.clone(), stream.config.clone());
-            let key = (consumer.stream.clone(), consumer.name.clone());
-            if let Some(track) = self.consumers.get_mut(&key) {
-                if let Some(sign) = track.observe(stamp.clone(), consumer, [&state, &state], &config, epoch) {
-                    signs.push(QueueSign::Consumer(key.0, key.1, sign));
-                }
-            } else {
-                let track = ConsumerTrack::new(stamp.clone(), consumer, [&state, &state], &config, epoch);
-                self.consumers.insert(key, track);
-            }
+            self.consumer(stamp, consumer, [&state, &state], &config, epoch, &mut signs);
         }
         let read = reading.streams.iter().map(|stream| &*stream.name);
         let silent = reading.missing.iter().chain(&reading.offline).map(|name| &**name);

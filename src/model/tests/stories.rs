@@ -458,4 +458,11 @@ fn a_consumer_that_was_away_between_two_looks_is_told_all_the_same() {
     };
     feed.at(8.1).queue(&away).at(8.9).queue(&there).at(9.0).advance();
     assert_eq!(verdicts(&feed), ["consumer_missing"]);
+    // What a sweep asked for before it was gone says nothing of now.
+    let (mut gone, told) = (Feed::default(), |feed: &Feed| feed.events().join("\n"));
+    gone.at(0.0).queue(&there).at(2.0).queue(&away).advance();
+    gone.at(2.5).sweep(&there, Duration::from_secs(1)).advance();
+    assert!(!told(&gone).contains("created anew"), "{}", told(&gone));
+    gone.at(3.5).sweep(&there, Duration::from_millis(10)).advance();
+    assert!(told(&gone).contains("created anew"), "{}", told(&gone));
 }
