@@ -10,6 +10,8 @@ use crate::base::time::Moment;
 const LONGEST: usize = 1_000;
 /// Events alike within this are one.
 const MERGE: Duration = Duration::from_secs(5);
+/// Names that a merged event tells.
+const NAMES: usize = 3;
 /// How far back an event alike is looked for.
 const LOOK_BACK: usize = 32;
 
@@ -24,9 +26,14 @@ pub(super) struct Happening {
     pub(super) count: u64,
     /// Its text when it stands for one.
     pub(super) one: String,
-    /// Its text when it stands for several, with `{n}` for their number; empty: as for one.
+    /// Its text when it stands for several, with `{n}` for their number and `{names}` for those that
+    /// it is about; empty: as for one.
     pub(super) many: String,
     pub(super) detail: String,
+    /// What it is about, where several alike are told by their names.
+    pub(super) name: Option<String>,
+    /// The stream and the last sequence of messages one after the other, as their detail.
+    pub(super) run: Option<(String, u64)>,
 }
 
 impl Happening {
@@ -39,6 +46,8 @@ impl Happening {
             one: text.into(),
             many: String::new(),
             detail: String::new(),
+            name: None,
+            run: None,
         }
     }
 
@@ -55,19 +64,66 @@ impl Happening {
         self
     }
 
-    fn text(&self, count: u64) -> String {
+    /// Names what it is about.
+    #[must_use]
+    pub(super) fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Its detail is the messages of a stream up to `last`, as many as it stands for.
+    #[must_use]
+    pub(super) fn run(mut self, stream: impl Into<String>, last: u64) -> Self {
+        self.run = Some((stream.into(), last));
+        self
+    }
+
+    fn text(&self, count: u64, names: &[String]) -> String {
         if count > 1 && !self.many.is_empty() {
-            self.many.replace("{n}", &crate::base::text::count(count))
+            // Names are put in last: they are strangers' text.
+            let text = self.many.replace("{n}", &crate::base::text::count(count));
+            text.replace("{names}", &listed(names))
         } else {
             self.one.clone()
         }
     }
+
+    fn told(&self, count: u64) -> String {
+        match &self.run {
+            None => self.detail.clone(),
+            Some((stream, last)) if count <= 1 => format!("{stream} {last}"),
+            Some((stream, last)) => format!("{stream} {}–{last}", last.saturating_sub(count - 1)),
+        }
+    }
+}
+
+/// `w-1, w-2, w-3 and more`.
+fn listed(names: &[String]) -> String {
+    let shown = names.iter().take(NAMES).map(String::as_str).collect::<Vec<_>>();
+    let more = if names.len() > NAMES { " and more" } else { "" };
+    shown.join(", ") + more
 }
 
 /// Remembers which events may still be merged into.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Merger {
-    keys: VecDeque<(String, Duration)>,
+    keys: VecDeque<Known>,
+}
+
+/// An event that alike ones may be merged into.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Known {
+    key: String,
+    at: Duration,
+    /// What it is about so far: one more than are told.
+    names: Vec<String>,
+}
+
+impl Known {
+    fn add(&mut self, name: Option<&String>) {
+        let new = name.filter(|name| self.names.len() <= NAMES && !self.names.contains(name));
+        self.names.extend(new.cloned());
+    }
 }
 
 impl Merger {
@@ -79,24 +135,32 @@ impl Merger {
             .enumerate()
             .rev()
             .take(LOOK_BACK)
-            .find(|(_, (key, at))| *key == what.key && now.mono.saturating_sub(*at) <= MERGE)
+            .find(|(_, known)| known.key == what.key && now.mono.saturating_sub(known.at) <= MERGE)
             .map(|(index, _)| index);
-        if let Some(event) = alike.and_then(|index| log.get_mut(index)) {
+        let alike = alike.and_then(|index| Some((log.get_mut(index)?, self.keys.get_mut(index)?)));
+        if let Some((event, known)) = alike {
+            known.add(what.name.as_ref());
             event.count += what.count;
             event.severity = event.severity.max(what.severity);
-            event.text = what.text(event.count);
-            event.detail.clone_from(&what.detail);
+            event.text = what.text(event.count, &known.names);
+            event.detail = what.told(event.count);
             return;
         }
+        let mut known = Known {
+            key: what.key.clone(),
+            at: now.mono,
+            names: Vec::new(),
+        };
+        known.add(what.name.as_ref());
         log.push(Event {
             at: now.at,
             kind: what.kind,
             severity: what.severity,
-            text: what.text(what.count),
-            detail: what.detail.clone(),
+            text: what.text(what.count, &known.names),
+            detail: what.told(what.count),
             count: what.count.max(1),
         });
-        self.keys.push_back((what.key.clone(), now.mono));
+        self.keys.push_back(known);
         if log.len() > LONGEST {
             log.remove(0);
             self.keys.pop_front();
@@ -112,7 +176,7 @@ impl Merger {
         let older = &older[older.len().saturating_sub(room)..];
         for _ in older {
             // No happening has this key.
-            self.keys.push_front((String::new(), Duration::ZERO));
+            self.keys.push_front(Known::default());
         }
         log.splice(0..0, older.iter().cloned());
     }
@@ -146,6 +210,39 @@ mod tests {
         );
         merger.add(&mut log, moment(20), &dead(1));
         assert_eq!(log.len(), 2);
+    }
+
+    #[test]
+    fn letters_one_after_the_other_are_told_as_one_run() {
+        let (mut merger, mut log) = (Merger::default(), Vec::new());
+        merger.add(&mut log, moment(0), &dead(1).run("dlq", 7));
+        assert_eq!(log[0].detail, "dlq 7");
+        merger.add(&mut log, moment(2), &dead(2).run("dlq", 9));
+        assert_eq!(log[0].detail, "dlq 7–9");
+    }
+
+    #[test]
+    fn what_is_merged_is_told_by_name() {
+        let fails = |name: &str| {
+            Happening::new(
+                "fails",
+                EventKind::Source,
+                Severity::Warning,
+                format!("{name} does not answer"),
+            )
+            .many(1, "{n} sources do not answer: {names}")
+            .named(name)
+        };
+        let (mut merger, mut log) = (Merger::default(), Vec::new());
+        merger.add(&mut log, moment(0), &fails("w-1"));
+        assert_eq!(log[0].text, "w-1 does not answer");
+        merger.add(&mut log, moment(1), &fails("w-2"));
+        assert_eq!(log[0].text, "2 sources do not answer: w-1, w-2");
+        for n in 3..1_000 {
+            merger.add(&mut log, moment(1), &fails(&format!("w-{n}")));
+        }
+        assert_eq!(log[0].text, "999 sources do not answer: w-1, w-2, w-3 and more");
+        assert!(merger.keys[0].names.len() <= NAMES + 1);
     }
 
     #[test]

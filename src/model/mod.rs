@@ -276,7 +276,7 @@ impl Model {
             Sample::Counters(reading) => {
                 if self.database.count(stamp, reading, &mut self.metrics.providers) {
                     self.ledger.rows_fell();
-                    self.memory.reset = moment.mono;
+                    self.memory.resets.rows(moment.mono);
                     self.memory
                         .falls
                         .insert("postgres".into(), (moment.mono.as_secs_f64(), "rows written"));
@@ -383,6 +383,7 @@ impl Model {
 
     fn work(&mut self, now: Moment, scope: Scope) {
         let turns = self.sources.advance(now);
+        self.hear_pause(now);
         self.metrics.judge(&self.sources);
         self.hear_sources(turns, now);
         let figures = failures::figures(&self.metrics, &self.database);

@@ -8,9 +8,9 @@ use super::Model;
 use super::events::Happening;
 use super::metrics::{Sign, Tally, Unseen, safe_name};
 use super::queues::{ConsumerSign, QueueSign, StreamSign};
-use super::sources::Turn;
+use super::sources::{Turn, answers};
 use super::verdicts::Change;
-use super::view::{EventKind, Health, Severity};
+use super::view::{EventKind, Health, LETTERS_DIED, Severity};
 use crate::base::text;
 use crate::base::time::Moment;
 use crate::sample::{Advisory, AdvisoryKind, ProbeReading, ProbeState, ServerReading, SourceKind};
@@ -65,12 +65,12 @@ impl Model {
                     if let Some(unseen) = unseen {
                         self.process_ended(endpoint, unseen);
                     }
-                    self.memory.reset = now.mono;
+                    self.memory.resets.process(self.is_gateway(endpoint), now.mono);
                     let what = process(Severity::Warning, format!("{name} restarted"));
                     self.tell(now, &what.detail("its counters began again at 0"));
                 }
                 Sign::Fell(tally) => {
-                    self.memory.reset = now.mono;
+                    self.memory.resets.process(self.is_gateway(endpoint), now.mono);
                     let family = family(tally);
                     self.memory
                         .falls
@@ -116,6 +116,20 @@ impl Model {
         self.tell(now, &what.detail(detail));
     }
 
+    fn is_gateway(&self, endpoint: &str) -> bool {
+        let target = self.metrics.targets.get(endpoint);
+        target.is_some_and(|target| target.is_gateway())
+    }
+
+    /// The counters of a stream or of its consumers began anew.
+    fn reset_queues(&mut self, stream: &Arc<str>, ours: bool, now: Moment) {
+        if ours {
+            self.memory.resets.queues(now.mono);
+        } else {
+            self.memory.resets.stream(stream, now.mono);
+        }
+    }
+
     fn process_ended(&mut self, endpoint: &str, unseen: Unseen) {
         if let Some(target) = self.metrics.targets.get(endpoint) {
             self.ledger.process_ended(target, unseen);
@@ -143,15 +157,16 @@ impl Model {
                     } else if ours {
                         self.note_gap(before, now);
                     }
-                    self.memory.reset = now.mono;
+                    self.reset_queues(&stream, ours, now);
                     let name = text::safe(&stream);
                     self.tell(now, &stream_event(&name, &sign));
                 }
                 QueueSign::Consumer(stream, consumer, sign) => {
-                    if followed.as_ref() == Some(&stream) {
+                    let ours = followed.as_ref() == Some(&stream);
+                    if ours {
                         self.note_gap(before, now);
                     }
-                    self.memory.reset = now.mono;
+                    self.reset_queues(&stream, ours, now);
                     let name = format!("{}/{}", text::safe(&stream), text::safe(&consumer));
                     let what = match sign {
                         ConsumerSign::Recreated => format!("consumer {name} was created anew"),
@@ -185,7 +200,7 @@ impl Model {
         let known = self.queues.server.as_ref().map(|known| &known.server_id);
         if known.is_some_and(|known| *known != server.server_id) {
             let name = text::safe(&server.name);
-            self.memory.reset = now.mono;
+            self.memory.resets.queues(now.mono);
             let what = process(Severity::Warning, format!("another NATS server answers: {name}"));
             self.tell(now, &what.detail("restarted, or the client went to another one"));
         }
@@ -203,16 +218,10 @@ impl Model {
             return;
         }
         let stream = self.settings.pipeline.dlq.as_deref().unwrap_or_default();
-        let first = last_seq.saturating_sub(count - 1);
-        let span = if count == 1 {
-            last_seq.to_string()
-        } else {
-            format!("{first}–{last_seq}")
-        };
-        let detail = format!("{} {span}", text::safe(stream));
-        let what = Happening::new("letters", EventKind::Process, Severity::Warning, "1 letter dead")
-            .many(count, "{n} letters dead")
-            .detail(detail);
+        let (one, many) = LETTERS_DIED;
+        let what = Happening::new("letters", EventKind::Process, Severity::Warning, one)
+            .many(count, many)
+            .run(text::safe(stream), last_seq);
         self.tell(now, &what);
     }
 
@@ -242,6 +251,20 @@ impl Model {
         self.tell(now, &what);
     }
 
+    /// This process stood still: stopped, or starved of time.
+    pub(super) fn hear_pause(&mut self, now: Moment) {
+        if let Some(pause) = self.sources.stood_still() {
+            let lasted = text::duration(Duration::from_secs(pause.as_secs()));
+            let what = Happening::new(
+                "pause",
+                EventKind::Console,
+                Severity::Info,
+                format!("the console stood still for {lasted}"),
+            );
+            self.tell(now, &what.detail("nothing was read meanwhile"));
+        }
+    }
+
     /// Sources that changed their state.
     pub(super) fn hear_sources(&mut self, turns: Vec<Turn>, now: Moment) {
         for turn in turns {
@@ -250,22 +273,32 @@ impl Model {
                 _ => turn.id.name.to_string(),
             };
             let (severity, one, many) = match (turn.from, turn.to) {
+                (_, Health::Failing) if answers(turn.error.as_deref()) => (
+                    Severity::Warning,
+                    format!("{name} cannot be read"),
+                    "{n} sources cannot be read: {names}",
+                ),
                 (_, Health::Failing) => (
                     Severity::Warning,
                     format!("{name} does not answer"),
-                    "{n} sources do not answer",
+                    "{n} sources do not answer: {names}",
                 ),
-                (_, Health::Stale) => (Severity::Warning, format!("{name} is silent"), "{n} sources are silent"),
+                (_, Health::Stale) => (
+                    Severity::Warning,
+                    format!("{name} is silent"),
+                    "{n} sources are silent: {names}",
+                ),
                 (Health::Failing | Health::Stale, Health::Ok) => (
                     Severity::Info,
                     format!("{name} answers again"),
-                    "{n} sources answer again",
+                    "{n} sources answer again: {names}",
                 ),
                 _ => continue,
             };
-            let key = format!("source {:?}", turn.to);
+            let key = format!("source {:?} {many}", turn.to);
             let what = Happening::new(key, EventKind::Source, severity, one)
                 .many(1, many)
+                .named(name)
                 .detail(turn.error.unwrap_or_default());
             self.tell(now, &what);
         }

@@ -12,6 +12,9 @@ use crate::sample::{SourceId, SourceKind, SourceReport, SourceState};
 /// A source is not called stale before this, however short its period.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// A metrics endpoint that misses one scrape has not been away: its counters tell what it counted.
+const AWAY: u32 = 2;
+
 /// The period of a source that has not told it yet.
 const USUAL_PERIOD: Duration = Duration::from_secs(1);
 
@@ -50,10 +53,11 @@ impl Track {
         self.report.as_ref().map_or(USUAL_PERIOD, |report| report.period)
     }
 
-    fn judge(&self, now: Duration) -> Health {
+    /// `awake`: since when this process has run without standing still itself.
+    fn judge(&self, now: Duration, awake: Duration) -> Health {
         let stale = || {
             self.last_good
-                .is_none_or(|good| now.saturating_sub(good.mono) > Stamp::limit(self.period()))
+                .is_none_or(|good| now.saturating_sub(good.mono.max(awake)) > Stamp::limit(self.period()))
         };
         match self.report.as_ref().map(|report| report.state) {
             Some(SourceState::Connecting) if self.last_good.is_none() => Health::Connecting,
@@ -80,6 +84,11 @@ pub(super) struct Sources {
     tracks: BTreeMap<SourceId, Track>,
     turned: bool,
     now: Duration,
+    /// When the sources were last judged, and since when that was done without a pause: a stopped
+    /// process must not call silent whom it did not ask.
+    judged: Option<Duration>,
+    awake: Duration,
+    stood_still: Option<Duration>,
 }
 
 impl Sources {
@@ -103,7 +112,8 @@ impl Sources {
         let turned = track.report.as_ref().is_none_or(|last| last.state != report.state);
         match report.state {
             SourceState::Ok => {
-                if track.failures > 0 {
+                let away = if id.kind == SourceKind::Metrics { AWAY } else { 1 };
+                if track.failures >= away {
                     track.recovered = moment.mono;
                 }
                 track.last_good = Some(moment);
@@ -137,9 +147,14 @@ impl Sources {
     pub(super) fn advance(&mut self, now: Moment) -> Vec<Turn> {
         self.now = now.mono;
         self.turned = false;
+        let pause = self.judged.replace(now.mono).map(|last| now.mono.saturating_sub(last));
+        self.stood_still = pause.filter(|pause| *pause > PATIENCE);
+        if self.stood_still.is_some() {
+            self.awake = now.mono;
+        }
         let mut turns = Vec::new();
         for (id, track) in &mut self.tracks {
-            let health = track.judge(now.mono);
+            let health = track.judge(now.mono, self.awake);
             if health != track.health {
                 turns.push(Turn {
                     id: id.clone(),
@@ -155,6 +170,12 @@ impl Sources {
             }
         }
         turns
+    }
+
+    /// For how long nobody judged the sources before the last judgement, where that is long: this
+    /// process stood still.
+    pub(super) fn stood_still(&self) -> Option<Duration> {
+        self.stood_still
     }
 
     /// The sources as they are shown.
@@ -254,13 +275,14 @@ impl Sources {
         Self::reading_as(fresh, value, stamp)
     }
 
-    /// When the last source came back, so that rate rules wait until it has said enough.
-    pub(super) fn last_recovery(&self) -> Duration {
-        self.tracks
-            .values()
-            .map(|track| track.recovered)
+    /// When the last source of a kind came back, so that rules about its rates wait until it has
+    /// said enough.
+    pub(super) fn last_recovery(&self, kind: SourceKind) -> Duration {
+        self.of_kind(kind)
+            .map(|source| source.track.recovered)
             .max()
             .unwrap_or_default()
+            .max(self.awake)
     }
 }
 
@@ -317,6 +339,50 @@ pub(super) fn refuses(report: &SourceReport) -> bool {
             .is_some_and(|error| error.to_ascii_lowercase().contains("connection refused"))
 }
 
+/// The part of an error that says what went wrong: the hint after the arrow is about what might be.
+fn reason_of(error: &str) -> String {
+    error.split('→').next().unwrap_or_default().to_ascii_lowercase()
+}
+
+/// Whether somebody is there, and what it says cannot be used: an answer with an error, a page for
+/// people, a file with a mistake.
+pub(super) fn answers(error: Option<&str>) -> bool {
+    const SILENCE: [&str; 13] = [
+        "connection refused",
+        "no answer",
+        "not answer",
+        "timed out",
+        "reset by peer",
+        "cannot be resolved",
+        "is not known",
+        "cannot be reached",
+        "unreachable",
+        "closed the connection",
+        "hung up",
+        "connection lost",
+        "broken pipe",
+    ];
+    let reason = error.map(reason_of);
+    reason.is_some_and(|reason| !SILENCE.iter().any(|word| reason.contains(word)))
+}
+
+/// Whether a server is there, and does not let us in.
+pub(super) fn turns_away(error: Option<&str>) -> bool {
+    const LOGIN: [&str; 9] = [
+        "authentication",
+        "authorization",
+        "pg_hba",
+        "permission",
+        "not permitted",
+        "refused us",
+        "certificate",
+        "does not exist",
+        "too many",
+    ];
+    let reason = error.map(reason_of);
+    reason.is_some_and(|reason| LOGIN.iter().any(|word| reason.contains(word)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -353,7 +419,79 @@ mod tests {
         assert_eq!(sources.views()[0].age, Some(Duration::from_secs(7)));
         sources.report(&id(), moment(8), &report(SourceState::Ok, None));
         assert_eq!(sources.advance(moment(8))[0].to, Health::Ok);
-        assert_eq!(sources.last_recovery(), Duration::from_secs(8));
+        assert_eq!(sources.last_recovery(SourceKind::Metrics), Duration::from_secs(8));
+        assert_eq!(sources.last_recovery(SourceKind::Probe), Duration::ZERO);
+    }
+
+    #[test]
+    fn whoever_stood_still_does_not_call_the_others_silent() {
+        let mut sources = Sources::default();
+        sources.report(&id(), moment(9), &report(SourceState::Ok, None));
+        for second in [9, 10] {
+            sources.advance(moment(second));
+            assert_eq!(sources.stood_still(), None);
+        }
+        assert_eq!(sources.advance(moment(42)), []);
+        assert_eq!(sources.stood_still(), Some(Duration::from_secs(32)));
+        assert_eq!(
+            sources.last_recovery(SourceKind::Jetstream),
+            Duration::from_secs(42),
+            "rates wait"
+        );
+        // What was read before is old all the same, and who stays silent is told.
+        let stamp = Stamp {
+            at: moment(9).at,
+            mono: moment(9).mono,
+            source: id(),
+        };
+        assert!(!sources.is_fresh(&stamp));
+        for second in 43..=48 {
+            assert_eq!(sources.advance(moment(second)), []);
+        }
+        assert_eq!(sources.advance(moment(49))[0].to, Health::Stale);
+    }
+
+    #[test]
+    fn who_answers_with_an_error_is_not_called_silent() {
+        for silent in [
+            "scrape http://h/metrics: connection refused → is the process up, and does it listen there?",
+            "scrape http://h/metrics: no answer within 1.5 s → is the process hung?",
+            "scrape http://h/metrics: its host name is not known: h → check the host in its url",
+        ] {
+            assert!(!answers(Some(silent)), "{silent}");
+        }
+        for said in [
+            "scrape http://h/metrics: 503 Service Unavailable → look at the process's own log",
+            "ask http://h/health: 200 OK: HTML instead of JSON → check its url: no answer is there",
+            "read /etc/sd.json: it is no file_sd list: invalid type",
+        ] {
+            assert!(answers(Some(said)), "{said}");
+        }
+        assert!(!answers(None));
+        let wrong =
+            "connect to postgres://h/db: password authentication failed for user \"u\" → check user and password";
+        assert!(turns_away(Some(wrong)));
+        assert!(!turns_away(Some(
+            "connect to postgres://h/db: connection refused → is Postgres up?"
+        )));
+    }
+
+    #[test]
+    fn an_endpoint_that_misses_one_scrape_was_not_away() {
+        let mut sources = Sources::default();
+        let failed = report(SourceState::Failing, Some("HTTP 503"));
+        sources.report(&id(), moment(1), &failed);
+        sources.report(&id(), moment(2), &report(SourceState::Ok, None));
+        assert_eq!(sources.last_recovery(SourceKind::Metrics), Duration::ZERO);
+        sources.report(&id(), moment(3), &failed);
+        sources.report(&id(), moment(4), &failed);
+        sources.report(&id(), moment(5), &report(SourceState::Ok, None));
+        assert_eq!(sources.last_recovery(SourceKind::Metrics), Duration::from_secs(5));
+        // What a server said is over once it is away.
+        let nats = SourceId::new(SourceKind::Jetstream, "nats");
+        sources.report(&nats, moment(6), &failed);
+        sources.report(&nats, moment(7), &report(SourceState::Ok, None));
+        assert_eq!(sources.last_recovery(SourceKind::Jetstream), Duration::from_secs(7));
     }
 
     #[test]

@@ -299,6 +299,26 @@ fn a_quorum_lost_is_a_lost_leader_until_one_answers() {
 }
 
 #[test]
+fn a_console_that_stood_still_calls_nobody_silent() {
+    let mut feed = Feed::default();
+    let endpoints = [metrics("gw"), metrics("w-1"), postgres()];
+    for t in (0..20).chain(52..70) {
+        feed.at(f64::from(t) + 0.5);
+        if t == 52 {
+            // The clock strikes before anything that waited is read.
+            feed.advance();
+            assert_eq!(verdicts(&feed), Vec::<&str>::new());
+        }
+        for endpoint in &endpoints {
+            feed.ok(endpoint);
+        }
+        feed.advance();
+        assert_eq!(verdicts(&feed), Vec::<&str>::new());
+    }
+    assert_eq!(feed.events(), ["console started", "the console stood still for 33 s"]);
+}
+
+#[test]
 fn sources_that_go_and_come_are_events() {
     let mut feed = Feed::default();
     feed.at(0.5).ok(&postgres());
@@ -306,6 +326,9 @@ fn sources_that_go_and_come_are_events() {
     feed.at(1.5)
         .fail(&postgres(), "connect to postgres: connection refused");
     feed.advance();
+    for t in 2..9 {
+        feed.at(f64::from(t) + 0.5).advance();
+    }
     feed.at(9.0).ok(&postgres());
     feed.advance();
     assert_eq!(
@@ -327,7 +350,10 @@ fn many_endpoints_that_go_together_are_one_event() {
         feed.at(1.5).fail(&metrics(&format!("w-{n}")), "scrape: timed out");
     }
     feed.advance();
-    assert_eq!(feed.events(), ["console started", "40 sources do not answer"]);
+    assert_eq!(
+        feed.events(),
+        ["console started", "40 sources do not answer: w-0, w-1, w-10 and more"]
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::learnt::{Canary, Silence};
 use super::monitor::{ConsumerMonitor, StreamMonitor};
+use super::mute::{Muted, Rates};
 use super::rules::{is_stalled, nobody_pulls};
 use crate::base::time::Moment;
 use crate::config::Thresholds;
@@ -21,7 +22,8 @@ use crate::sample::{Blocked, ProbeState, SourceId, SourceKind};
 pub(in crate::model) struct ConsumerFacts {
     /// `stream/consumer`.
     pub(super) subject: Arc<str>,
-    /// Whether its numbers are fresh. Nothing is concluded from old ones.
+    /// Whether its numbers are fresh, and its stream's counters did not just begin anew. Nothing is
+    /// concluded from old ones.
     pub(super) fresh: bool,
     pub(super) followed: bool,
     pub(super) pending: f64,
@@ -203,8 +205,8 @@ pub(in crate::model) struct DepthFacts {
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::model) struct Facts {
     pub(super) now: Moment,
-    /// Whether rates are not to be judged yet.
-    pub(super) muted: bool,
+    /// Which rates are not to be judged yet.
+    pub(super) muted: Muted,
     pub(super) thresholds: Thresholds,
     pub(super) consumers: Vec<ConsumerFacts>,
     /// Consumers that should be there: `stream/consumer`.
@@ -238,7 +240,7 @@ impl Facts {
     pub(super) fn none(now: Moment) -> Self {
         Self {
             now,
-            muted: false,
+            muted: Muted::default(),
             thresholds: Thresholds::default(),
             consumers: Vec::new(),
             missing: Vec::new(),
@@ -260,6 +262,18 @@ impl Facts {
         }
     }
 
+    /// The consumer that is followed, as `stream/consumer`.
+    pub(super) fn followed(&self) -> Option<&Arc<str>> {
+        let own = self.consumers.iter().find(|consumer| consumer.followed)?;
+        Some(&own.subject)
+    }
+
+    /// The names of the NATS sources.
+    pub(super) fn servers(&self) -> Vec<Arc<str>> {
+        let all = self.sources.iter().filter(|source| is(source, SourceKind::Jetstream));
+        all.map(|source| source.id.name.clone()).collect()
+    }
+
     /// The critical age of a waiting message by the followed stream's metadata, seconds.
     pub(in crate::model) fn lag(&self) -> Option<f64> {
         self.consumers.iter().find(|consumer| consumer.followed)?.lag
@@ -273,7 +287,7 @@ impl Facts {
                 None
             } else if nobody_pulls(consumer, &self.crew) {
                 Some(QueueState::NoWorkers)
-            } else if is_stalled(consumer, &self.crew) && !self.muted {
+            } else if is_stalled(consumer, &self.crew) && !self.muted.is(Rates::Queues) {
                 Some(QueueState::Stalled)
             } else {
                 None

@@ -10,6 +10,7 @@ use super::facts::{
 };
 use super::learnt::{Arrivals, Canary, UsualUpdate};
 use super::monitor::{ConsumerMonitor, StreamMonitor};
+use super::mute::Resets;
 use crate::base::text;
 use crate::base::time::Moment;
 use crate::config::{Pipeline, Thresholds};
@@ -28,8 +29,6 @@ use crate::model::view::WorkerState;
 use crate::model::workers::Known;
 use crate::sample::{Blocked, CanaryReading, Discard, ProbeState, QueueReading, SourceKind};
 
-/// Rate rules wait for this long after a start, a reset or the return of a source.
-const MUTED: Duration = Duration::from_secs(5);
 /// What fell or was created anew is news for this long, seconds.
 const NEWS: f64 = 60.0;
 /// A depth must contradict NATS for this long, seconds.
@@ -63,7 +62,7 @@ pub(in crate::model) struct Memory {
     /// When a stream lost its quorum.
     pub(in crate::model) quorum_lost: BTreeMap<Arc<str>, f64>,
     /// When rates last became meaningless.
-    pub(in crate::model) reset: Duration,
+    pub(in crate::model) resets: Resets,
     update: UsualUpdate,
     arrivals: BTreeMap<Arc<str>, Arrivals>,
     canaries: BTreeMap<Arc<str>, Canary>,
@@ -94,8 +93,8 @@ impl Memory {
     pub(in crate::model) fn gather(&mut self, sight: &Sight<'_>) -> Facts {
         let now = sight.now.mono.as_secs_f64();
         self.falls.retain(|_, (at, _)| now - *at < NEWS);
-        let quiet_from = sight.started.max(self.reset).max(sight.sources.last_recovery());
-        let muted = sight.now.mono.saturating_sub(quiet_from) < MUTED;
+        self.resets.forget(sight.now.mono);
+        let muted = self.resets.muted(sight.started, sight.sources, sight.now.mono);
         let mut crew = sight.crew();
         crew.usual_update_s = self.update.learn(now, crew.update_p95_s, crew.updates);
         crew.unusual_s = self.update.unusual_for();
@@ -105,7 +104,7 @@ impl Memory {
             now: sight.now,
             muted,
             thresholds: sight.thresholds.clone(),
-            consumers: sight.consumers(),
+            consumers: sight.consumers(&self.resets),
             missing: sight
                 .queues
                 .missing
@@ -253,13 +252,15 @@ impl Sight<'_> {
             .is_none_or(|followed| followed == stream)
     }
 
-    fn consumers(&self) -> Vec<ConsumerFacts> {
+    fn consumers(&self, resets: &Resets) -> Vec<ConsumerFacts> {
         let followed = self.queues.followed(self.pipeline).map(|(key, _)| key);
         let ours = self.queues.consumers.iter();
         let ours = ours.filter(|((stream, _), _)| self.is_ours(stream));
         let known = ours.filter_map(|(key, consumer)| {
             let stream = self.queues.streams.get(&key.0)?;
-            Some(self.consumer(&key.0, &key.1, consumer, stream, followed == Some(key)))
+            let mut facts = self.consumer(&key.0, &key.1, consumer, stream, followed == Some(key));
+            facts.fresh &= !resets.has_stream(&key.0);
+            Some(facts)
         });
         // Facts are large: growing by doubling would copy them again and again.
         let mut facts = Vec::with_capacity(self.queues.consumers.len());
@@ -310,9 +311,20 @@ impl Sight<'_> {
             parked: self
                 .queues
                 .parked(stream_name)
-                .map(|(found, kept)| (found.parked, kept)),
+                .map(|(found, kept)| (found.parked, kept))
+                .filter(|(parked, _)| *parked <= 0.0 || self.redelivers_most(stream_name, name)),
             recreated_s: consumer.recreated_at.map(|at| read - at).filter(|age| *age < NEWS),
         }
+    }
+
+    /// Whether a consumer is the one of its stream that redelivers most: parked messages are counted
+    /// by stream, and told once.
+    fn redelivers_most(&self, stream: &str, name: &str) -> bool {
+        let own = self.queues.consumers.range((Arc::from(stream), Arc::from(""))..);
+        let most = own
+            .take_while(|((of, _), _)| **of == *stream)
+            .min_by_key(|(_, consumer)| std::cmp::Reverse(consumer.redelivered));
+        most.is_some_and(|((_, of), _)| **of == *name)
     }
 
     /// When a worker's acks were last seen to grow.
@@ -340,7 +352,7 @@ impl Sight<'_> {
             let lost = memory.quorum_lost.contains_key(name);
             out.push(StreamFacts {
                 name: name.clone(),
-                fresh: self.sources.is_fresh(&stream.stamp),
+                fresh: self.sources.is_fresh(&stream.stamp) && !memory.resets.has_stream(name),
                 followed: self.pipeline.stream.as_ref() == Some(name),
                 leaderless: lost || (stream.clustered && stream.leader.is_none()),
                 keeps: letters || stream.acks_remove(),

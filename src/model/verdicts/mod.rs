@@ -9,6 +9,7 @@ mod facts;
 mod gather;
 mod learnt;
 mod monitor;
+mod mute;
 mod rules;
 mod words;
 
@@ -22,7 +23,8 @@ pub(super) use words::Words;
 
 use super::view::{Hush, Verdict};
 use crate::base::time::{Moment, Timestamp};
-use rules::{RULES, SYMPTOMS};
+use mute::Rates;
+use rules::{RULES, Reach, SYMPTOMS};
 
 /// Rules are evaluated this often.
 const EVERY: Duration = Duration::from_millis(900);
@@ -58,8 +60,8 @@ pub(super) struct Rule {
     pub(super) hold: Duration,
     /// How long the clear condition must hold.
     pub(super) clear_after: Duration,
-    /// Whether it judges rates, and so waits after starts, resets and stale sources.
-    pub(super) rates: bool,
+    /// Whose rates it judges, if any: it waits after starts, resets and stale sources.
+    pub(super) rates: Option<Rates>,
     /// Whether it stays until somebody has acknowledged it.
     pub(super) lasting: bool,
     pub(super) find: fn(&Facts) -> Vec<Finding>,
@@ -97,14 +99,13 @@ struct Silence {
 
 type Key = (usize, Option<Arc<str>>);
 
-/// Of each rule: those whose verdicts hide its own, and whether only where both are about the same
-/// subject.
-static CAUSES: LazyLock<Vec<Vec<(usize, bool)>>> = LazyLock::new(|| {
+/// Of each rule: those whose verdicts hide its own, and how far.
+static CAUSES: LazyLock<Vec<Vec<(usize, Reach)>>> = LazyLock::new(|| {
     let of = |id| RULES.iter().enumerate().filter(move |(_, rule)| rule.id == id);
     let hide = |rule: &Rule| {
         let links = SYMPTOMS.iter().filter(|link| link.symptom == rule.id);
         links
-            .flat_map(|link| of(link.cause).map(|(cause, _)| (cause, link.same_subject)))
+            .flat_map(|link| of(link.cause).map(|(cause, _)| (cause, link.reach)))
             .collect()
     };
     RULES.iter().map(hide).collect()
@@ -118,6 +119,9 @@ pub(super) struct Verdicts {
     /// When a rule last had an active verdict, by rule and subject.
     causes: BTreeMap<Key, Duration>,
     silences: BTreeMap<Key, Silence>,
+    /// The consumer that is followed, and the servers: what is wrong with them reaches further.
+    followed: Option<Arc<str>>,
+    servers: Vec<Arc<str>>,
 }
 
 impl Verdicts {
@@ -128,6 +132,8 @@ impl Verdicts {
             return Vec::new();
         }
         self.evaluated = Some(now);
+        self.followed = facts.followed().cloned();
+        self.servers = facts.servers();
         let mut changes = Vec::new();
         for (index, rule) in RULES.iter().enumerate() {
             let mut findings = (rule.find)(facts);
@@ -182,7 +188,7 @@ impl Verdicts {
             // It is part of its cause now. What goes on without it is raised anew.
             state.active = None;
         }
-        if rule.rates && facts.muted {
+        if rule.rates.is_some_and(|rates| facts.muted.is(rates)) {
             // Neither raised nor cleared on what is not known well enough yet.
             state.triggered = None;
             state.clearing = None;
@@ -231,31 +237,46 @@ impl Verdicts {
     }
 
     /// Whether a root cause of the same trouble is known, or was a moment ago.
-    fn is_hidden(&self, (index, subject): &Key) -> bool {
-        // An outage of a fleet has a thousand verdicts, each of which may be the other's cause.
-        CAUSES[*index].iter().any(|(cause, same_subject)| {
-            if *same_subject {
-                return self.causes.contains_key(&(*cause, subject.clone()));
-            }
-            let mut of_it = self.causes.range((*cause, None)..);
-            of_it.next().is_some_and(|((of, _), _)| of == cause)
-        })
+    fn is_hidden(&self, key: &Key) -> bool {
+        self.any_cause(key, &self.causes, |_| true)
     }
 
     /// Whether a root cause of the same trouble is about to be known: its trigger holds, and must
     /// for a moment longer. Told before it, a symptom would send somebody the wrong way.
-    fn is_awaited(&self, (index, subject): &Key) -> bool {
-        let is_pending = |state: &State| state.triggered.is_some() && state.active.is_none();
-        CAUSES[*index].iter().any(|(cause, same_subject)| {
-            if *same_subject {
-                return self.states.get(&(*cause, subject.clone())).is_some_and(is_pending);
-            }
-            let of_it = self
-                .states
-                .range((*cause, None)..)
-                .take_while(|((of, _), _)| of == cause);
-            of_it.into_iter().any(|(_, state)| is_pending(state))
+    fn is_awaited(&self, key: &Key) -> bool {
+        self.any_cause(key, &self.states, |state| {
+            state.triggered.is_some() && state.active.is_none()
         })
+    }
+
+    /// Whether one of `known` that `is` so is a cause of `key`.
+    fn any_cause<T>(&self, (index, symptom): &Key, known: &BTreeMap<Key, T>, is: impl Fn(&T) -> bool) -> bool {
+        // An outage of a fleet has a thousand verdicts, each of which may be the other's cause.
+        CAUSES[*index].iter().any(|&(cause, reach)| {
+            if reach == Reach::Same {
+                return known.get(&(cause, symptom.clone())).is_some_and(&is);
+            }
+            known
+                .range((cause, None)..)
+                .take_while(|((of, _), _)| *of == cause)
+                .any(|((_, subject), state)| is(state) && self.reaches(reach, subject.as_ref(), symptom.as_deref()))
+        })
+    }
+
+    /// Whether a cause about `cause` is one of what is wrong with `symptom`.
+    fn reaches(&self, reach: Reach, cause: Option<&Arc<str>>, symptom: Option<&str>) -> bool {
+        let (Some(cause), Some(symptom)) = (cause, symptom) else {
+            return true;
+        };
+        let is_within = |whole: &str, part: &str| part.strip_prefix(whole).is_some_and(|rest| rest.starts_with('/'));
+        match reach {
+            Reach::All => true,
+            Reach::Same => **cause == *symptom,
+            Reach::Stream => self.servers.contains(cause) || **cause == *symptom || is_within(cause, symptom),
+            Reach::Crew => {
+                self.followed.as_ref() == Some(cause) || cause.rsplit_once('/').is_some_and(|(_, name)| name == symptom)
+            }
+        }
     }
 
     /// Tells of the verdicts that are shown for the first time. One that is already on its way

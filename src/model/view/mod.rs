@@ -8,6 +8,7 @@ pub use self::rows::{
     FailureGroup, Ledger, LedgerLine, ProbeView, Provider, Queue, QueueState, Webhook, WebhookMode, Worker,
     WorkerAccount, WorkerCondition, WorkerState,
 };
+pub(in crate::model) use self::told::LETTERS_DIED;
 pub use self::told::{Event, EventKind, Hush, Severity, Verdict};
 
 use std::collections::BTreeMap;

@@ -120,3 +120,24 @@ pub struct Event {
     /// How many alike it stands for, at least 1.
     pub count: u64,
 }
+
+/// How one letter that died is told, and several.
+pub(in crate::model) const LETTERS_DIED: (&str, &str) = ("1 letter dead", "{n} letters dead");
+
+impl Event {
+    /// Whether it tells that letters died: of what, the letters themselves tell.
+    #[must_use]
+    pub fn tells_letters(&self) -> bool {
+        let (one, many) = LETTERS_DIED;
+        let counted = || self.text.split_once(' ').is_some_and(|(_, rest)| many.ends_with(rest));
+        self.kind == EventKind::Process && (self.text == one || counted())
+    }
+
+    /// How many alike it stands for, where its text does not begin with that number.
+    #[must_use]
+    pub fn times(&self) -> Option<u64> {
+        let counted = crate::base::text::count(self.count);
+        let told = self.text.split(' ').next() == Some(&*counted);
+        (self.count > 1 && !told).then_some(self.count)
+    }
+}

@@ -78,6 +78,10 @@ fn state_of(status: StatusCode, answer: &Map<String, Value>) -> Result<ProbeStat
         (None, Some(Value::Bool(true))) => Ok(ProbeState::Healthy),
         (None, Some(Value::Bool(false))) => Ok(ProbeState::Unhealthy),
         (None, Some(other)) => Err(wrong(status, "ready", kind(other), "true or false")),
+        (None, None) if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => Err((
+            format!("{status}: it wants another login"),
+            "check its bearer token, or its user and password",
+        )),
         (None, None) => Err((
             format!("{status}: its answer has neither status nor ready"),
             "check that its url is a health endpoint",

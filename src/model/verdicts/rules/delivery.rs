@@ -78,6 +78,7 @@ pub(super) fn redelivery_storm(facts: &Facts) -> Vec<Finding> {
                     "read the workers' errors: what fails is delivered again; idempotent workers bear it"
                 })
         })
+        .of_consumer(consumer)
     };
     facts.consumers.iter().map(judge).collect()
 }

@@ -14,33 +14,55 @@ use std::time::Duration;
 
 pub(super) use queue::{is_stalled, nobody_pulls};
 
-use super::facts::Facts;
+use super::facts::{ConsumerFacts, Facts};
+use super::mute::Rates;
 use super::words::Words;
 use super::{Finding, Rule, Stage};
+use crate::base::text;
+
+/// Characters of a consumer's name in a sentence.
+const SUBJECT: usize = 80;
 
 /// A cause whose verdict hides another.
 pub(super) struct Link {
     pub(super) cause: &'static str,
     pub(super) symptom: &'static str,
-    /// Only where both are about the same subject.
-    pub(super) same_subject: bool,
+    pub(super) reach: Reach,
+}
+
+/// Which subjects of a symptom a cause is the cause of. What goes wrong with one queue says nothing
+/// of the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// All.
+    All,
+    /// The same one.
+    Same,
+    /// What is about a stream, or a consumer of it; all, where a whole server is the cause.
+    Stream,
+    /// The workers of a consumer: of the followed one all, else the one that it is named after.
+    Crew,
 }
 
 const fn link(cause: &'static str, symptom: &'static str) -> Link {
     Link {
         cause,
         symptom,
-        same_subject: false,
+        reach: Reach::All,
     }
+}
+
+const fn within(cause: &'static str, symptom: &'static str, reach: Reach) -> Link {
+    Link { cause, symptom, reach }
 }
 
 /// Which verdict hides which.
 pub(super) const SYMPTOMS: &[Link] = &[
-    link("leader_lost", "storage_full"),
+    within("leader_lost", "storage_full", Reach::Stream),
     link("leader_lost", "error_rate"),
-    link("leader_lost", "no_workers"),
-    link("leader_lost", "stalled"),
-    link("leader_lost", "backlog_growing"),
+    within("leader_lost", "no_workers", Reach::Stream),
+    within("leader_lost", "stalled", Reach::Stream),
+    within("leader_lost", "backlog_growing", Reach::Stream),
     link("leader_lost", "provider_silent"),
     link("leader_lost", "slow_webhook"),
     link("leader_lost", "canary_failed"),
@@ -61,22 +83,18 @@ pub(super) const SYMPTOMS: &[Link] = &[
     link("breaker_open", "no_workers"),
     link("breaker_open", "stalled"),
     link("breaker_open", "backlog_growing"),
-    link("consumer_missing", "no_workers"),
-    link("consumer_missing", "stalled"),
-    link("consumer_missing", "backlog_growing"),
-    link("consumer_missing", "redelivery_storm"),
-    link("no_workers", "worker_inactive"),
-    link("no_workers", "stalled"),
-    link("no_workers", "backlog_growing"),
-    link("stalled", "backlog_growing"),
+    within("consumer_missing", "no_workers", Reach::Same),
+    within("consumer_missing", "stalled", Reach::Same),
+    within("consumer_missing", "backlog_growing", Reach::Same),
+    within("consumer_missing", "redelivery_storm", Reach::Same),
+    within("no_workers", "worker_inactive", Reach::Crew),
+    within("no_workers", "stalled", Reach::Same),
+    within("no_workers", "backlog_growing", Reach::Same),
+    within("stalled", "backlog_growing", Reach::Same),
     link("storage_full", "error_rate"),
-    link("storage_full", "limit_eviction"),
+    within("storage_full", "limit_eviction", Reach::Same),
     link("loss", "sources_disagree"),
-    Link {
-        cause: "signature_failures",
-        symptom: "error_rate",
-        same_subject: true,
-    },
+    within("signature_failures", "error_rate", Reach::Same),
 ];
 
 const fn seconds(count: u64) -> Duration {
@@ -89,7 +107,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "loss",
         hold: seconds(0),
         clear_after: seconds(0),
-        rates: true,
+        rates: Some(Rates::Ledger),
         lasting: true,
         find: ledger::loss,
     },
@@ -97,7 +115,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "leader_lost",
         hold: seconds(2),
         clear_after: seconds(3),
-        rates: false,
+        rates: None,
         lasting: false,
         find: stream::leader_lost,
     },
@@ -105,7 +123,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "database_down",
         hold: seconds(0),
         clear_after: seconds(0),
-        rates: false,
+        rates: None,
         lasting: false,
         find: database::database_down,
     },
@@ -113,7 +131,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "database_slow",
         hold: seconds(0),
         clear_after: seconds(0),
-        rates: false,
+        rates: None,
         lasting: false,
         find: database::database_slow,
     },
@@ -121,7 +139,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "breaker_open",
         hold: seconds(0),
         clear_after: seconds(0),
-        rates: false,
+        rates: None,
         lasting: false,
         find: database::breaker_open,
     },
@@ -129,7 +147,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "consumer_missing",
         hold: seconds(0),
         clear_after: seconds(0),
-        rates: false,
+        rates: None,
         lasting: false,
         find: queue::consumer_missing,
     },
@@ -137,7 +155,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "no_workers",
         hold: seconds(0),
         clear_after: seconds(0),
-        rates: false,
+        rates: None,
         lasting: false,
         find: queue::no_workers,
     },
@@ -145,7 +163,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "storage_full",
         hold: seconds(0),
         clear_after: seconds(3),
-        rates: false,
+        rates: None,
         lasting: false,
         find: stream::storage_full,
     },
@@ -153,7 +171,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "limit_eviction",
         hold: seconds(5),
         clear_after: seconds(5),
-        rates: true,
+        rates: Some(Rates::Queues),
         lasting: false,
         find: stream::limit_eviction,
     },
@@ -161,7 +179,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "saturated",
         hold: seconds(5),
         clear_after: seconds(0),
-        rates: false,
+        rates: None,
         lasting: false,
         find: queue::saturated,
     },
@@ -169,7 +187,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "stalled",
         hold: seconds(0),
         clear_after: seconds(0),
-        rates: true,
+        rates: Some(Rates::Queues),
         lasting: false,
         find: queue::stalled,
     },
@@ -177,7 +195,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "backlog_growing",
         hold: seconds(0),
         clear_after: seconds(15),
-        rates: true,
+        rates: Some(Rates::Queues),
         lasting: false,
         find: queue::backlog_growing,
     },
@@ -185,7 +203,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "parked_messages",
         hold: seconds(0),
         clear_after: seconds(0),
-        rates: false,
+        rates: None,
         lasting: false,
         find: queue::parked_messages,
     },
@@ -193,7 +211,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "unmatched_messages",
         hold: seconds(0),
         clear_after: seconds(0),
-        rates: false,
+        rates: None,
         lasting: false,
         find: delivery::unmatched_messages,
     },
@@ -201,7 +219,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "redelivery_storm",
         hold: seconds(5),
         clear_after: seconds(30),
-        rates: true,
+        rates: Some(Rates::Queues),
         lasting: false,
         find: delivery::redelivery_storm,
     },
@@ -209,7 +227,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "metadata_threshold",
         hold: seconds(2),
         clear_after: seconds(5),
-        rates: false,
+        rates: None,
         lasting: false,
         find: queue::metadata_threshold,
     },
@@ -217,7 +235,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "worker_inactive",
         hold: seconds(0),
         clear_after: seconds(0),
-        rates: false,
+        rates: None,
         lasting: false,
         find: process::worker_inactive,
     },
@@ -225,7 +243,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "signature_failures",
         hold: seconds(0),
         clear_after: seconds(60),
-        rates: true,
+        rates: Some(Rates::Answers),
         lasting: false,
         find: process::signature_failures,
     },
@@ -234,7 +252,7 @@ pub(super) const RULES: &[Rule] = &[
         // Long enough for what takes the stream away to be known first.
         hold: seconds(4),
         clear_after: seconds(30),
-        rates: true,
+        rates: Some(Rates::Answers),
         lasting: false,
         find: process::error_rate,
     },
@@ -242,7 +260,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "slow_webhook",
         hold: seconds(5),
         clear_after: seconds(30),
-        rates: true,
+        rates: Some(Rates::Answers),
         lasting: false,
         find: provider::slow_webhook,
     },
@@ -250,7 +268,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "provider_silent",
         hold: seconds(0),
         clear_after: seconds(0),
-        rates: false,
+        rates: None,
         lasting: false,
         find: provider::provider_silent,
     },
@@ -258,7 +276,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "canary_failed",
         hold: seconds(0),
         clear_after: seconds(0),
-        rates: false,
+        rates: None,
         lasting: false,
         find: process::canary_failed,
     },
@@ -266,7 +284,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "probe_failing",
         hold: seconds(0),
         clear_after: seconds(0),
-        rates: false,
+        rates: None,
         lasting: false,
         find: process::probe_failing,
     },
@@ -274,7 +292,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "scrape_failing",
         hold: seconds(0),
         clear_after: seconds(0),
-        rates: false,
+        rates: None,
         lasting: false,
         find: process::scrape_failing,
     },
@@ -282,7 +300,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "sources_disagree",
         hold: seconds(0),
         clear_after: seconds(0),
-        rates: true,
+        rates: Some(Rates::Ledger),
         lasting: false,
         find: ledger::sources_disagree,
     },
@@ -290,7 +308,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "counter_reset",
         hold: seconds(0),
         clear_after: seconds(0),
-        rates: false,
+        rates: None,
         lasting: false,
         find: process::counter_reset,
     },
@@ -303,6 +321,15 @@ impl Finding {
             stage,
             words: (stage == Stage::Trigger).then(words),
         }
+    }
+
+    /// Names the consumer that it is about, where that is not the one that everything is about.
+    fn of_consumer(mut self, consumer: &ConsumerFacts) -> Self {
+        if let Some(words) = self.words.as_mut().filter(|_| !consumer.followed) {
+            let name = text::safe(&consumer.subject);
+            words.text = format!("{}: {}", text::cut(&name, SUBJECT), words.text);
+        }
+        self
     }
 
     /// Nothing new is known: what was said before stands.

@@ -2,6 +2,7 @@
 
 use super::{Facts, Finding, Stage, Words, stage};
 use crate::base::text;
+use crate::model::sources::answers;
 use crate::model::verdicts::facts::{ProbeFacts, ProviderFacts, SourceFacts, is};
 use crate::model::verdicts::words::{about, count, counted};
 use crate::model::view::{Health, Severity};
@@ -110,12 +111,20 @@ pub(super) fn scrape_failing(facts: &Facts) -> Vec<Finding> {
         .iter()
         .all(|source| source.failures == 0 && source.goods >= SCRAPES.1 && source.health == Health::Ok);
     vec![Finding::new(None, stage(!failing.is_empty(), well), || {
-        let text = match failing.as_slice() {
-            [only] => format!("{} does not answer", only.id.name),
-            several => format!(
+        let of = (failing.len() as u64, targets.len() as u64);
+        let answer = failing.iter().any(|source| answers(source.error.as_deref()));
+        let text = match (failing.as_slice(), answer) {
+            ([only], false) => format!("{} does not answer", only.id.name),
+            ([only], true) => format!("{} cannot be read", only.id.name),
+            (_, false) => format!(
                 "{} of {} metrics endpoints do not answer",
-                text::count(several.len() as u64),
-                text::count(targets.len() as u64)
+                text::count(of.0),
+                text::count(of.1)
+            ),
+            (_, true) => format!(
+                "{} of {} metrics endpoints cannot be read",
+                text::count(of.0),
+                text::count(of.1)
             ),
         };
         let mut words = Words::new(Severity::Warning, text);
@@ -133,7 +142,11 @@ pub(super) fn scrape_failing(facts: &Facts) -> Vec<Finding> {
         if longest > 0.0 {
             words = words.because(format!("for {}", about(longest)));
         }
-        words.next("look whether the process runs; sums leave it out meanwhile")
+        words.next(if answer {
+            "mend what the reason names; sums leave it out meanwhile"
+        } else {
+            "look whether the process runs; sums leave it out meanwhile"
+        })
     })]
 }
 
@@ -184,20 +197,28 @@ fn unwell(probe: &ProbeFacts) -> Words {
 
 fn no_answer(probe: &ProbeFacts) -> Words {
     let why = probe.error.clone();
-    Words::new(
-        Severity::Warning,
-        format!("{}'s health endpoint does not answer", probe.name),
-    )
-    .because(why.unwrap_or_else(|| "silent for more than three periods".to_owned()))
-    .because_of(probe.said.map(|said| {
-        let said = match said {
-            ProbeState::Healthy => "healthy",
-            ProbeState::Degraded => "degraded",
-            ProbeState::Unhealthy => "unhealthy",
-        };
-        format!("before that it said {said}")
-    }))
-    .next("look whether the process runs, and whether the probe's url and token are right")
+    let (text, next) = if answers(why.as_deref()) {
+        (
+            format!("{}'s health endpoint gives no usable answer", probe.name),
+            "mend what the reason names: something answers there, and not as a health endpoint does",
+        )
+    } else {
+        (
+            format!("{}'s health endpoint does not answer", probe.name),
+            "look whether the process runs, and whether the probe's url and token are right",
+        )
+    };
+    Words::new(Severity::Warning, text)
+        .because(why.unwrap_or_else(|| "silent for more than three periods".to_owned()))
+        .because_of(probe.said.map(|said| {
+            let said = match said {
+                ProbeState::Healthy => "healthy",
+                ProbeState::Degraded => "degraded",
+                ProbeState::Unhealthy => "unhealthy",
+            };
+            format!("before that it said {said}")
+        }))
+        .next(next)
 }
 
 pub(super) fn counter_reset(facts: &Facts) -> Vec<Finding> {

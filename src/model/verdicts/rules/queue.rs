@@ -30,7 +30,7 @@ fn each(facts: &Facts, find: impl Fn(&ConsumerFacts) -> Option<Finding>) -> Vec<
         .iter()
         .filter_map(|consumer| {
             if consumer.fresh {
-                find(consumer)
+                Some(find(consumer)?.of_consumer(consumer))
             } else {
                 // Nothing is concluded from old numbers.
                 Some(Finding::between(Some(subject(consumer))))

@@ -252,16 +252,60 @@ fn a_symptom_waits_for_a_cause_that_is_about_to_be_told() {
 #[test]
 fn rates_are_not_judged_while_they_mean_nothing() {
     let mut bench = bench_with(growing());
-    bench.facts.muted = true;
+    bench.facts.muted.queues = true;
     bench.hold(10);
     assert!(!bench.has("backlog_growing"));
-    bench.facts.muted = false;
+    bench.facts.muted.queues = false;
     bench.hold(1);
     assert!(bench.has("backlog_growing"));
-    bench.facts.muted = true;
+    bench.facts.muted.queues = true;
     bench.facts.consumers[0].rise.rises = 0;
     bench.hold(60);
     assert!(bench.has("backlog_growing"), "nor is it over");
+}
+
+#[test]
+fn a_process_that_comes_and_goes_does_not_silence_the_queues() {
+    let mut bench = bench_with(growing());
+    bench.facts.muted.ledger = true;
+    bench.facts.muted.answers = true;
+    bench.facts.providers = vec![provider(1_000.0, 300.0)];
+    bench.hold(10);
+    assert_eq!(bench.ids(), ["backlog_growing"]);
+}
+
+#[test]
+fn what_is_wrong_with_one_queue_does_not_hide_what_is_wrong_with_another() {
+    let other = ConsumerFacts {
+        subject: "audit/nobody".into(),
+        followed: false,
+        still_s: 60.0,
+        delivery_s: 60.0,
+        waiting: 0.0,
+        ack_pending: 0.0,
+        ..consumer()
+    };
+    let mut bench = bench_with(growing());
+    bench.facts.consumers.push(other);
+    bench.facts.missing = vec!["audit/gone".into()];
+    bench.facts.inactive = vec![SilentWorker {
+        name: "w-1".into(),
+        silent_s: 600.0,
+    }];
+    bench.hold(1);
+    let shown = bench.ids();
+    for id in ["consumer_missing", "no_workers", "backlog_growing", "worker_inactive"] {
+        assert!(shown.iter().any(|shown| shown == id), "{id} is not among {shown:?}");
+    }
+    bench.facts.streams = vec![StreamFacts {
+        name: "audit".into(),
+        leaderless: true,
+        followed: false,
+        ..stream()
+    }];
+    bench.hold(3);
+    assert!(bench.has("leader_lost") && bench.has("backlog_growing"));
+    assert!(!bench.has("no_workers"), "it is of the stream without a leader");
 }
 
 #[test]
@@ -292,7 +336,10 @@ fn most_severe_first_and_causes_before_symptoms() {
     bench.facts.missing = vec!["webhooks/other".into()];
     bench.facts.falls = vec![("w-1".into(), "acks")];
     bench.hold(10);
-    assert_eq!(bench.ids(), ["consumer_missing", "saturated", "counter_reset"]);
+    assert_eq!(
+        bench.ids(),
+        ["consumer_missing", "saturated", "backlog_growing", "counter_reset"]
+    );
 }
 
 #[test]

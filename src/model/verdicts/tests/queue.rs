@@ -91,6 +91,24 @@ fn a_missing_consumer_is_named_until_it_is_back() {
 }
 
 #[test]
+fn a_verdict_names_the_consumer_where_several_may_be_meant() {
+    let mut bench = bench_with(ConsumerFacts {
+        subject: "audit/nobody".into(),
+        followed: false,
+        still_s: 60.0,
+        delivery_s: 60.0,
+        waiting: 0.0,
+        ack_pending: 0.0,
+        ..consumer()
+    });
+    bench.hold(1);
+    assert_eq!(
+        bench.text("no_workers"),
+        "audit/nobody: No worker pulls: 100 webhooks wait"
+    );
+}
+
+#[test]
 fn saturated_holds_for_five_seconds_and_clears_below_ninety_per_cent() {
     let mut bench = bench_with(ConsumerFacts {
         fill: Some(0.98),

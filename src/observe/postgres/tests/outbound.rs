@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::base::time::Clock as _;
+use crate::base::time::{Clock as _, Moment};
 use crate::config::{Families, Pipeline, Thresholds};
 use crate::model::{Model, Settings, View, WorkerCondition};
 use crate::sample::OutboundRows;
@@ -118,11 +118,29 @@ impl Watch {
     }
 
     fn see(&mut self, rig: &Rig, seen: &Seen) -> &View {
+        // Second by second, as time passes for a console.
+        let (last, end) = (self.model.view().now, rig.clock.now());
+        for second in (1..)
+            .map(Duration::from_secs)
+            .take_while(|second| last.mono + *second < end.mono)
+        {
+            self.pass(
+                rig,
+                Moment {
+                    at: last.at + second,
+                    mono: last.mono + second,
+                },
+            );
+        }
         for envelope in &seen.envelopes {
             self.model.apply(envelope);
         }
-        // The supervisor says so after every reading.
-        let now = rig.clock.now();
+        self.pass(rig, end);
+        self.model.view()
+    }
+
+    /// A moment at which the source answers: its supervisor says so after every reading.
+    fn pass(&mut self, rig: &Rig, now: Moment) {
         let report = Envelope {
             profile: "test".into(),
             source: rig.source.id(),
@@ -139,7 +157,6 @@ impl Watch {
         };
         self.model.apply(&report);
         self.model.advance(now);
-        self.model.view()
     }
 }
 
