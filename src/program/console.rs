@@ -277,7 +277,7 @@ impl Program<'_> {
     }
 
     /// The themes in the binary and the user's own; those of the user that are refused, and why.
-    fn themes(&self) -> Result<(Library, Vec<String>), Failure> {
+    pub(super) fn themes(&self) -> Result<(Library, Vec<String>), Failure> {
         let mut library = Library::embedded().map_err(|error| Failure::Failed(error.to_string()))?;
         let folder = self.surroundings.config_folder();
         let refused = folder.map_or_else(Vec::new, |folder| {

@@ -23,7 +23,7 @@ use crate::record::{Note, RecordError, Recording, read_notes};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use super::{Failure, complain};
+use super::{Failure, Program, complain};
 
 const SIZE: &str = "120x40";
 const THEME: &str = "dark";
@@ -33,7 +33,7 @@ const SCREEN: &str = "overview";
 const REPORT_THEME: &str = "light";
 
 /// Turns a recording into something else. What is missing in it is told, and makes it partial.
-pub(crate) fn export(args: &ExportArgs) -> Result<u8, Failure> {
+pub(crate) fn export(program: &Program<'_>, args: &ExportArgs) -> Result<u8, Failure> {
     refuse_what_has_no_meaning(args)?;
     let original = Arc::new(Recording::open(&args.recording)?);
     let notes = read_notes(&args.recording)?;
@@ -44,13 +44,18 @@ pub(crate) fn export(args: &ExportArgs) -> Result<u8, Failure> {
     };
     let notes = copy.as_ref().map_or(notes, |copy| copy.notes.clone());
     let recording = copy.as_ref().map_or(original, |copy| copy.recording.clone());
+    // The environment has no say in a picture; a theme that somebody names may be the user's own.
+    let library = match &args.theme {
+        Some(_) => program.themes()?.0,
+        None => Library::embedded().map_err(|error| Failure::Failed(error.to_string()))?,
+    };
     let exported = match args.form {
-        ExportForm::Cast => cast(&recording, &notes, args, Version::Two),
-        ExportForm::Cast3 => cast(&recording, &notes, args, Version::Three),
-        ExportForm::Svg | ExportForm::Png => picture(&recording, args),
+        ExportForm::Cast => cast(&recording, &notes, args, Version::Two, &library),
+        ExportForm::Cast3 => cast(&recording, &notes, args, Version::Three, &library),
+        ExportForm::Svg | ExportForm::Png => picture(&recording, args, &library),
         ExportForm::Csv => series(&recording, args, SeriesForm::Csv),
         ExportForm::Json => series(&recording, args, SeriesForm::Json),
-        ExportForm::Report => report(&recording, &notes, args),
+        ExportForm::Report => report(&recording, &notes, args, &library),
         ExportForm::Mcap => mcap(copy.as_ref(), args),
     };
     let missing = exported?;
@@ -146,6 +151,7 @@ fn cast(
     notes: &[Note],
     args: &ExportArgs,
     version: Version,
+    library: &Library,
 ) -> Result<Vec<String>, Failure> {
     let part = part(recording, args)?;
     let form = FilmForm {
@@ -153,12 +159,12 @@ fn cast(
         shot: shot(args)?,
         speed: args.speed.as_deref().map_or(Ok(1.0), read_speed).map_err(refused)?,
     };
-    let theme = theme(args, THEME)?;
+    let theme = theme(args, THEME, library)?;
     write_to(args, |out| export_film(recording, part, notes, form, &theme, out))
 }
 
-fn picture(recording: &Arc<Recording>, args: &ExportArgs) -> Result<Vec<String>, Failure> {
-    let (shot, theme) = (shot(args)?, theme(args, THEME)?);
+fn picture(recording: &Arc<Recording>, args: &ExportArgs, library: &Library) -> Result<Vec<String>, Failure> {
+    let (shot, theme) = (shot(args)?, theme(args, THEME, library)?);
     let (_, end) = recording.span();
     let at = args
         .at
@@ -179,8 +185,13 @@ fn picture(recording: &Arc<Recording>, args: &ExportArgs) -> Result<Vec<String>,
 }
 
 /// A report. Its charts are files beside it; on standard output they stand in it.
-fn report(recording: &Arc<Recording>, notes: &[Note], args: &ExportArgs) -> Result<Vec<String>, Failure> {
-    let theme = theme(args, REPORT_THEME)?;
+fn report(
+    recording: &Arc<Recording>,
+    notes: &[Note],
+    args: &ExportArgs,
+    library: &Library,
+) -> Result<Vec<String>, Failure> {
+    let theme = theme(args, REPORT_THEME, library)?;
     let mut story = story(recording, part(recording, args)?, notes)?;
     let charts: Vec<String> = story.charts.iter().map(|chart| chart.svg(&theme)).collect();
     let pictures: Vec<String> = match &args.out {
@@ -227,9 +238,8 @@ fn shot(args: &ExportArgs) -> Result<Shot, Failure> {
     Shot::read(screen.unwrap_or(SCREEN), size.unwrap_or(SIZE)).map_err(refused)
 }
 
-/// The environment has no say in it: the same file gives the same picture.
-fn theme(args: &ExportArgs, default: &str) -> Result<Theme, Failure> {
-    let library = Library::embedded().map_err(|error| Failure::Failed(error.to_string()))?;
+/// The terminal has no say in it: the same file gives the same picture.
+fn theme(args: &ExportArgs, default: &str, library: &Library) -> Result<Theme, Failure> {
     library
         .theme(args.theme.as_deref().unwrap_or(default), Depth::True, Charset::Unicode)
         .map_err(|error| refused(error.to_string()))

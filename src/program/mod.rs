@@ -164,7 +164,7 @@ impl Program<'_> {
             Some(Command::Record(args)) => self.record(&cli, args),
             Some(Command::Play(args)) => self.play(&cli, args),
             Some(Command::Verify { recording }) => record::verify(recording),
-            Some(Command::Export(args)) => export::export(args),
+            Some(Command::Export(args)) => export::export(self, args),
             Some(Command::Fire(args)) => self.fire(&cli, args),
             Some(Command::Config(args)) => self.config(&cli, args),
             Some(Command::Demo(args)) => self.demo(&cli, args),

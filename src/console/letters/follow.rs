@@ -10,7 +10,7 @@ use crate::console::command::Mode;
 use crate::console::layer::Layer;
 use crate::console::screen::dead_letters::{LIST, sequence};
 use crate::console::screen::{Hits, Screen};
-use crate::model::letters::webhook_id;
+use crate::model::letters::{GroupBy, webhook_id};
 use crate::sample::LetterForm;
 
 /// The list is read again at most this often while letters come and go.
@@ -26,11 +26,25 @@ impl App {
     /// Asks for what the screen should show and does not. Called after everything that happens.
     pub(in crate::console) fn follow_letters(&mut self, hits: &Hits) -> Vec<Effect> {
         // While the past is on screen, nothing of now is asked for.
-        if self.office.is_none() || self.ui.screen != Screen::DeadLetters || self.mode() != Mode::Live {
+        if self.office.is_none() || self.mode() != Mode::Live {
             return Vec::new();
         }
         let now = self.now;
         let dead = self.view().flow.dead.value;
+        if self.ui.screen == Screen::Failures && dead.is_some_and(|dead| dead > 0.0) {
+            // What letters died of is a cause like others.
+            let letters = &mut self.ui.letters;
+            let of_all = letters.groups.by == GroupBy::Cause && letters.list.wanted.typed.trim().is_empty();
+            let asked = of_all && letters.list.wanted.form() == LetterForm::Copy;
+            return asked
+                .then(|| letters.follow_groups(now, dead))
+                .flatten()
+                .into_iter()
+                .collect();
+        }
+        if self.ui.screen != Screen::DeadLetters {
+            return Vec::new();
+        }
         let (typed, at) = (self.ui.grid(LIST).filter.clone(), self.ui.grid(LIST).at);
         let visible = hits.panel(LIST).map_or(0, |panel| panel.visible);
         // Rows move under nobody's hands: who has chosen one reads the others with `r`.

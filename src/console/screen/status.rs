@@ -200,7 +200,8 @@ fn sources<'a>(scene: &Scene<'a>, glyphs: &Glyphs, detail: Detail) -> Line<'a> {
         match worst.state {
             Health::Ok if sick.is_none() && of_kind.len() == 1 && detail.keeps(Part::Latency) => {
                 if let Some(latency) = worst.latency {
-                    line.push(span(format!(" {}", text::duration(latency)), Role::Dim));
+                    // As wide as any, so that what stands beside it does not move.
+                    line.push(span(format!(" {:<6}", text::duration(latency)), Role::Dim));
                 }
             }
             Health::Ok => {}

@@ -36,6 +36,8 @@ const ROOT: &str = "base";
 pub struct Library {
     definitions: BTreeMap<Arc<str>, Definition>,
     order: Vec<Arc<str>>,
+    /// What is wrong with the user's themes that are not there for it.
+    refused: BTreeMap<Arc<str>, ThemeError>,
 }
 
 impl Library {
@@ -47,6 +49,7 @@ impl Library {
         let mut library = Self {
             definitions: BTreeMap::new(),
             order: Vec::new(),
+            refused: BTreeMap::new(),
         };
         for (name, text) in EMBEDDED {
             library.add(Definition::parse(name, &format!("themes/{name}.toml"), text)?);
@@ -68,7 +71,10 @@ impl Library {
                     added.push(definition.name.clone());
                     self.add(definition);
                 }
-                Err(error) => errors.push(error),
+                Err(error) => {
+                    self.refused.insert(name.as_ref().into(), error.clone());
+                    errors.push(error);
+                }
             }
         }
         // A chain can only be checked when all of its themes are there.
@@ -86,6 +92,7 @@ impl Library {
             };
             added.retain(|known| *known != name);
             self.restore(&name);
+            self.refused.insert(name, error.clone());
             errors.push(error);
         }
         errors
@@ -122,7 +129,12 @@ impl Library {
     /// # Errors
     /// When there is none of that name, or its chain is broken.
     pub fn theme(&self, name: &str, depth: Depth, charset: Charset) -> Result<Theme, ThemeError> {
-        let (mut appearance, mut looks) = self.looks(name)?;
+        // One that is there and refused is not missing.
+        let known = |error| match self.refused.get(name) {
+            Some(refused) if !self.definitions.contains_key(name) => refused.clone(),
+            _ => error,
+        };
+        let (mut appearance, mut looks) = self.looks(name).map_err(known)?;
         let needs_more = looks.iter().any(|look| {
             [look.fg, look.bg]
                 .into_iter()
@@ -390,6 +402,12 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "theme: there is no theme \"drak\"; did you mean \"dark\"?"
+        );
+        let error = library.theme("bad", Depth::True, Charset::Unicode).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "bad.toml:2: roles.acent: unknown role; did you mean \"accent\"?",
+            "it is there, and what is wrong with it is known"
         );
     }
 }

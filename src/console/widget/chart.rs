@@ -299,6 +299,11 @@ impl Scale {
 /// A value beside an axis: `15k`, `2.5k`.
 #[must_use]
 pub fn label(value: f32) -> String {
+    if value != 0.0 && value.abs() < 1.0 {
+        // As many digits as a step may have: 0.25, not 0.3.
+        let exact = format!("{value:.4}");
+        return exact.trim_end_matches('0').to_owned();
+    }
     text::compact(f64::from(value)).replace(".0", "")
 }
 
@@ -454,6 +459,18 @@ mod tests {
             (9_999.0, 20, vec![0.0, 2_000.0, 4_000.0, 6_000.0, 8_000.0, 10_000.0]),
         ] {
             assert_eq!(Scale::over(highest, rows).ticks, expected, "{highest}");
+        }
+    }
+
+    #[test]
+    fn ticks_are_told_exactly() {
+        for (highest, rows, expected) in [
+            (1.0, 14, vec!["0", "0.25", "0.5", "0.75", "1"]),
+            (0.04, 14, vec!["0", "0.01", "0.02", "0.03", "0.04"]),
+            (10.0, 14, vec!["0", "2.5", "5", "7.5", "10"]),
+        ] {
+            let told: Vec<String> = Scale::over(highest, rows).ticks.into_iter().map(label).collect();
+            assert_eq!(told, expected, "{highest}");
         }
     }
 

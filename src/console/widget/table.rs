@@ -45,7 +45,7 @@ pub struct Column {
     pub width: u16,
     /// Columns of the highest rank are left out first where there is no room; 0 never is.
     pub rank: u8,
-    /// Whether it takes what is left over.
+    /// Whether it takes what is left over, or its share of that.
     pub grows: bool,
     /// Whether it is shown unless somebody chooses otherwise.
     pub shown: bool,
@@ -127,15 +127,20 @@ pub fn arrange_chosen(columns: &[Column], mut chosen: Vec<usize>, width: u16) ->
         .find(|air| needed(&chosen, *air) <= width)
         .unwrap_or(1);
     let mut left_over = width.saturating_sub(needed(&chosen, air));
+    let mut growing = u16::try_from(chosen.iter().filter(|index| columns[**index].grows).count()).unwrap_or(u16::MAX);
     let mut places = Vec::with_capacity(chosen.len());
     let mut x = 0;
     for index in chosen {
         let column = columns[index];
         let extra = if column.grows {
-            std::mem::take(&mut left_over)
+            // Those that grow share it: the first one gets what cannot be shared.
+            let share = left_over.div_ceil(growing.max(1));
+            growing = growing.saturating_sub(1);
+            share
         } else {
             0
         };
+        left_over -= extra;
         let size = (column.width + extra).min(width.saturating_sub(x));
         places.push((index, x, size));
         x += size + air;
@@ -208,6 +213,18 @@ mod tests {
         assert_eq!(titles(37), ["name", "rate", "last"]);
         assert_eq!(titles(27), ["name", "rate"]);
         assert_eq!(titles(5), ["name", "rate"]);
+    }
+
+    #[test]
+    fn columns_that_grow_share_what_is_left_over() {
+        let columns = [
+            Column::name("what", 20),
+            Column::number("times", 6, 0),
+            Column::name("more", 10),
+        ];
+        let widths = |width| -> Vec<u16> { arrange(&columns, width).iter().map(|place| place.2).collect() };
+        assert_eq!(widths(40), [20, 6, 10]);
+        assert_eq!(widths(75), [36, 6, 25], "the first one takes what cannot be shared");
     }
 
     #[test]

@@ -27,8 +27,8 @@ pub(in crate::console::screen) fn line<'a>(scene: &Scene<'a>, event: &'a Event, 
         span(" ", Role::Text),
         span(&*event.text, Role::Text),
     ];
-    if event.count > 1 {
-        line.push(span(format!(" ×{}", text::compact(event.count as f64)), Role::Dim));
+    if let Some(times) = event.times() {
+        line.push(span(format!(" ×{}", text::compact(times as f64)), Role::Dim));
     }
     if !event.detail.is_empty() {
         line.push(span("   ", Role::Text));

@@ -100,12 +100,12 @@ fn mentions(text: &str, name: &str) -> bool {
 
 const COLUMNS: [Column; 6] = [
     Column::text("when", 14, 0),
-    Column::text("severity", 10, 2),
-    Column::text("kind", 9, 1),
-    Column::text("what", 34, 0),
-    Column::number("times", 6, 3),
+    Column::text("severity", 10, 1),
+    Column::text("kind", 9, 2),
+    Column::name("what", 44),
+    Column::number("times", 6, 4),
     Column {
-        rank: 4,
+        rank: 3,
         ..Column::name("more", 20)
     },
 ];
@@ -163,7 +163,7 @@ impl Rows for List<'_> {
                 Cell::Text(vec![span(day + &clock, Role::Dim)])
             }
             1 => Cell::Text(vec![span(format!("{glyph} "), role), span(event.severity.word(), role)]),
-            4 if event.count == 1 => Cell::blank(),
+            4 if event.times().is_none() => Cell::blank(),
             5 => Cell::Text(vec![span(event.detail.as_str(), Role::Dim)]),
             2 => Cell::Text(vec![span(event.kind.word(), Role::Dim)]),
             _ => plain(self.value(row, column)),

@@ -12,7 +12,7 @@ use crate::console::widget::grid::{Rows, Value, plain};
 use crate::console::widget::span;
 use crate::console::widget::table::{Cell, Column};
 use crate::model::field::Unit;
-use crate::model::{Event, EventKind, FailureGroup, Severity};
+use crate::model::{Event, EventKind, FailureGroup, Provider, Severity, View, letters};
 
 const COLUMNS: [Column; 4] = [
     Column::number("count", 7, 0),
@@ -28,11 +28,19 @@ struct Group<'a> {
     example: Example<'a>,
 }
 
-/// The latest one of a group: something that happened here, or a row of Postgres.
+/// The latest one of a group: something that happened here, a row of Postgres, a letter; or what a
+/// counter tells, which knows of no single one.
 enum Example<'a> {
     Event(&'a Event),
     Row(&'a FailureGroup),
+    Letter(&'a letters::Group),
+    Counted(&'static str),
 }
+
+/// The key of a row of letters begins with this.
+const LETTERS: &str = "letters ";
+/// The cause of letters that nobody has read yet.
+const UNREAD: &str = "letters died: screen 5 reads why";
 
 impl Example<'_> {
     fn text(&self, gap: &str) -> String {
@@ -42,6 +50,8 @@ impl Example<'_> {
                 format!("{} and {} more{gap}{}", row.about, row.others, row.example)
             }
             Self::Row(row) => format!("{}{gap}{}", row.about, row.example),
+            Self::Letter(group) => format!("dead letter {}{gap}enter shows them", group.example),
+            Self::Counted(says) => (*says).to_owned(),
         }
     }
 }
@@ -52,20 +62,54 @@ pub(super) struct List<'a> {
     groups: Vec<Group<'a>>,
 }
 
+/// Where a row is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// Something that happened.
+    Event,
+    /// Dead letters.
+    Letters,
+    /// A counter, or a row of Postgres.
+    Counted,
+}
+
+/// Why there is no row.
+pub(super) fn nothing(scene: &Scene<'_>) -> &'static str {
+    let fails = |provider: &Provider| provider.error_ratio.value.is_some_and(|ratio| ratio > 0.0);
+    if scene.view.providers.iter().any(fails) {
+        "Failures are counted above, and nothing tells their causes."
+    } else {
+        "Nothing has failed since the start."
+    }
+}
+
 impl<'a> List<'a> {
+    /// Where the row with this key is from; `None`: there is none.
+    pub(super) fn source(&self, key: &str) -> Option<Source> {
+        let at = (0..self.groups.len()).find(|at| self.key(*at) == key)?;
+        Some(match self.groups[at].example {
+            Example::Event(event) if event.tells_letters() => Source::Letters,
+            Example::Event(_) => Source::Event,
+            Example::Letter(_) => Source::Letters,
+            Example::Row(_) | Example::Counted(_) => Source::Counted,
+        })
+    }
+
     pub(super) fn new(scene: Scene<'a>) -> Self {
+        let letters = scene.view.letter_groups.as_deref();
         let mut groups: BTreeMap<String, Group<'a>> = BTreeMap::new();
         for event in &scene.view.events {
             let tells = event.severity > Severity::Info && event.kind != EventKind::Verdict;
-            if !tells {
+            let died = event.tells_letters();
+            // Letters that were read tell their causes themselves.
+            if !tells || (died && letters.is_some()) {
                 continue;
             }
-            let text = if event.detail.is_empty() {
-                &event.text
-            } else {
-                &event.detail
+            let cause = match event.detail.as_str() {
+                _ if died => UNREAD.to_owned(),
+                "" => cause(&event.text),
+                detail => cause(detail),
             };
-            let cause = cause(text);
             let group = groups.entry(cause.clone()).or_insert(Group {
                 cause: cause.into(),
                 count: 0,
@@ -83,11 +127,53 @@ impl<'a> List<'a> {
             last: row.last_at,
             example: Example::Row(row),
         });
+        let died = letters.unwrap_or_default().iter().map(|group| Group {
+            cause: (&*group.key).into(),
+            count: group.count,
+            last: group.last,
+            example: Example::Letter(group),
+        });
         Self {
             scene,
-            groups: groups.into_values().chain(told).collect(),
+            groups: groups
+                .into_values()
+                .chain(told)
+                .chain(died)
+                .chain(counted(scene.view))
+                .collect(),
         }
     }
+}
+
+/// What the gateways count as turned away: no event tells of each.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counters are whole and not negative; `as` saturates"
+)]
+fn counted<'a>(view: &View) -> impl Iterator<Item = Group<'a>> {
+    let flow = &view.flow;
+    let told = [
+        (
+            &flow.refused_total,
+            "refused by the gateway with 4xx",
+            "counted since the start: wrong signature, form or size",
+        ),
+        (
+            &flow.unconfirmed_total,
+            "not confirmed by the stream",
+            "counted since the start: no PubAck, answered with 503",
+        ),
+    ];
+    told.into_iter().filter_map(|(total, cause, says)| {
+        let count = total.value.filter(|count| *count >= 1.0)?;
+        Some(Group {
+            cause: cause.into(),
+            count: count as u64,
+            last: None,
+            example: Example::Counted(says),
+        })
+    })
 }
 
 impl Rows for List<'_> {
@@ -104,6 +190,8 @@ impl Rows for List<'_> {
         match &self.groups[row].example {
             Example::Event(example) => format!("{} {}", example.at, example.text).into(),
             Example::Row(row) => format!("{} {}", row.relation, row.kind).into(),
+            Example::Letter(group) => format!("{LETTERS}{}", group.key).into(),
+            Example::Counted(_) => Cow::Borrowed(&*self.groups[row].cause),
         }
     }
 

@@ -12,11 +12,12 @@ use ratatui::layout::{Constraint, Layout, Rect};
 
 use super::{Opening, Page, PanelId, Place, Scene, Screen, Stage, history};
 use crate::base::text;
+use crate::console::command::Command;
 use crate::console::theme::Role;
 use crate::console::widget::grid::Rows;
 use crate::console::widget::{Frame, Line, span};
+use crate::model::SeriesKey;
 use crate::model::field::Field;
-use crate::model::{FailureGroup, SeriesKey};
 use crate::sample::SourceKind;
 
 const PROVIDERS: PanelId = PanelId("failures.providers");
@@ -60,7 +61,7 @@ impl Failures {
                     note,
                     ..Frame::default()
                 };
-                stage.grid(scene, CAUSES, area, frame, &list, "Nothing has failed since the start.");
+                stage.grid(scene, CAUSES, area, frame, &list, causes::nothing(scene));
             }
             WEBHOOKS => {
                 let more = scene.view.webhooks_left_out;
@@ -209,13 +210,17 @@ impl Page for Failures {
 
     fn open(&self, scene: &Scene<'_>, panel: PanelId, row: Option<&str>) -> Opening {
         match (panel, row) {
-            // A row of Postgres has no event of its own.
-            (CAUSES, Some(row)) if scene.view.failures.iter().all(|told| !is_of(told, row)) => Opening::Go(Place {
-                screen: Screen::Events,
-                panel: PanelId("events.list"),
-                row: row.to_owned(),
-            }),
-            (RECEIVED | RATIO | OFF, _) => Opening::Run(crate::console::command::Command::Zoom),
+            (CAUSES, Some(row)) => match causes::List::new(*scene).source(row) {
+                Some(causes::Source::Event) => Opening::Go(Place {
+                    screen: Screen::Events,
+                    panel: PanelId("events.list"),
+                    row: row.to_owned(),
+                }),
+                Some(causes::Source::Letters) => Opening::Run(Command::ShowDeadLetters),
+                // What Postgres and the gateways count has no event of its own.
+                _ => Opening::Nothing,
+            },
+            (RECEIVED | RATIO | OFF, _) => Opening::Run(Command::Zoom),
             _ => Opening::Nothing,
         }
     }
@@ -227,11 +232,4 @@ impl Page for Failures {
         let charted = [Field::ReceivedPerS, Field::ErrorRatio];
         charted.map(|field| SeriesKey::about(field, subject.as_str())).to_vec()
     }
-}
-
-/// Whether a row of the causes is this one.
-fn is_of(told: &FailureGroup, row: &str) -> bool {
-    row.strip_prefix(&*told.relation)
-        .and_then(|rest| rest.strip_prefix(' '))
-        .is_some_and(|kind| kind == told.kind)
 }

@@ -9,6 +9,7 @@ use crate::base::time::since;
 use crate::console::glyph::Glyphs;
 use crate::console::theme::Role;
 use crate::console::widget::{Frame, Line, span, tidy, wrap};
+use crate::model::field::Unit;
 use crate::model::{Health, Severity, Verdict};
 
 /// Rows of one verdict at most: the rest is one scroll away, a novel is not.
@@ -164,11 +165,10 @@ fn all_quiet(scene: &Scene<'_>, glyphs: &Glyphs, width: u16, air: bool) -> Vec<L
         } else {
             "sources answer"
         };
-        lines.push(vec![span(
-            format!("  {answering} {plural}, no rule has fired"),
-            Role::Dim,
-        )]);
+        let text = format!("{answering} {plural}, no rule has fired");
+        lines.extend(block(&span("  ", Role::Text), &text, Role::Dim, width));
     }
+    lines.extend(dead(scene, glyphs, width, air));
     if !silent.is_empty() {
         lines.extend(block(
             &span("  silent: ", Role::Dim),
@@ -187,6 +187,27 @@ fn all_quiet(scene: &Scene<'_>, glyphs: &Glyphs, width: u16, air: bool) -> Vec<L
             width,
         ));
     }
+    lines
+}
+
+/// Letters that wait for a person: no rule fires for them, and they are nobody's good news.
+fn dead(scene: &Scene<'_>, glyphs: &Glyphs, width: u16, air: bool) -> Vec<Line<'static>> {
+    let flow = &scene.view.flow;
+    let Some(dead) = flow.dead.value.filter(|dead| *dead >= 1.0) else {
+        return Vec::new();
+    };
+    let letters = if dead < 2.0 { "letter waits" } else { "letters wait" };
+    let pace = flow
+        .dead_per_min
+        .value
+        .filter(|pace| *pace > 0.0)
+        .map_or_else(String::new, |pace| {
+            format!(", {} more a minute", Unit::Count.format(pace.round().max(1.0)))
+        });
+    let text = format!("{} dead {letters} for a person{pace}", Unit::Count.format(dead));
+    let mut lines = if air { vec![Line::new()] } else { Vec::new() };
+    let head = span(format!("{} ", glyphs.critical), Role::Critical);
+    lines.extend(block(&head, &text, Role::Text, width));
     lines
 }
 

@@ -61,7 +61,8 @@ impl Page for Workers {
                 rest
             }
         };
-        let (table, below) = if scene.ui.zoomed().is_some() {
+        // Without a row there is nothing to chart, and its room would stay empty.
+        let (table, below) = if scene.ui.zoomed().is_some() || scene.row(LIST).is_none() {
             (area, None)
         } else {
             history::beneath(area, scene.view.workers.len())
