@@ -2,10 +2,16 @@
 //! Plain data in and out; [`run`](super::run) reads and writes the file.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::widget::grid::Sort;
+use crate::base::time::{Timestamp, since};
+use crate::model::{Answer, Hush};
+
+/// For how long after a run what it acknowledged still counts.
+const ACKNOWLEDGED: Duration = Duration::from_mins(10);
 
 /// Lines of the palette that are kept.
 pub const TYPED: usize = 100;
@@ -20,6 +26,50 @@ pub struct KeptTable {
     /// Columns that are shown or hidden against the table's own choice.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub columns: BTreeMap<String, bool>,
+}
+
+/// What somebody answered a verdict.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptAnswer {
+    /// The profile.
+    pub profile: String,
+    /// The rule.
+    pub id: String,
+    /// What the verdict is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// When it last counted: an acknowledgement of long ago is of another incident.
+    pub seen: Timestamp,
+    /// The answer.
+    pub hush: Hush,
+}
+
+impl KeptAnswer {
+    /// Keeps a profile's answer.
+    #[must_use]
+    pub fn of(profile: &str, answer: &Answer, seen: Timestamp) -> Self {
+        Self {
+            profile: profile.to_owned(),
+            id: answer.id.to_string(),
+            subject: answer.subject.as_deref().map(str::to_owned),
+            seen,
+            hush: answer.hush,
+        }
+    }
+
+    /// The answer, where it is one of this profile and may still count.
+    #[must_use]
+    pub fn answer(&self, profile: &str, now: Timestamp) -> Option<Answer> {
+        let counts = match self.hush {
+            Hush::Silenced { until } => until > now,
+            Hush::Acknowledged { .. } => since(self.seen, now) <= ACKNOWLEDGED,
+        };
+        (counts && self.profile == profile).then(|| Answer {
+            id: self.id.as_str().into(),
+            subject: self.subject.as_deref().map(Into::into),
+            hush: self.hush,
+        })
+    }
 }
 
 /// What is kept.
@@ -38,6 +88,9 @@ pub struct Kept {
     /// The tables, by their panels' names.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tables: BTreeMap<String, KeptTable>,
+    /// Verdicts that were acknowledged or silenced, of every profile.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<KeptAnswer>,
 }
 
 impl Kept {
@@ -81,10 +134,38 @@ mod tests {
                     columns: BTreeMap::from([("leader".to_owned(), true)]),
                 },
             )]),
+            answers: vec![KeptAnswer {
+                profile: "production".to_owned(),
+                id: "stalled".to_owned(),
+                subject: Some("webhooks/workers".to_owned()),
+                seen: Timestamp::UNIX_EPOCH,
+                hush: Hush::Silenced {
+                    until: Timestamp::UNIX_EPOCH + Duration::from_secs(3_600),
+                },
+            }],
         };
         assert_eq!(Kept::parse(&kept.text()), Ok(kept));
         assert_eq!(Kept::parse(""), Ok(Kept::default()));
         assert_eq!(Kept::parse("later = 1\n"), Ok(Kept::default()));
+    }
+
+    #[test]
+    fn an_answer_counts_for_its_profile_and_its_time() {
+        let at = |minutes: u64| Timestamp::UNIX_EPOCH + Duration::from_mins(minutes);
+        let kept = |hush| KeptAnswer {
+            profile: "a".to_owned(),
+            id: "stalled".to_owned(),
+            subject: None,
+            seen: at(5),
+            hush,
+        };
+        let silenced = kept(Hush::Silenced { until: at(60) });
+        assert!(silenced.answer("a", at(59)).is_some());
+        assert_eq!(silenced.answer("b", at(59)), None);
+        assert_eq!(silenced.answer("a", at(61)), None);
+        let acknowledged = kept(Hush::Acknowledged { at: at(1) });
+        assert!(acknowledged.answer("a", at(14)).is_some());
+        assert_eq!(acknowledged.answer("a", at(16)), None, "of another incident");
     }
 
     #[test]

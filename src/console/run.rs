@@ -105,7 +105,11 @@ pub async fn run(options: RunOptions, stop: CancellationToken) -> Result<Exit, E
     // The terminal is given back first: a slow disk keeps nobody from it.
     drop(terminal);
     if let Some(file) = kept_file {
-        save_kept(&file, &works.desk().app.kept());
+        let mut kept = works.desk().app.kept();
+        for desk in &works.desks {
+            desk.app.keep_answers(&mut kept);
+        }
+        save_kept(&file, &kept);
     }
     for desk in works.desks {
         desk.finish().await;

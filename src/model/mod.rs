@@ -32,8 +32,9 @@ pub use reading::{Reading, ReadingState};
 pub use series::{Histories, REACH, SeriesKey};
 pub use verdicts::ids as verdict_ids;
 pub use view::{
-    Event, EventKind, FailureGroup, Flow, Health, Hush, Ledger, LedgerLine, ProbeView, Provider, Queue, QueueState,
-    Severity, SourceView, Verdict, View, Webhook, WebhookMode, Worker, WorkerAccount, WorkerCondition, WorkerState,
+    Answer, Event, EventKind, FailureGroup, Flow, Health, Hush, Ledger, LedgerLine, ProbeView, Provider, Queue,
+    QueueState, Severity, SourceView, Verdict, View, Webhook, WebhookMode, Worker, WorkerAccount, WorkerCondition,
+    WorkerState,
 };
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -486,6 +487,18 @@ impl Model {
         let answered = self.verdicts.silence(id, subject, lasts, now);
         let detail = format!("for {}", crate::base::text::duration(lasts));
         self.answered(answered, "silenced", detail, now)
+    }
+
+    /// What somebody answered verdicts, and still counts.
+    #[must_use]
+    pub fn answers(&self) -> Vec<Answer> {
+        self.verdicts.answers()
+    }
+
+    /// Takes over an answer of the run before: a silence until it ends, an acknowledgement where
+    /// its verdict is raised again within a minute.
+    pub fn recall(&mut self, answer: &Answer, now: Moment) {
+        self.verdicts.recall(answer, now);
     }
 
     /// Takes an acknowledgement or a silence back. False when there is none.

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use super::{App, Picture, Still};
 use crate::base::time::Moment;
 use crate::console::bench::{Bench, Supply};
-use crate::console::kept::{Kept, KeptTable};
+use crate::console::kept::{Kept, KeptAnswer, KeptTable};
 use crate::console::keymap::Keymap;
 use crate::console::letters::{Letters, Office};
 use crate::console::range::RANGES;
@@ -50,8 +50,14 @@ impl App {
     /// A console on one profile, live from `now`.
     #[must_use]
     pub fn live(settings: Settings, options: Options, now: Moment) -> Self {
-        let stream = settings.pipeline.stream.clone();
-        Self::new(Picture::Live(Box::new(Model::new(settings, now))), stream, options, now)
+        let (stream, profile) = (settings.pipeline.stream.clone(), settings.profile.clone());
+        let mut model = Model::new(settings, now);
+        for kept in &options.kept.answers {
+            if let Some(answer) = kept.answer(&profile, now.at) {
+                model.recall(&answer, now);
+            }
+        }
+        Self::new(Picture::Live(Box::new(model)), stream, options, now)
     }
 
     /// A console on one moment: recordings, exports, tests.
@@ -160,7 +166,23 @@ impl App {
                 kept.tables.insert(panel.0.to_owned(), table);
             }
         }
+        self.keep_answers(&mut kept);
         kept
+    }
+
+    /// Keeps what was answered here in place of what was kept of this profile before, and forgets
+    /// what counts no more.
+    pub fn keep_answers(&self, kept: &mut Kept) {
+        let now = self.now.at;
+        kept.answers
+            .retain(|answer| answer.answer(&answer.profile, now).is_some());
+        if let Picture::Live(model) = &self.picture {
+            let profile = &*model.view().profile;
+            kept.answers.retain(|answer| answer.profile != profile);
+            let answers = model.answers();
+            let own = answers.iter().map(|answer| KeptAnswer::of(profile, answer, now));
+            kept.answers.extend(own);
+        }
     }
 }
 

@@ -256,7 +256,13 @@ impl App {
         let scene = self.scene();
         let row = scene.row(panel);
         match self.ui.screen.page().open(&scene, panel, row.as_deref()) {
-            Opening::Nothing => {}
+            Opening::Nothing => {
+                let zoom = scene.key(Command::Zoom);
+                self.flash(
+                    Severity::Info,
+                    format!("Nothing lies behind this: {zoom} zooms the panel"),
+                );
+            }
             Opening::Run(command) => return self.run(command, hits),
             Opening::Go(place) => self.go(place),
             Opening::Own => self.open_on_bench(panel, row.as_deref()),

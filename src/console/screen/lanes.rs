@@ -26,7 +26,10 @@ const COLUMNS: [Column; 8] = [
     Column::number("processed", 9, 2),
     Column::number("backlog", 8, 0),
     Column::number("dead", 5, 2),
-    Column::text("sources", 12, 1),
+    Column {
+        rank: 1,
+        ..Column::name("sources", 12)
+    },
     Column {
         rank: 4,
         ..Column::name("verdict", 20)

@@ -323,7 +323,10 @@ impl ConsumerTrack {
         if backlog <= 0.0 {
             return Some(0.0);
         }
-        self.shrinks.filter(|pace| *pace > 0.0).map(|pace| backlog / pace)
+        // The smoothed pace lags behind: beside a backlog that is seen to grow it would be a lie.
+        let grows = self.backlog_slope().is_some_and(|slope| slope >= 0.0);
+        let pace = self.shrinks.filter(|pace| *pace > 0.0 && !grows)?;
+        Some(backlog / pace)
     }
 
     /// Deliveries per second over the last 10 s, first ones and retries.

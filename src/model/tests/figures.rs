@@ -276,6 +276,17 @@ fn a_backlog_that_shrinks_has_an_end() {
         feed.row("webhooks").drain_eta_s
     );
     assert_eq!(feed.row("webhooks").state, QueueState::Draining);
+    // It grows again: what was smoothed before must not promise an end.
+    for t in 30..45_u64 {
+        feed.at(t as f64 + 0.5)
+            .queue(&QueueSpec::healthy(10_000, 7_000 + (t - 29) * 20, 0));
+        feed.advance();
+        let (eta, slope) = (&feed.row("webhooks").drain_eta_s, feed.view().flow.backlog_per_s.value);
+        assert!(
+            slope.is_none_or(|slope| slope < 0.0) || eta.value.is_none(),
+            "{eta:?} at {slope:?}/s"
+        );
+    }
 }
 
 #[test]

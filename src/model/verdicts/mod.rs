@@ -21,8 +21,8 @@ pub(super) use facts::Facts;
 pub(super) use gather::{Memory, Sight};
 pub(super) use words::Words;
 
-use super::view::{Hush, Verdict};
-use crate::base::time::{Moment, Timestamp};
+use super::view::{Answer, Hush, Verdict};
+use crate::base::time::{Moment, Timestamp, since};
 use mute::Rates;
 use rules::{RULES, Reach, SYMPTOMS};
 
@@ -31,6 +31,9 @@ const EVERY: Duration = Duration::from_millis(900);
 
 /// A symptom stays hidden for this long after its cause is gone: windows still hold it.
 const LINGER: Duration = Duration::from_secs(12);
+
+/// What was acknowledged in the run before is, when it is raised again within this after the start.
+const RECALLED: Duration = Duration::from_mins(1);
 
 /// How a rule sees its subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +122,8 @@ pub(super) struct Verdicts {
     /// When a rule last had an active verdict, by rule and subject.
     causes: BTreeMap<Key, Duration>,
     silences: BTreeMap<Key, Silence>,
+    /// What was acknowledged in the run before, until when that counts.
+    recalled: BTreeMap<Key, (Timestamp, Duration)>,
     /// The consumer that is followed, and the servers: what is wrong with them reaches further.
     followed: Option<Arc<str>>,
     servers: Vec<Arc<str>>,
@@ -199,6 +204,7 @@ impl Verdicts {
                 state.clearing = None;
                 let (from, at) = *state.triggered.get_or_insert((now, facts.now.at));
                 let Some(words) = finding.words else { return };
+                let amount = words.amount;
                 match &mut state.active {
                     Some(active) => active.update(words, rule, facts.now.at),
                     None if !hidden && !awaited && now.saturating_sub(from) >= rule.hold => {
@@ -206,7 +212,11 @@ impl Verdicts {
                             since: at,
                             words,
                             announced: false,
-                            acknowledged: None,
+                            acknowledged: self
+                                .recalled
+                                .remove(&key)
+                                .filter(|(_, until)| now <= *until)
+                                .map(|(at, _)| (at, amount)),
                         });
                         self.causes.insert(key, now);
                     }
@@ -342,6 +352,49 @@ impl Verdicts {
         };
         self.silences.insert(key, Silence { until });
         Some(verdict)
+    }
+
+    /// What somebody answered, and still counts.
+    pub(super) fn answers(&self) -> Vec<Answer> {
+        let answer = |(index, subject): &Key, hush| Answer {
+            id: RULES[*index].id.into(),
+            subject: subject.clone(),
+            hush,
+        };
+        let silenced = self.silences.iter().map(|(key, silence)| {
+            let until = silence.until.at;
+            answer(key, Hush::Silenced { until })
+        });
+        let acknowledged = self.states.iter().filter_map(|(key, state)| {
+            let (at, _) = state.active.as_ref()?.acknowledged?;
+            Some(answer(key, Hush::Acknowledged { at }))
+        });
+        silenced.chain(acknowledged).collect()
+    }
+
+    /// Takes over what somebody answered in the run before: a silence until it ends, an
+    /// acknowledgement where the verdict is still there as this run begins. One of what never clears
+    /// by itself is not taken over: it was about that run.
+    pub(super) fn recall(&mut self, answer: &Answer, now: Moment) {
+        let Some(index) = RULES.iter().position(|rule| *rule.id == *answer.id) else {
+            return;
+        };
+        let key: Key = (index, answer.subject.clone());
+        match answer.hush {
+            Hush::Silenced { until } if until > now.at => {
+                let mono = now.mono.saturating_add(since(now.at, until));
+                self.silences.insert(
+                    key,
+                    Silence {
+                        until: Moment { at: until, mono },
+                    },
+                );
+            }
+            Hush::Acknowledged { at } if !RULES[index].lasting => {
+                self.recalled.insert(key, (at, now.mono.saturating_add(RECALLED)));
+            }
+            _ => {}
+        }
     }
 
     /// Takes both back. Returns the verdict as it was; `None` when nothing was to be taken back.

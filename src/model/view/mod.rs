@@ -9,7 +9,7 @@ pub use self::rows::{
     WorkerAccount, WorkerCondition, WorkerState,
 };
 pub(in crate::model) use self::told::LETTERS_DIED;
-pub use self::told::{Event, EventKind, Hush, Severity, Verdict};
+pub use self::told::{Answer, Event, EventKind, Hush, Severity, Verdict};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -71,6 +71,17 @@ pub enum Hush {
     },
 }
 
+/// What somebody answered a verdict, and which.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The rule.
+    pub id: Arc<str>,
+    /// What the verdict is about.
+    pub subject: Option<Arc<str>>,
+    /// The answer.
+    pub hush: Hush,
+}
+
 /// What kind of event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

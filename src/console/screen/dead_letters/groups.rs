@@ -10,7 +10,7 @@ use super::list;
 use super::parts::{GROUPS, fitting};
 use crate::base::text;
 use crate::base::time::since;
-use crate::console::command::Command;
+use crate::console::command::{Command, Mode};
 use crate::console::glyph::Glyphs;
 use crate::console::letters::GroupList;
 use crate::console::theme::Role;
@@ -170,6 +170,10 @@ fn notes(scene: &Scene<'_>, groups: &GroupList) -> Vec<Line<'static>> {
 }
 
 fn hint(scene: &Scene<'_>) -> String {
+    // The list says why there are none.
+    if scene.mode() != Mode::Live {
+        return String::new();
+    }
     let letters = scene.ui.letters();
     let groups = &letters.groups;
     if let Some(problem) = &groups.problem {

@@ -11,7 +11,7 @@ use crate::console::theme::Role;
 use crate::console::widget::chart::{self, Scale};
 use crate::console::widget::{Frame, Line, Span, figure, span};
 use crate::model::field::{Field, Unit};
-use crate::model::{Reading, SeriesKey};
+use crate::model::{Flow, Reading, SeriesKey};
 
 /// Columns of the vertical axis: label, air, tick.
 const AXIS: u16 = 7;
@@ -52,6 +52,14 @@ impl Data {
     fn highest(&self) -> f32 {
         highest(&self.ingest).max(highest(&self.processing))
     }
+}
+
+/// The same of now.
+fn ingest_of(flow: &Flow) -> &Reading {
+    [&flow.stored_per_s, &flow.queued_per_s, &flow.received_per_s]
+        .into_iter()
+        .find(|reading| reading.value.is_some())
+        .unwrap_or(&flow.stored_per_s)
 }
 
 fn highest(values: &[Option<f32>]) -> f32 {
@@ -208,11 +216,7 @@ fn backlog_strip(stage: &mut Stage<'_>, axis: Rect, area: Rect, data: &Data) {
 fn legend(scene: &Scene<'_>, stage: &Stage<'_>, strip: bool, room: u16) -> Line<'static> {
     let glyphs = stage.canvas.glyphs();
     let flow = &scene.view.flow;
-    let ingest = [&flow.stored_per_s, &flow.queued_per_s, &flow.received_per_s];
-    let ingest = ingest
-        .into_iter()
-        .find(|reading| reading.value.is_some())
-        .unwrap_or(&flow.stored_per_s);
+    let ingest = ingest_of(flow);
     let entry = |glyph: char, role: Role, label: &'static str, figure: Line<'static>| {
         let mut line = vec![span(format!("{glyph} "), role), span(label, Role::Dim)];
         line.extend(figure);
@@ -283,7 +287,7 @@ fn draw_flat(scene: &Scene<'_>, stage: &mut Stage<'_>, inner: Rect, range: Durat
     let flow = &scene.view.flow;
     let mut line = Line::new();
     for (values, reading, label, role) in [
-        (&data.ingest, &flow.stored_per_s, "in ", Role::ChartIngest),
+        (&data.ingest, ingest_of(flow), "in ", Role::ChartIngest),
         (&data.processing, &flow.processed_per_s, "  out ", Role::ChartProcessing),
     ] {
         line.push(span(label, Role::Dim));

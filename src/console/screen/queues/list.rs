@@ -149,6 +149,8 @@ pub(super) fn tone(field: Field, reading: &Reading) -> Role {
 pub(super) fn stands(queue: &Queue) -> (&'static str, Role) {
     match (queue.state, &queue.consumer) {
         (QueueState::Unknown | QueueState::Idle, None) => ("no reader", Role::Dim),
+        // What is in the workers' hands is all there is: nothing to drain.
+        (QueueState::Draining, Some(_)) if queue.pending.value == Some(0.0) => ("keeps up", Role::Ok),
         (state, _) => word(state),
     }
 }

@@ -1,6 +1,8 @@
 //! Panels: focus, zoom, scrolling, the mouse over them.
 
 use super::*;
+use crate::model::letters::Group;
+use crate::model::{self, EventKind, Reading, Severity};
 
 #[test]
 fn tab_goes_through_the_panels_on_screen_and_round_again() {
@@ -117,4 +119,59 @@ fn the_mouse_can_be_left_to_the_terminal() {
     desk.tick(10);
     assert_eq!(desk.click_on(Spot::Command(Command::Quit)), []);
     assert_eq!(desk.press("M"), [Effect::Mouse(true)]);
+}
+
+#[test]
+fn enter_says_so_where_nothing_lies_behind_a_row() {
+    let mut desk = Desk::rich();
+    desk.press("4 tab enter");
+    assert!(desk.last_row().contains("Nothing lies behind this"), "{}", desk.text);
+}
+
+/// The Failures screen of a pipeline in which something was refused, and letters died.
+fn failures(letters: Option<Group>) -> Desk {
+    let (mut view, histories) = fixture::rich();
+    view.flow.refused_total = Reading {
+        value: Some(972.0),
+        ..view.flow.received_total.clone()
+    };
+    view.events = vec![model::Event {
+        at: view.now.at,
+        kind: EventKind::Process,
+        severity: Severity::Warning,
+        text: "3 letters dead".to_owned(),
+        detail: "webhooks_dlq 7–9".to_owned(),
+        count: 3,
+    }];
+    view.letter_groups = letters.map(|group| vec![group].into());
+    let mut desk = Desk::new(fixture::app((view, histories), &[]), 120, 40);
+    desk.press("4");
+    desk
+}
+
+#[test]
+fn what_the_gateway_refused_and_what_letters_died_of_are_causes_of_failures() {
+    let desk = failures(None);
+    assert!(desk.text.contains("refused by the gateway with 4xx"), "{}", desk.text);
+    assert!(desk.text.contains("972"), "{}", desk.text);
+    // A stream and its sequences are no cause.
+    assert!(!desk.text.contains("webhooks_dlq ‹n›"), "{}", desk.text);
+    assert!(desk.text.contains("letters died: screen 5 reads why"), "{}", desk.text);
+    let mut desk = failures(Some(Group {
+        key: "recipient ‹n› not found".into(),
+        count: 3,
+        first: None,
+        last: None,
+        example: 9,
+    }));
+    assert!(desk.text.contains("recipient ‹n› not found"), "{}", desk.text);
+    assert!(!desk.text.contains("screen 5 reads why"), "counted once: {}", desk.text);
+    desk.press("tab tab");
+    while desk.app.ui().focus() != Some(PanelId("failures.causes")) {
+        desk.press("tab");
+    }
+    desk.press("/");
+    desk.types("recipient");
+    desk.press("enter enter");
+    assert_eq!(desk.app.ui().screen(), Screen::DeadLetters);
 }

@@ -220,7 +220,11 @@ pub(super) fn stalled(facts: &Facts) -> Vec<Finding> {
                 format!("{silent}: runs, and answers nobody")
             }))
             .because_of(crew.update_p95_s.map(|p95| format!("database p95 {}", measured(p95))))
-            .next("look at what the workers wait for: locks in Postgres, a remote call, a stuck batch")
+            .next(if crew.up == 0 && !crew.silent.is_empty() {
+                "look at the stacks of who hangs, then restart it: what it holds is delivered again after ack_wait"
+            } else {
+                "look at what the workers wait for: locks in Postgres, a remote call, a stuck batch"
+            })
         }))
     })
 }

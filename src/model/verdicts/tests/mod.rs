@@ -343,6 +343,41 @@ fn most_severe_first_and_causes_before_symptoms() {
 }
 
 #[test]
+fn the_next_run_knows_what_was_silenced_and_what_was_acknowledged_a_moment_ago() {
+    let mut bench = bench_with(growing());
+    bench.hold(1);
+    let subject = Some("webhooks/workers");
+    bench.verdicts.silence(
+        "backlog_growing",
+        subject,
+        Duration::from_mins(60),
+        moment(bench.second),
+    );
+    let silenced = bench.verdicts.answers();
+    let mut next = bench_with(growing());
+    next.verdicts.recall(&silenced[0], moment(next.second));
+    next.hold(1);
+    assert!(matches!(next.verdicts.view()[0].hush, Some(Hush::Silenced { .. })));
+    bench.verdicts.heed("backlog_growing", subject);
+    assert_eq!(bench.verdicts.answers(), []);
+    bench
+        .verdicts
+        .acknowledge("backlog_growing", subject, moment(bench.second));
+    let acknowledged = bench.verdicts.answers();
+    let mut next = bench_with(growing());
+    next.verdicts.recall(&acknowledged[0], moment(next.second));
+    next.hold(1);
+    assert!(matches!(next.verdicts.view()[0].hush, Some(Hush::Acknowledged { .. })));
+    // What is raised later is another incident.
+    let mut later = bench_with(consumer());
+    later.verdicts.recall(&acknowledged[0], moment(later.second));
+    later.hold(90);
+    later.facts.consumers = vec![growing()];
+    later.hold(1);
+    assert_eq!(later.verdicts.view()[0].hush, None);
+}
+
+#[test]
 fn rules_are_evaluated_once_a_second() {
     let mut bench = Bench::new();
     bench.facts.missing = vec!["a/b".into()];

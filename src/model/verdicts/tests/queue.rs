@@ -144,6 +144,15 @@ fn stalled_waits_longer_for_slow_batches_and_not_for_delayed_retries() {
     let mut bench = bench_with(stuck.clone());
     bench.hold(1);
     assert_eq!(bench.text("stalled"), "Nothing is completed, 150 webhooks wait");
+    assert!(
+        bench.verdicts.view()[0]
+            .next
+            .starts_with("look at what the workers wait for")
+    );
+    bench.facts.crew.silent = vec!["w-1".into()];
+    bench.facts.crew.up = 0;
+    bench.hold(1);
+    assert!(bench.verdicts.view()[0].next.contains("restart it"), "nobody else will");
     bench.facts.consumers[0].idle_s = 0.0;
     bench.hold(1);
     assert!(!bench.has("stalled"), "a completion clears it");
