@@ -70,8 +70,14 @@ impl<'a> Value<'a> {
         match self {
             Self::Text(text) => {
                 // A stranger's text may be of any length, a filter's look at it may not.
-                let cut = text.floor_char_boundary(text.len().min(512));
-                out.extend(text[..cut].chars().flat_map(char::to_lowercase));
+                let text = &text[..text.floor_char_boundary(text.len().min(512))];
+                if text.is_ascii() {
+                    let begun = out.len();
+                    out.push_str(text);
+                    out[begun..].make_ascii_lowercase();
+                } else {
+                    out.extend(text.chars().flat_map(char::to_lowercase));
+                }
             }
             Self::Figure(reading, field) => out.push_str(&show(reading, field.unit())),
             Self::Number(..) | Self::At(_) | Self::Unknown => {}
@@ -256,30 +262,36 @@ impl GridState {
     }
 }
 
+/// The rows that pass the filter, as they come.
+#[must_use]
+pub fn passing(rows: &dyn Rows, state: &GridState) -> Vec<usize> {
+    let filter = Filter::new(&state.filter);
+    if filter.is_empty() || rows.arranged().is_some() {
+        return (0..rows.count()).collect();
+    }
+    let mut text = String::new();
+    let passes = |row: &usize| {
+        text.clear();
+        rows.search(*row, &mut text);
+        filter.passes(&text)
+    };
+    (0..rows.count()).filter(passes).collect()
+}
+
 /// The rows that pass the filter, sorted.
 #[must_use]
 pub fn order(rows: &dyn Rows, state: &GridState) -> Vec<usize> {
+    let passing = passing(rows, state);
     if rows.arranged().is_some() {
-        return (0..rows.count()).collect();
+        return passing;
     }
-    let filter = Filter::new(&state.filter);
-    let mut text = String::new();
-    let mut order: Vec<usize> = (0..rows.count())
-        .filter(|row| {
-            filter.is_empty() || {
-                text.clear();
-                rows.search(*row, &mut text);
-                filter.passes(&text)
-            }
-        })
-        .collect();
-    let Some(sort) = state.sort(rows) else { return order };
+    let Some(sort) = state.sort(rows) else { return passing };
     let Some(column) = rows.columns().iter().position(|column| column.title == sort.column) else {
-        return order;
+        return passing;
     };
-    let keys: Vec<Value<'_>> = (0..rows.count()).map(|row| rows.value(row, column)).collect();
-    order.sort_by(|a, b| compare(&keys[*a], &keys[*b], sort.down));
-    order
+    let mut keyed: Vec<(Value<'_>, usize)> = passing.into_iter().map(|row| (rows.value(row, column), row)).collect();
+    keyed.sort_by(|(a, _), (b, _)| compare(a, b, sort.down));
+    keyed.into_iter().map(|(_, row)| row).collect()
 }
 
 /// What is not known stands last, whichever way the rest is sorted.
