@@ -467,7 +467,79 @@ mod tests {
         assert_eq!(state.wanted(&rows), [0, 2]);
     }
 
+    struct Texts(Vec<[String; 3]>);
+
+    impl Rows for Texts {
+        fn columns(&self) -> &'static [Column] {
+            &COLUMNS
+        }
+
+        fn count(&self) -> usize {
+            self.0.len()
+        }
+
+        fn key(&self, row: usize) -> Cow<'_, str> {
+            self.0[row][0].as_str().into()
+        }
+
+        fn value(&self, row: usize, column: usize) -> Value<'_> {
+            Value::text(self.0[row][column].as_str())
+        }
+    }
+
+    /// Whether some text of a row holds a word, letter by letter.
+    fn holds(texts: &[String; 3], word: &str) -> bool {
+        let small = |text: &str| text.chars().flat_map(char::to_lowercase).collect::<Vec<_>>();
+        let word = small(word);
+        texts
+            .iter()
+            .any(|text| small(text).windows(word.len()).any(|piece| piece == word))
+    }
+
+    #[test]
+    fn a_filter_looks_at_the_beginning_of_a_long_text_only() {
+        let long = |before: usize, end: &str| "é".repeat(before / 2) + &"x".repeat(before % 2) + end;
+        let rows = Texts(vec![
+            [long(508, "Find"), String::new(), String::new()],
+            [long(509, "Find"), String::new(), String::new()],
+            ["y".repeat(509) + "Find", "z".repeat(900), "FIND".to_owned()],
+        ]);
+        let state = GridState {
+            filter: "find".to_owned(),
+            ..GridState::default()
+        };
+        assert_eq!(passing(&rows, &state), [0, 2]);
+    }
+
     proptest::proptest! {
+        #[test]
+        fn rows_that_pass_are_those_that_hold_every_word_and_no_unwanted_one(
+            rows in proptest::collection::vec(["[abAB/é]{0,4}", "[aB1ÉßİΔ]{0,3}", "[ab ]{0,3}"], 0..12),
+            with in proptest::collection::vec("[aAbB1/éÉİδ]{1,2}", 0..3),
+            without in proptest::collection::vec("[aAbB1/éÉİδ]{1,2}", 0..2),
+            sort in proptest::option::of((0usize..3, proptest::bool::ANY)),
+        ) {
+            let rows = Texts(rows);
+            let unwanted = without.iter().map(|word| format!("!{word}"));
+            let state = GridState {
+                filter: with.iter().cloned().chain(unwanted).collect::<Vec<_>>().join(" "),
+                sort: sort.map(|(column, down)| Sort { column: COLUMNS[column].title.to_owned(), down }),
+                ..GridState::default()
+            };
+            let mut expected: Vec<usize> = (0..rows.0.len())
+                .filter(|row| with.iter().all(|word| holds(&rows.0[*row], word)))
+                .filter(|row| !without.iter().any(|word| holds(&rows.0[*row], word)))
+                .collect();
+            proptest::prop_assert_eq!(passing(&rows, &state), &expected[..]);
+            if let Some((column, down)) = sort {
+                expected.sort_by(|a, b| {
+                    let ordering = rows.0[*a][column].cmp(&rows.0[*b][column]);
+                    if down { ordering.reverse() } else { ordering }
+                });
+            }
+            proptest::prop_assert_eq!(order(&rows, &state), expected);
+        }
+
         #[test]
         fn the_cursor_is_always_among_the_rows_on_screen(count in 0usize..60, visible in 1usize..20, steps in proptest::collection::vec(0usize..80, 0..12)) {
             let rows = few(&vec![("same", Some(1.0)); count]);
