@@ -16,7 +16,7 @@ pub use crate::base::words::Words as Filter;
 use crate::console::glyph::Glyphs;
 use crate::console::theme::Role;
 use crate::model::Reading;
-use crate::model::field::{Field, Unit, show};
+use crate::model::field::{Field, Unit};
 
 /// What a cell holds: what is sorted by, filtered, exported and explained.
 #[derive(Clone, Debug)]
@@ -60,29 +60,18 @@ impl<'a> Value<'a> {
             Self::Text(_) | Self::Unknown => None,
         }
     }
+}
 
-    fn is_text(&self) -> bool {
-        matches!(self, Self::Text(_))
-    }
-
-    /// Adds what a filter looks at.
-    fn search(&self, out: &mut String) {
-        match self {
-            Self::Text(text) => {
-                // A stranger's text may be of any length, a filter's look at it may not.
-                let text = &text[..text.floor_char_boundary(text.len().min(512))];
-                if text.is_ascii() {
-                    let begun = out.len();
-                    out.push_str(text);
-                    out[begun..].make_ascii_lowercase();
-                } else {
-                    out.extend(text.chars().flat_map(char::to_lowercase));
-                }
-            }
-            Self::Figure(reading, field) => out.push_str(&show(reading, field.unit())),
-            Self::Number(..) | Self::At(_) | Self::Unknown => {}
-        }
-        out.push('\n');
+/// Adds a text that a filter looks at, in small letters.
+pub fn add_small(text: &str, out: &mut String) {
+    // A stranger's text may be of any length, a filter's look at it may not.
+    let text = &text[..text.floor_char_boundary(text.len().min(512))];
+    if text.is_ascii() {
+        let begun = out.len();
+        out.push_str(text);
+        out[begun..].make_ascii_lowercase();
+    } else {
+        out.extend(text.chars().flat_map(char::to_lowercase));
     }
 }
 
@@ -136,12 +125,13 @@ pub trait Rows {
         Line::new()
     }
 
-    /// Where many rows have the same figures: what a filter looks at in place of all cells.
+    /// Adds what a filter looks at: the texts among the cells, each on a line of its own and in small
+    /// letters. Where there are many rows of many figures, they are told apart here for less.
     fn search(&self, row: usize, out: &mut String) {
         for column in 0..self.columns().len() {
-            let value = self.value(row, column);
-            if value.is_text() {
-                value.search(out);
+            if let Value::Text(text) = self.value(row, column) {
+                add_small(&text, out);
+                out.push('\n');
             }
         }
     }
