@@ -140,7 +140,7 @@ mod tests {
                 subject: Some("webhooks/workers".to_owned()),
                 seen: Timestamp::UNIX_EPOCH,
                 hush: Hush::Silenced {
-                    until: Timestamp::UNIX_EPOCH + Duration::from_secs(3_600),
+                    until: Timestamp::UNIX_EPOCH + Duration::from_hours(1),
                 },
             }],
         };

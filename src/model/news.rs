@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Model;
 use super::events::Happening;
-use super::metrics::{Sign, Tally, Unseen, safe_name};
+use super::metrics::{Sign, Tally, Target, Unseen, safe_name};
 use super::queues::{ConsumerSign, QueueSign, StreamSign};
 use super::sources::{Turn, answers};
 use super::verdicts::Change;
@@ -118,7 +118,7 @@ impl Model {
 
     fn is_gateway(&self, endpoint: &str) -> bool {
         let target = self.metrics.targets.get(endpoint);
-        target.is_some_and(|target| target.is_gateway())
+        target.is_some_and(Target::is_gateway)
     }
 
     /// The counters of a stream or of its consumers began anew.

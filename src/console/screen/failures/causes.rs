@@ -16,9 +16,12 @@ use crate::model::{Event, EventKind, FailureGroup, Provider, Severity, View, let
 
 const COLUMNS: [Column; 4] = [
     Column::number("count", 7, 0),
-    Column::name("cause", 24),
+    Column::name("cause", 32),
     Column::text("last", 9, 1),
-    Column::text("latest example", 44, 2),
+    Column {
+        rank: 2,
+        ..Column::name("latest example", 28)
+    },
 ];
 
 struct Group<'a> {

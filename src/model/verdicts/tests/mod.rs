@@ -350,7 +350,7 @@ fn the_next_run_knows_what_was_silenced_and_what_was_acknowledged_a_moment_ago()
     bench.verdicts.silence(
         "backlog_growing",
         subject,
-        Duration::from_mins(60),
+        Duration::from_hours(1),
         moment(bench.second),
     );
     let silenced = bench.verdicts.answers();
