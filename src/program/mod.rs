@@ -172,7 +172,7 @@ impl Program<'_> {
             Some(Command::Themes) => self.list_themes(),
             Some(Command::Keys) => self.list_keys(),
             Some(Command::Completions { shell }) => print(&cli::completions(*shell)),
-            Some(Command::Man { command }) => match cli::man(command.as_deref()) {
+            Some(Command::Man { command }) => match cli::man(command) {
                 Ok(page) => print(&page),
                 Err(known) => Err(Failure::Refused(vec![format!(
                     "there is no such command to have a manual page → one of: {}",

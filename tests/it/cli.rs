@@ -120,6 +120,8 @@ fn help_and_version_are_printed_and_succeed() {
         vec!["play", "--help"],
         vec!["lab", "--help"],
         vec!["lab", "up", "--help"],
+        vec!["lab", "gateway", "--help"],
+        vec!["lab", "worker", "--help"],
         vec!["lab", "load", "--help"],
         vec!["lab", "fault", "--help"],
         vec!["themes", "--help"],
@@ -137,8 +139,33 @@ fn help_and_version_are_printed_and_succeed() {
 }
 
 #[test]
+fn the_parts_of_the_pipeline_name_the_variables_that_they_read() {
+    let shared = include_str!("../../src/pipeline/settings.rs");
+    for (part, own) in [
+        ("gateway", include_str!("../../src/pipeline/gateway/config.rs")),
+        ("worker", include_str!("../../src/pipeline/worker/config.rs")),
+    ] {
+        let help = run(&["lab", part, "--help"]).out;
+        let mut read = 0;
+        for source in [shared, own] {
+            let code = source.split("#[cfg(test)]").next().unwrap();
+            for name in code.split('"').skip(1).step_by(2) {
+                let is_variable = name.contains('_') && name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+                if is_variable {
+                    read += 1;
+                    assert!(help.contains(name), "{part}: {name}\n{help}");
+                }
+            }
+        }
+        assert!(read > 8, "{part}: {read}");
+    }
+}
+
+#[test]
 fn wrong_usage_exits_with_2_and_for_a_check_with_3() {
     for args in [
+        vec!["lab", "fault", "bogus"],
+        vec!["lab", "load", "--rate", "0"],
         vec!["--bogus"],
         vec!["bogus"],
         vec!["snapshot", "--wait", "3"],
@@ -465,7 +492,7 @@ fn a_snapshot_without_an_answer_is_printed_and_partial() {
 fn a_check_without_an_answer_is_unknown() {
     let ended = run(&["check", "--wait", "300ms", "--metrics", "gw=http://127.0.0.1:9/metrics"]);
     assert_eq!(ended.code, Some(3), "{ended:?}");
-    assert!(ended.out.starts_with("UNKNOWN - gw does not answer"), "{}", ended.out);
+    assert!(ended.out.starts_with("UNKNOWN - gw cannot be read"), "{}", ended.out);
     assert!(
         ended
             .out
