@@ -50,7 +50,7 @@ use self::failures::ProviderFigures;
 use self::field::Field;
 use self::ledger::{Books, Context, Ledger as Accounts, Tallies, Unread};
 use self::letters::Group;
-use self::metrics::{Metrics, Tally};
+use self::metrics::{Metrics, Sum, Tally};
 use self::outbound::Outbound;
 use self::probes::Probes;
 pub(crate) use self::queues::covers;
@@ -249,6 +249,10 @@ impl Model {
             }
             Sample::Scrape(scrape) => {
                 let name = stamp.source.name.clone();
+                let first = scrape.first_skipped.as_deref();
+                if self.sources.page(&stamp.source, moment, scrape.skipped, first) {
+                    self.hear_page(&stamp.source, moment);
+                }
                 let new = !self.metrics.targets.contains_key(&name);
                 let signs = self.metrics.apply(stamp, scrape, &self.settings.families, self.epoch);
                 if new {
@@ -347,12 +351,28 @@ impl Model {
         let then = dead(&self.queues);
         let signs = self.queues.cycle(stamp, reading, self.epoch);
         self.hear_queues(signs, before, moment);
+        if self.settings.pipeline.stream.is_none() {
+            self.follow_the_only_one(moment);
+        }
         if self.settings.pipeline.stream.as_ref() == Some(&reading.before.name) {
             self.close_outage(moment);
         }
         if letters && let (Some(then), Some(now)) = (then, dead(&self.queues)) {
             self.hear_letters(now - then, reading.after.state.last_seq, moment);
         }
+    }
+
+    /// A profile that names no stream means the only one with consumers, once all are known: a
+    /// console that is given just a server would otherwise show nothing of its one pipeline.
+    fn follow_the_only_one(&mut self, now: Moment) {
+        let Some(stream) = self.queues.only_consumed() else {
+            return;
+        };
+        let text = format!("following stream {stream}");
+        self.settings.pipeline.stream = Some(stream);
+        let what = Happening::new("following".to_owned(), EventKind::Console, Severity::Info, text);
+        let why = "the only one with consumers; --stream names another";
+        self.tell(now, &what.detail(why.to_owned()));
     }
 
     /// When the followed stream was last read: the beginning of that reading.
@@ -394,7 +414,8 @@ impl Model {
             now,
         });
         let unread = Unread::of(&self.metrics, &self.sources);
-        let tallies = Tallies::of(&self.metrics, unread, workers::some_unread(&known, now));
+        let unread_workers = workers::some_unread(&known, now);
+        let tallies = Tallies::of(&self.metrics, unread, unread_workers);
         let ledger = self.ledger.evaluate(&Context {
             books: Books {
                 sources: &self.sources,
@@ -445,7 +466,7 @@ impl Model {
             whole || charted(number, name)
         });
         self.view.ledger = ledger;
-        self.fill(now, scope, &facts, &figures);
+        self.fill(now, scope, &facts, &figures, unread_workers);
         self.record(now);
         let changes = self.verdicts.evaluate(&facts);
         if scope == Scope::Shown {
@@ -512,9 +533,15 @@ impl Model {
     }
 
     /// Fills in what is recorded in histories, and does not need the workers' rows.
-    fn fill(&mut self, now: Moment, scope: Scope, facts: &Facts, figures: &[ProviderFigures]) {
+    /// `unread_workers`: there are workers besides those whose counters are read, and a sum of the
+    /// latter would be too little.
+    fn fill(&mut self, now: Moment, scope: Scope, facts: &Facts, figures: &[ProviderFigures], unread_workers: bool) {
         let followed = queues::Followed {
-            acks: self.metrics.rate(Tally::Acked).clone(),
+            acks: if unread_workers {
+                Sum::default()
+            } else {
+                self.metrics.rate(Tally::Acked).clone()
+            },
             retries: self.metrics.rate(Tally::Naked).clone(),
         };
         let states = facts.states();
@@ -540,11 +567,17 @@ impl Model {
             queues: &self.queues,
             pipeline: &self.settings.pipeline,
             rows: &rows,
+            unread_workers,
         });
         self.view.queues = rows;
         self.view.lag_critical_s = facts.lag();
         self.view.api_calls_per_s = self.queues.calls(&self.sources);
         self.view.providers = failures::rows(figures, &self.sources);
+        if unread_workers {
+            for provider in &mut self.view.providers {
+                provider.processed_per_s = Reading::unknown();
+            }
+        }
         self.view.now = now;
         self.view.window_s = self
             .first_data

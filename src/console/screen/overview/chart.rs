@@ -16,6 +16,9 @@ use crate::model::{Reading, SeriesKey};
 /// Columns of the vertical axis: label, air, tick.
 const AXIS: u16 = 7;
 
+/// A curve that has not begun by then, seconds, has nothing to begin with.
+const PATIENCE: f64 = 4.0;
+
 /// From this many rows on the backlog has a strip of its own.
 const STRIP: u16 = 12;
 
@@ -111,7 +114,12 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: Pan
     let end = chart::aligned(now, range, chart::points(plot_width));
     let data = Data::read(scene, end, range, plot_width);
     if data.is_empty() {
-        stage.hint(inner, "The curves begin with the second reading of a counter.");
+        let hint = if scene.view.window_s < PATIENCE {
+            "The curves begin with the second reading of a counter."
+        } else {
+            "No counter is read: --stream names the stream to follow, --metrics who works for it."
+        };
+        stage.hint(inner, hint);
         return;
     }
     // Below the plot: the times, then the legend; where rows are few the legend stands in the frame.
