@@ -41,7 +41,7 @@ Webhooks go to /webhooks/telnyx and /webhooks/resend.
 const WORKER_VARIABLES: &str = "\
 Environment (defaults in brackets):
   NATS_URL                  where to pull from [nats://127.0.0.1:4222]
-  DATABASE_URL              postgres://user:password@host:5432/database
+  DATABASE_URL              where to write, postgres://host:5432/database
   WEBHOOK_LISTEN            address and port [127.0.0.1, a free port]
   WEBHOOK_WORKER_NAME       its name in metrics and heartbeats [worker]
   WEBHOOK_STREAM            the stream, created when missing [webhooks]

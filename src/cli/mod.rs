@@ -17,6 +17,6 @@ pub use dlq::{
 };
 pub use fire::{BatchArg, FireArgs};
 pub use lab::{DemoArgs, FAULTS, FaultArgs, LabCommand, LoadArgs, ScenarioArgs, UpArgs};
-pub use log::{LogError, start_log};
+pub use log::{LogError, OpenLog, start_log};
 pub use options::{ConnectionArgs, ConsoleArgs};
 pub use pages::{completions, config_page, man};

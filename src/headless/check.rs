@@ -234,7 +234,7 @@ fn silent(id: &SourceId, source: Option<&SourceView>) -> Reason {
     let why = source.and_then(|source| source.error.as_deref());
     unknown(&match why {
         Some(error) => format!("{} cannot be read: {error}", id.name),
-        None => format!("{} has not answered", id.name),
+        None => format!("{} cannot be read: it has not answered yet", id.name),
     })
 }
 

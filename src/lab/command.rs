@@ -105,7 +105,7 @@ pub async fn fault_command(options: FaultOptions, environment: &Environment) -> 
 /// accepted.
 pub async fn load_command(options: LoadOptions, host: Host, out: Out<'_>) -> u8 {
     match load(options, host, out).await {
-        Ok(summary) => u8::from(summary.accepted < summary.sent),
+        Ok(summary) => u8::from(summary.accepted < summary.sent || !summary.failures.is_empty()),
         Err(error) => exit_code(Err(error)),
     }
 }

@@ -161,6 +161,64 @@ fn the_parts_of_the_pipeline_name_the_variables_that_they_read() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_told_and_changes_no_exit_code() {
+    let full = |args: &[&str]| {
+        let mut run = Run::new(args);
+        run.command
+            .stdout(fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
+        run.output()
+    };
+    // Code 1 would be a warning to a monitoring system.
+    let ended = full(&["check", "--wait", "300ms", "--metrics", "127.0.0.1:9"]);
+    assert_eq!(ended.code, Some(3), "{ended:?}");
+    assert!(ended.err.contains("cannot write to standard output"), "{ended:?}");
+    assert_eq!(full(&["themes"]).code, Some(1));
+
+    let ended = run(&[
+        "--log",
+        "/dev/full",
+        "snapshot",
+        "--wait",
+        "300ms",
+        "--metrics",
+        "127.0.0.1:9",
+    ]);
+    assert_eq!(ended.code, Some(1), "the target's, not the log's: {ended:?}");
+    assert!(
+        ended
+            .err
+            .contains("warning: --log: lines are missing in /dev/full: No space left on device"),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn the_log_tells_when_a_source_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    run(&[
+        "--log",
+        log.to_str().unwrap(),
+        "snapshot",
+        "--wait",
+        "3s",
+        "--metrics",
+        "gw=http://127.0.0.1:9/metrics",
+    ]);
+    let told = fs::read_to_string(&log).unwrap();
+    let lines: Vec<&str> = told
+        .lines()
+        .filter(|line| line.contains("a source cannot be read"))
+        .collect();
+    assert_eq!(lines.len(), 1, "once, however often it is tried: {told}");
+    assert!(
+        lines[0].contains("gw") && lines[0].contains("connection refused"),
+        "{told}"
+    );
+}
+
 #[test]
 fn wrong_usage_exits_with_2_and_for_a_check_with_3() {
     for args in [
@@ -176,13 +234,18 @@ fn wrong_usage_exits_with_2_and_for_a_check_with_3() {
         assert_eq!((ended.code, ended.out.as_str()), (Some(2), ""), "{args:?}");
         assert!(ended.err.starts_with("error: "), "{}", ended.err);
     }
-    let ended = run(&["check", "--bogus"]);
-    assert_eq!(ended.code, Some(3));
-    assert!(
-        ended.out.starts_with("UNKNOWN - ") && ended.out.lines().count() == 1,
-        "{}",
-        ended.out
-    );
+    for args in [
+        ["check", "--bogus"].as_slice(),
+        &["--profile", "shop", "check", "--bogus"],
+    ] {
+        let ended = run(args);
+        assert_eq!(ended.code, Some(3), "{args:?}");
+        assert!(
+            ended.out.starts_with("UNKNOWN - ") && ended.out.lines().count() == 1,
+            "{}",
+            ended.out
+        );
+    }
 }
 
 #[test]

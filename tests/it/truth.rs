@@ -8,7 +8,7 @@ use std::time::Duration;
 use hookwatch::act::fire::Limit;
 use hookwatch::base::time::{SharedClock, SystemClock};
 use hookwatch::lab::{Lab, Load, Options};
-use hookwatch::model::{Reading, View};
+use hookwatch::model::{Health, Reading, View};
 use serde::Deserialize;
 use tokio::task::JoinHandle;
 
@@ -119,11 +119,21 @@ async fn rates_backlog_and_ledger_are_those_of_a_known_load() {
         assert!(off < 0.01, "{name}: {mean}/s, not {truth}/s");
     }
     for view in &views {
+        // A machine that stands still for seconds is seen, too: then lines are unchecked, and never off.
+        let checked = view.sources.iter().all(|source| source.state == Health::Ok);
         for line in &view.ledger.lines {
-            assert_eq!(line.balanced, Some(true), "{} under load\n{}", line.line, picture(view));
+            let off = line.balanced == Some(false) || (checked && line.balanced.is_none());
+            assert!(!off, "{} under load\n{}", line.line, picture(view));
         }
-        assert!(view.verdicts.is_empty(), "{}", picture(view));
+        // How busy a slow machine is may be worth a word; that something is wrong would be untrue.
+        let slow = ["backlog_growing", "database_slow", "saturated", "scrape_failing"];
+        let wrong = view.verdicts.iter().find(|verdict| !slow.contains(&&*verdict.id));
+        assert_eq!(wrong, None, "{}", picture(view));
     }
+    let whole = views
+        .iter()
+        .filter(|view| view.ledger.lines.iter().all(|line| line.balanced == Some(true)));
+    assert!(whole.count() > 0, "no view in which every line balances");
     let summary = load.stop().await.unwrap();
     // The last batch is not full: the workers wait a second for more before they write it.
     let took = watcher

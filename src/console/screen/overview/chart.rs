@@ -221,26 +221,24 @@ fn legend(scene: &Scene<'_>, stage: &Stage<'_>, strip: bool, room: u16) -> Line<
         .into_iter()
         .find(|reading| reading.value.is_some())
         .unwrap_or(&flow.stored_per_s);
-    let entry = |glyph: char, role: Role, label: &'static str, figure: Line<'static>| {
+    let entry = |glyph: char, role: Role, label: &'static str, reading: &Reading, figure: Line<'static>| {
         let mut line = vec![span(format!("{glyph} "), role), span(label, Role::Dim)];
+        // The last known value, and nobody can tell by its colour alone.
+        if reading.is_stale() {
+            line.push(span(format!("{} ", glyphs.stale), Role::Stale));
+        }
         line.extend(figure);
         line
     };
     let rates = |write: fn(&Reading, Unit, Role) -> Line<'static>| {
         [
-            entry(
-                glyphs.heavy,
-                Role::ChartIngest,
-                "ingest ",
-                write(ingest, Unit::PerSecond, Role::Text),
-            ),
-            entry(
-                glyphs.heavy,
-                Role::ChartProcessing,
-                "processing ",
-                write(&flow.processed_per_s, Unit::PerSecond, Role::Text),
-            ),
+            (Role::ChartIngest, "ingest ", ingest),
+            (Role::ChartProcessing, "processing ", &flow.processed_per_s),
         ]
+        .map(|(role, label, reading)| {
+            let figure = write(reading, Unit::PerSecond, Role::Text);
+            entry(glyphs.heavy, role, label, reading, figure)
+        })
     };
     let verdict = scene
         .view
@@ -259,6 +257,7 @@ fn legend(scene: &Scene<'_>, stage: &Stage<'_>, strip: bool, room: u16) -> Line<
             glyphs.levels[5],
             Role::ChartBacklog,
             "backlog ",
+            &flow.backlog,
             figure::figure(&flow.backlog, Unit::Count, Role::Text),
         )
     });
