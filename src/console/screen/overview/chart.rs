@@ -230,10 +230,10 @@ fn legend(scene: &Scene<'_>, stage: &Stage<'_>, strip: bool, room: u16) -> Line<
         line.extend(figure);
         line
     };
-    let rates = |write: fn(&Reading, Unit, Role) -> Line<'static>| {
+    let rates = |write: fn(&Reading, Unit, Role) -> Line<'static>, labels: [&'static str; 2]| {
         [
-            (Role::ChartIngest, "ingest ", ingest),
-            (Role::ChartProcessing, "processing ", &flow.processed_per_s),
+            (Role::ChartIngest, labels[0], ingest),
+            (Role::ChartProcessing, labels[1], &flow.processed_per_s),
         ]
         .map(|(role, label, reading)| {
             let figure = write(reading, Unit::PerSecond, Role::Text);
@@ -261,12 +261,16 @@ fn legend(scene: &Scene<'_>, stage: &Stage<'_>, strip: bool, room: u16) -> Line<
             figure::figure(&flow.backlog, Unit::Count, Role::Text),
         )
     });
+    let full = ["ingest ", "processing "];
+    // The mark needs room.
+    let marked = ingest.is_stale() || flow.processed_per_s.is_stale();
+    let brief = if marked { ["in ", "out "] } else { full };
     let forms = [
-        (rates(figure::figure), backlog, behind("falling behind")),
-        (rates(figure::figure), None, behind("falling behind")),
-        (rates(figure::figure), None, behind("behind")),
-        (rates(figure::figure), None, None),
-        (rates(figure::short), None, None),
+        (rates(figure::figure, full), backlog, behind("falling behind")),
+        (rates(figure::figure, full), None, behind("falling behind")),
+        (rates(figure::figure, full), None, behind("behind")),
+        (rates(figure::figure, full), None, None),
+        (rates(figure::short, brief), None, None),
     ];
     let lines = forms.map(|(rates, backlog, behind)| {
         rates
