@@ -36,7 +36,8 @@ Environment (defaults in brackets):
   WEBHOOK_TIMESTAMP_TOLERANCE  s that a signature may be old; then 401 [300]
 
 Webhooks go to /webhooks/telnyx and /webhooks/resend.
-/metrics, /health and /ready say how it is.";
+/metrics, /health and /ready say how it is; --log /dev/stderr shows what goes
+wrong.";
 
 const WORKER_VARIABLES: &str = "\
 Environment (defaults in brackets):
@@ -57,8 +58,8 @@ Environment (defaults in brackets):
   WEBHOOK_DATABASE_TIMEOUT  ms that a batch may take [5000]
   WEBHOOK_RATE_LIMIT        webhooks/s at most; 0: no limit [0]
 
-/metrics, /health and /ready say how it is. SIGTERM lets it finish what it
-holds; nothing is lost.";
+/metrics, /health and /ready say how it is; --log /dev/stderr shows what goes
+wrong. SIGTERM lets it finish what it holds; nothing is lost.";
 
 /// What is changed of a scenario.
 #[derive(Args, Clone, Debug, Default)]
@@ -75,6 +76,20 @@ pub struct ScenarioArgs {
     /// Webhooks a second in its first phase
     #[arg(long, value_name = "N")]
     pub rate: Option<f64>,
+}
+
+impl ScenarioArgs {
+    /// Whether any of it was given.
+    #[must_use]
+    pub fn is_given(&self) -> bool {
+        let Self {
+            scenario,
+            seed,
+            workers,
+            rate,
+        } = self;
+        scenario.is_some() || seed.is_some() || workers.is_some() || rate.is_some()
+    }
 }
 
 /// Watch a private pipeline with a made-up load, gone without a trace at the end

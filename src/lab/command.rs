@@ -17,7 +17,7 @@ use super::guard::Status;
 use super::load::{Load, Target, Traffic};
 use super::play::Player;
 use super::scenario::{Adjustment, Scenario};
-use super::{DATABASE, Lab, LabError, Options, control};
+use super::{DATABASE, Lab, LabError, Options, control, missing_servers};
 use crate::act::fire::{Limit, Summary};
 use crate::base::text;
 use crate::base::time::SharedClock;
@@ -124,6 +124,13 @@ async fn up(options: UpOptions, host: Host, out: Out<'_>) -> Result<(), LabError
     let begun = host.clock.now().mono;
     let scenario = Scenario::load(options.scenario.as_deref().unwrap_or("steady"))?.adjusted(options.change)?;
     let scenario = (!options.servers_only).then_some(scenario);
+    let missing: Vec<String> = missing_servers(&host.environment)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    if !missing.is_empty() {
+        return Err(LabError::Refused(missing.join("; ")));
+    }
     let stop = stop_on_signal()?;
     let plan = match &scenario {
         Some(scenario) => Options::scenario(host.program, host.environment, scenario),

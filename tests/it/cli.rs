@@ -161,6 +161,34 @@ fn the_parts_of_the_pipeline_name_the_variables_that_they_read() {
     }
 }
 
+#[test]
+fn a_part_that_never_reached_its_servers_says_so_in_its_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let mut run = Run::new(&["lab", "worker", "--log", log.to_str().unwrap()])
+        .variable("NATS_URL", "nats://127.0.0.1:9")
+        .variable("DATABASE_URL", "postgres://bob:hunter2@127.0.0.1:9/x");
+    let mut worker = run.command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut told = String::new();
+    // Another process writes it: there is no event to await.
+    for _ in 0..600 {
+        told = fs::read_to_string(&log).unwrap_or_default();
+        if told.contains("NATS client error") && told.contains("unhealthy") {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+    let line = |words: &str| told.lines().filter(|line| line.contains(words)).count();
+    assert_eq!(
+        (line("NATS client error"), line("check=\"database\"")),
+        (1, 1),
+        "{told}"
+    );
+    assert!(!told.contains("hunter2"), "{told}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_told_and_changes_no_exit_code() {
