@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -177,11 +177,40 @@ pub(super) struct Dictionary {
     layouts: BTreeMap<Id, Arc<Layout>>,
     streams: BTreeMap<Id, Arc<StreamConfig>>,
     consumers: BTreeMap<Id, Arc<ConsumerConfig>>,
-    /// Of any chunk: what was written, and what it means.
-    seen: BTreeMap<Id, (Vec<u8>, Arc<Layout>)>,
+    /// Of any chunk.
+    seen: Arc<Mutex<Seen>>,
+}
+
+type Seen = BTreeMap<Id, Known>;
+
+/// A list that was read.
+#[derive(Debug)]
+struct Known {
+    /// As it was written.
+    text: Vec<u8>,
+    /// The one that it is like.
+    like: Option<(Id, Arc<Layout>)>,
+    layout: Arc<Layout>,
+}
+
+impl Known {
+    /// Whether `data` says the same in a chunk that holds `layouts`. What a chunk means rests on that
+    /// chunk alone: a list that is like another one is known where that one is, too.
+    fn says(&self, data: &[u8], layouts: &BTreeMap<Id, Arc<Layout>>) -> bool {
+        let holds = |(of, base): &(Id, Arc<Layout>)| layouts.get(of).is_some_and(|held| Arc::ptr_eq(held, base));
+        self.text == data && self.like.as_ref().is_none_or(holds)
+    }
 }
 
 impl Dictionary {
+    /// Another one for other chunks: what is the same in both is shared between them.
+    pub(super) fn beside(&self) -> Self {
+        Self {
+            seen: self.seen.clone(),
+            ..Self::default()
+        }
+    }
+
     /// A new chunk holds nothing.
     pub(super) fn forget(&mut self) {
         self.layouts.clear();
@@ -197,11 +226,12 @@ impl Dictionary {
         }
         let word: Word = serde_json::from_slice(data)?;
         match word.meaning {
-            Meaning::Series(series) => self.keep(word.id, series, data),
+            Meaning::Series(series) => self.keep(word.id, series, None, data),
             // Without the other one it is not known: frames that refer to it are missing.
             Meaning::Like(like) => {
                 if let Some(base) = self.layouts.get(&like.of).cloned() {
-                    self.keep(word.id, like.resolve(&base.series), data);
+                    let of = like.of.clone();
+                    self.keep(word.id, like.resolve(&base.series), Some((of, base)), data);
                 }
             }
             Meaning::Stream(config) => {
@@ -214,17 +244,34 @@ impl Dictionary {
         Ok(())
     }
 
-    fn keep(&mut self, id: Id, series: Vec<Arc<SeriesId>>, data: &[u8]) {
-        let hash = u64::from_str_radix(&id, 16).unwrap_or_default();
-        let layout = Arc::new(Layout { series, hash });
-        self.seen.insert(id.clone(), (data.to_vec(), layout.clone()));
+    fn keep(&mut self, id: Id, series: Vec<Arc<SeriesId>>, like: Option<(Id, Arc<Layout>)>, data: &[u8]) {
+        let seen = self.seen.clone();
+        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let layout = match seen.get(&id) {
+            // It was read beside this one meanwhile.
+            Some(known) if known.says(data, &self.layouts) => known.layout.clone(),
+            _ => {
+                let hash = u64::from_str_radix(&id, 16).unwrap_or_default();
+                let (text, layout) = (data.to_vec(), Arc::new(Layout { series, hash }));
+                let known = Known {
+                    text,
+                    like,
+                    layout: layout.clone(),
+                };
+                seen.insert(id.clone(), known);
+                layout
+            }
+        };
         self.layouts.insert(id, layout);
     }
 
     fn known(&self, data: &[u8]) -> Option<(Id, Arc<Layout>)> {
         let id = data.strip_prefix(br#"{"id":""#)?.get(..16)?;
-        let (id, (text, layout)) = self.seen.get_key_value(std::str::from_utf8(id).ok()?)?;
-        (text == data).then(|| (id.clone(), layout.clone()))
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let (id, known) = seen.get_key_value(std::str::from_utf8(id).ok()?)?;
+        known
+            .says(data, &self.layouts)
+            .then(|| (id.clone(), known.layout.clone()))
     }
 
     pub(super) fn layout(&self, id: &Id) -> Result<Arc<Layout>, Missing> {
@@ -305,11 +352,21 @@ mod tests {
     fn without_the_list_that_it_is_like_a_list_is_missing() {
         let mut words = Words::default();
         let all: BTreeSet<u16> = (0..50).collect();
-        written(&mut words, &layout(&all));
+        let whole = written(&mut words, &layout(&all));
         let other = layout(&(1..50).collect());
         let like = written(&mut words, &other);
+        let id = format!("{:016x}", other.hash).into();
         let mut dictionary = Dictionary::default();
         dictionary.learn(&like[0]).unwrap();
-        assert_eq!(dictionary.layout(&format!("{:016x}", other.hash).into()), Err(Missing));
+        assert_eq!(dictionary.layout(&id), Err(Missing));
+        // Whatever an earlier chunk held.
+        whole
+            .iter()
+            .chain(&like)
+            .for_each(|word| dictionary.learn(word).unwrap());
+        assert_eq!(dictionary.layout(&id), Ok(other));
+        dictionary.forget();
+        dictionary.learn(&like[0]).unwrap();
+        assert_eq!(dictionary.layout(&id), Err(Missing));
     }
 }

@@ -361,7 +361,8 @@ impl Channels {
 /// is counted, not guessed.
 fn item(topic: Topic, data: &[u8], dictionary: &mut Dictionary) -> Result<Option<Item>, ()> {
     fn read<'a, T: serde::Deserialize<'a>>(data: &'a [u8]) -> Result<T, ()> {
-        serde_json::from_slice(data).map_err(drop)
+        // Looked at once, not string by string.
+        serde_json::from_str(std::str::from_utf8(data).map_err(drop)?).map_err(drop)
     }
     Ok(Some(match topic {
         Topic::Layout => {

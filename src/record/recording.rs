@@ -24,8 +24,11 @@ pub struct Recording {
     seam: Option<Seam>,
 }
 
-/// Chunks that are read ahead of their use.
-const AHEAD: usize = 4;
+/// Chunks that are read at a time, ahead of their use: a chunk takes longer to read than to fold.
+const READERS: usize = 2;
+
+/// Chunks that each reader has ready besides.
+const READY: usize = 1;
 
 /// Where one recording ends and another one of the same pipeline begins.
 #[derive(Clone, Copy, Debug)]
@@ -234,33 +237,38 @@ impl Recording {
         }
     }
 
-    /// Reads chunks in order, a few ahead of whoever takes them: reading and folding share the
-    /// time that they take.
+    /// Reads chunks in order, a few ahead of whoever takes them: several are read at a time, while
+    /// those before them are folded.
     pub fn each_chunk(
         self: &Arc<Self>,
         chunks: RangeInclusive<usize>,
         mut take: impl FnMut(usize, Result<Vec<(u64, Item)>, Damage>) -> ControlFlow<()>,
     ) {
-        let (sender, read) = sync_channel(AHEAD);
-        let ahead = chunks.clone();
-        let read_ahead = move || {
-            let mut reader = self.reader();
-            for chunk in ahead {
-                // Whoever takes them has seen enough.
-                if sender.send((chunk, reader.read(chunk))).is_err() {
-                    return;
-                }
-            }
-        };
+        let mut own = self.reader();
         std::thread::scope(|scope| {
-            let thread = std::thread::Builder::new().name("read-ahead".to_owned());
-            if thread.spawn_scoped(scope, read_ahead).is_ok() {
-                let mut read = read.into_iter();
-                let _ = read.try_for_each(|(chunk, items)| take(chunk, items));
-            } else {
-                let (mut reader, mut chunks) = (self.reader(), chunks);
-                let _ = chunks.try_for_each(|chunk| take(chunk, reader.read(chunk)));
-            }
+            // Chunks are dealt out to the readers in turn, and taken from them in turn.
+            let readers: Vec<_> = (0..READERS.min(chunks.clone().count()))
+                .map(|number| {
+                    let (sender, read) = sync_channel(READY);
+                    let (mut reader, dealt) = (own.beside(), chunks.clone().skip(number).step_by(READERS));
+                    let read_ahead = move || {
+                        for chunk in dealt {
+                            // Whoever takes them has seen enough.
+                            if sender.send(reader.read(chunk)).is_err() {
+                                return;
+                            }
+                        }
+                    };
+                    let thread = std::thread::Builder::new().name("read-ahead".to_owned());
+                    thread.spawn_scoped(scope, read_ahead).ok().map(|_| read)
+                })
+                .collect();
+            let mut dealt = chunks.zip(readers.iter().cycle());
+            let _ = dealt.try_for_each(|(chunk, reader)| {
+                // Where no thread could be had, it is read here.
+                let items = reader.as_ref().and_then(|read| read.recv().ok());
+                take(chunk, items.unwrap_or_else(|| own.read(chunk)))
+            });
         });
     }
 
@@ -319,6 +327,14 @@ pub struct ChunkReader {
 }
 
 impl ChunkReader {
+    /// Another reader of the same recording, for another thread: what they learn they share.
+    fn beside(&self) -> Self {
+        Self {
+            recording: self.recording.clone(),
+            dictionary: self.dictionary.beside(),
+        }
+    }
+
     /// The items of a chunk with their times on the recording's axis.
     ///
     /// # Errors

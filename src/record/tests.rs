@@ -1,5 +1,6 @@
 //! What is written is read back; what is damaged is left out and told.
 
+use std::ops::{ControlFlow, RangeInclusive};
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -304,6 +305,73 @@ fn a_truncated_file_gives_all_its_whole_chunks_and_tells_what_is_missing() {
             Err(error) => assert!(length < 4_000, "{length}: {error}"),
         }
     }
+}
+
+type Chunks = Vec<(usize, Result<Vec<(u64, Item)>, Damage>)>;
+
+/// Chunks as [`Recording::each_chunk`] gives them, up to the one after which nobody wants more.
+fn read_ahead(recording: &Arc<Recording>, chunks: RangeInclusive<usize>, enough: usize) -> Chunks {
+    let mut read = Vec::new();
+    recording.each_chunk(chunks, |chunk, items| {
+        read.push((chunk, items));
+        if chunk == enough {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    read
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn chunks_that_are_read_side_by_side_are_those_read_one_by_one(
+        wounds in proptest::collection::vec(any::<proptest::sample::Index>(), 0..4),
+        cut in proptest::option::of(any::<proptest::sample::Index>()),
+        (first, last, enough) in (0usize..12, 0usize..12, 0usize..12),
+    ) {
+        let (mut bytes, ..) = sample_file();
+        for wound in wounds {
+            let place = wound.index(bytes.len());
+            bytes[place] ^= 0x10;
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        let Ok(file) = RecordingFile::in_memory(bytes.into()) else { return Ok(()) };
+        let recording = Arc::new(Recording::of(vec![file; 3], Vec::new()).unwrap());
+        let Some(end) = recording.chunks().len().checked_sub(1) else { return Ok(()) };
+        let chunks = first.min(end)..=last.min(end);
+        let mut reader = recording.reader();
+        let mut one_by_one = Chunks::new();
+        for chunk in chunks.clone() {
+            one_by_one.push((chunk, reader.read(chunk)));
+            if chunk == enough {
+                break;
+            }
+        }
+        prop_assert_eq!(read_ahead(&recording, chunks, enough), one_by_one);
+    }
+}
+
+#[test]
+fn what_is_the_same_in_many_chunks_is_held_once_whoever_reads_them() {
+    let width = Width { targets: 1, ..CALM };
+    let file = RecordingFile::in_memory(write(info(), &seconds(width, 100)).into()).unwrap();
+    let recording = Arc::new(Recording::of(vec![file], Vec::new()).unwrap());
+    let read = read_ahead(&recording, 0..=9, 9);
+    let items = read.iter().flat_map(|(_, items)| items.as_ref().unwrap());
+    let mut layouts = items.filter_map(|(_, item)| match item {
+        Item::Envelope(envelope) => match &envelope.sample {
+            Sample::Scrape(scrape) => Some(&scrape.layout),
+            _ => None,
+        },
+        _ => None,
+    });
+    let first = layouts.next().unwrap();
+    assert_eq!(layouts.filter(|layout| Arc::ptr_eq(first, layout)).count(), 99);
 }
 
 #[test]

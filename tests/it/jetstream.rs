@@ -15,6 +15,7 @@ use hookwatch::lab::{Lab, Options};
 use hookwatch::model::{EventKind, Health, Queue, View};
 use hookwatch::sample::{ConsumerKey, Interest, Scope};
 use secrecy::SecretString;
+use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use crate::lab::{folder, options};
@@ -83,29 +84,38 @@ fn followed(view: &View) -> Option<&Queue> {
     queue(view, STREAM, CONSUMER)
 }
 
-/// Publishes steadily and acks everything but what says `poison`, until the handle is aborted.
-fn load(client: Client, consumer: PullConsumer, per_second: u32) -> tokio::task::JoinSet<()> {
-    let mut tasks = tokio::task::JoinSet::new();
-    tasks.spawn(async move {
+/// Publishes steadily until it is dropped. What the server has not stored holds back what follows: a
+/// server without time gets no heap to store.
+fn publish(context: Context, per_second: u32) -> JoinSet<()> {
+    let mut task = JoinSet::new();
+    task.spawn(async move {
         let mut pause = tokio::time::interval(Duration::from_millis(10));
         pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             pause.tick().await;
-            for _ in 0..per_second / 100 {
-                client.publish("hook.a", "fine".into()).await.unwrap();
+            let publishes = (0..per_second / 100).map(|_| context.publish("hook.a", "fine".into()));
+            for ack in futures_util::future::try_join_all(publishes).await.unwrap() {
+                // One that is late has held the others back long enough.
+                let _ = ack.await;
             }
         }
     });
-    tasks.spawn(async move {
+    task
+}
+
+/// Acks everything but what says `poison`, until it is dropped.
+fn work(consumer: PullConsumer) -> JoinSet<()> {
+    let mut task = JoinSet::new();
+    task.spawn(async move {
         let mut messages = consumer.stream().max_messages_per_batch(100).messages().await.unwrap();
         while let Some(message) = messages.next().await {
             let message = message.unwrap();
-            if &*message.payload == b"fine" {
+            if &*message.payload != b"poison" {
                 message.ack().await.unwrap();
             }
         }
     });
-    tasks
+    task
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -113,13 +123,14 @@ async fn parked_messages_are_counted_exactly_and_never_invented() {
     let folder = folder();
     let lab = server(folder.path(), "").await;
     let (client, context) = context(&lab).await;
-    let consumer = pipeline(&context, Duration::from_secs(1), 2).await;
+    let consumer = pipeline(&context, Duration::from_secs(2), 2).await;
     let clock: SharedClock = SystemClock::shared();
     let mut watcher = Watcher::start(&profile(&lab, NatsAuth::default()), &clock);
-    let tasks = load(client.clone(), consumer, 1_500);
+    let working = work(consumer);
+    let publishing = publish(context.clone(), 1_500);
     watcher
         .until("messages flow", PATIENCE, |view| {
-            followed(view).is_some_and(|queue| queue.completed_per_s.value > Some(1_000.0))
+            followed(view).is_some_and(|queue| queue.completed_per_s.value > Some(500.0))
         })
         .await;
     let calm = watcher.during(Duration::from_secs(8)).await;
@@ -127,6 +138,8 @@ async fn parked_messages_are_counted_exactly_and_never_invented() {
         let parked = followed(view).and_then(|queue| queue.parked.value);
         assert!(parked.is_none_or(|parked| parked == 0.0), "{parked:?} parked");
     }
+    // They are found where nothing else comes and goes between two looks, and known from then on.
+    drop(publishing);
     for _ in 0..5 {
         client.publish("hook.a", "poison".into()).await.unwrap();
     }
@@ -142,11 +155,12 @@ async fn parked_messages_are_counted_exactly_and_never_invented() {
                 .any(|event| event.kind == EventKind::Advisory && event.count == 5)
         })
         .await;
+    let publishing = publish(context, 1_500);
     for view in watcher.during(Duration::from_secs(4)).await {
         let parked = followed(&view).and_then(|queue| queue.parked.value);
         assert_eq!(parked, Some(5.0), "{}", picture(&view));
     }
-    drop(tasks);
+    drop((publishing, working));
     lab.down().await.unwrap();
 }
 
@@ -354,12 +368,18 @@ async fn what_is_deleted_and_made_anew_begins_anew() {
     let lab = server(folder.path(), "").await;
     let (client, context) = context(&lab).await;
     let consumer = pipeline(&context, Duration::from_secs(30), -1).await;
-    let tasks = load(client.clone(), consumer, 500);
+    // Sequences far from those of the stream that comes after it: a rate from one to the other shows.
+    for _ in 0..50_000 {
+        client.publish("hook.a", "gone".into()).await.unwrap();
+    }
+    client.flush().await.unwrap();
+    context.get_stream(STREAM).await.unwrap().purge().await.unwrap();
+    let tasks = (publish(context.clone(), 500), work(consumer));
     let clock: SharedClock = SystemClock::shared();
     let mut watcher = Watcher::start(&profile(&lab, NatsAuth::default()), &clock);
     watcher
         .until("messages flow", PATIENCE, |view| {
-            followed(view).is_some_and(|queue| queue.completed_per_s.value > Some(300.0))
+            followed(view).is_some_and(|queue| queue.completed_per_s.value > Some(200.0))
         })
         .await;
     drop(tasks);
@@ -372,19 +392,20 @@ async fn what_is_deleted_and_made_anew_begins_anew() {
         })
         .await;
     let consumer = pipeline(&context, Duration::from_secs(30), -1).await;
-    let tasks = load(client, consumer, 500);
+    let tasks = (publish(context, 500), work(consumer));
     watcher
         .until("it is read again", PATIENCE, |view| {
             health(view, "nats") == Health::Ok
-                && followed(view).is_some_and(|queue| queue.completed_per_s.value > Some(300.0))
+                && followed(view).is_some_and(|queue| queue.completed_per_s.value > Some(200.0))
         })
         .await;
     for view in watcher.all() {
-        // At most 500/s are published; what waited is completed faster on a busy machine.
+        // At most 500/s are stored, and on a busy machine a reading may be told a second late; what
+        // waited is completed faster.
         let rates = followed(&view).map(|queue| (queue.ingest_per_s.value, queue.completed_per_s.value));
         let plausible = |rate: Option<f64>, most: f64| rate.is_none_or(|rate| (0.0..most).contains(&rate));
         assert!(
-            rates.is_none_or(|(ingest, completed)| plausible(ingest, 1_000.0) && plausible(completed, 20_000.0)),
+            rates.is_none_or(|(ingest, completed)| plausible(ingest, 2_000.0) && plausible(completed, 20_000.0)),
             "{rates:?}\n{}",
             picture(&view)
         );

@@ -21,8 +21,11 @@ const SOON: Duration = Duration::from_secs(10);
 /// How long a lab may take until every source answers.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Labs side by side: each is light, and most of a scenario is waiting.
-const TOGETHER: usize = 4;
+/// The scenarios are dealt out to so many tests, which run side by side where there are threads.
+const TESTS: usize = 2;
+
+/// Labs side by side in a test: each is light, and most of a scenario is waiting.
+const TOGETHER: usize = 2;
 
 /// Names of scenarios with commas, to look at a few only.
 const ONLY: &str = "SCENARIOS";
@@ -181,7 +184,17 @@ fn report(name: &str, scenario: &Scenario, outcome: &Outcome, wrong: &[String]) 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_scenario_yields_its_verdicts_and_its_mutation_does_not() {
+async fn scenarios_yield_their_verdicts_and_their_mutations_do_not_first_half() {
+    play_and_judge(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn scenarios_yield_their_verdicts_and_their_mutations_do_not_second_half() {
+    play_and_judge(1).await;
+}
+
+/// Plays the scenarios of one of the tests.
+async fn play_and_judge(part: usize) {
     let only = support::environment().remove(ONLY);
     let chosen = |name: &str| {
         only.as_deref()
@@ -200,6 +213,8 @@ async fn every_scenario_yields_its_verdicts_and_its_mutation_does_not() {
         .iter()
         .map(|scenario| (scenario, None))
         .chain(mutations.iter().map(|(mutated, of)| (mutated, Some(&**of))))
+        .skip(part)
+        .step_by(TESTS)
         .collect();
     let found: Vec<Vec<String>> = futures_util::stream::iter(played)
         .map(|(scenario, originals)| async move {

@@ -163,7 +163,11 @@ async fn the_backlog_is_that_of_nats_and_what_is_deleted_behind_our_back_is_seen
     // Something goes through first: the ledger has seen every counter move.
     let load = lab.load(traffic(500.0), 12, count(500), clock.clone()).unwrap();
     load.finished().await.unwrap();
-    watcher.until("the first load is through", PATIENCE, is_settled).await;
+    watcher
+        .until("the first load is through, and every counter read", PATIENCE, |view| {
+            view.flow.backlog.value == Some(0.0) && line(view, "written").left == Some(500.0) && is_settled(view)
+        })
+        .await;
     for worker in ["worker-1", "worker-2"] {
         lab.stop(worker).await.unwrap();
     }

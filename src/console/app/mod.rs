@@ -176,7 +176,7 @@ impl App {
         });
     }
 
-    pub(super) fn scene(&self) -> Scene<'_> {
+    pub(in crate::console) fn scene(&self) -> Scene<'_> {
         let (view, histories) = match (&self.past, &self.paused) {
             (Some(past), _) => (past.view(), past.histories()),
             (None, Some(still)) => (&still.view, &still.histories),

@@ -6,7 +6,7 @@ use super::field::{Field, Origin};
 use super::typed::{concurrency_of, count_of, lasts_of, place_of, rate_of};
 use super::{Bench, Item, Supply};
 use crate::act::fire::{
-    BodyField, Preview, Request, SecretSource, Template, Variant, check_scheme, expectations, host_of,
+    BodyField, Load, Preview, Request, SecretSource, Template, Variant, check_scheme, expectations, host_of,
 };
 use crate::base::secret::strip_url_credentials;
 use crate::base::text;
@@ -27,6 +27,25 @@ pub struct FormRow {
     pub origin: Origin,
     /// Whether there is nothing to be shown but why.
     pub is_vacant: bool,
+}
+
+impl FormRow {
+    /// What is given; where nothing is, `vacant` says what holds.
+    fn new(field: Field, given: Option<String>, vacant: &str, origin: Origin) -> Self {
+        Self {
+            field,
+            value: given.clone().unwrap_or_else(|| vacant.to_owned()),
+            is_vacant: given.is_none(),
+            text: given.unwrap_or_default(),
+            origin,
+        }
+    }
+
+    /// The same of what is given by the person alone.
+    fn optional(field: Field, given: Option<String>, vacant: &str) -> Self {
+        let origin = origin(given.is_some(), false, Origin::Usual);
+        Self::new(field, given, vacant, origin)
+    }
 }
 
 /// A template's form.
@@ -252,85 +271,83 @@ fn common(request: &Request, supply: &Supply) -> Vec<FormRow> {
     let template = supply.library.get(&order.template).ok();
     let provider = template.map_or("", |template| template.provider());
     let (url, scheme) = order.directions(&supply.fire, provider);
-    let from = |edited: bool, profile: bool, otherwise: Origin| match (edited, profile) {
+    let row = |field: Field| match field {
+        Field::Target => {
+            let origin = origin(order.to.is_some(), url.is_some(), Origin::Usual);
+            let url = url.as_deref().map(|url| strip_url_credentials(url).into_owned());
+            FormRow::new(field, url, "none: enter names one", origin)
+        }
+        Field::Scheme => {
+            let origin = origin(order.scheme.is_some(), scheme.is_some(), Origin::Template);
+            let own = template.map(|template| template.scheme().to_string());
+            FormRow::new(field, scheme.clone().or(own), "", origin)
+        }
+        Field::Secret => {
+            let key = order.key(&supply.fire, provider);
+            let origin = origin(order.secret.is_some(), key.is_some(), Origin::Usual);
+            FormRow::new(field, key.as_ref().map(shown_place), "none, it is not signed", origin)
+        }
+        Field::Trace => {
+            let is_usual = request.trace == supply.untraceable.is_none();
+            let origin = origin(!is_usual, false, Origin::Usual);
+            FormRow::new(field, Some(followed(request, supply).to_owned()), "", origin)
+        }
+        Field::Body(_) => FormRow::new(field, None, "", Origin::Template),
+        Field::Count | Field::Rate | Field::Lasts | Field::Concurrency | Field::Variant | Field::Expect => {
+            load_row(field, load)
+        }
+    };
+    Field::COMMON.into_iter().map(row).collect()
+}
+
+/// Where a value comes from: the person, the profile, or else.
+fn origin(is_edited: bool, of_profile: bool, otherwise: Origin) -> Origin {
+    match (is_edited, of_profile) {
         (true, _) => Origin::Edited,
         (false, true) => Origin::Profile,
         (false, false) => otherwise,
-    };
-    let row = |field: Field, given: Option<String>, vacant: &str, origin: Origin| FormRow {
-        field,
-        value: given.clone().unwrap_or_else(|| vacant.to_owned()),
-        is_vacant: given.is_none(),
-        text: given.unwrap_or_default(),
-        origin,
-    };
-    let optional = |field: Field, given: Option<String>, vacant: &str| {
-        let origin = if given.is_some() { Origin::Edited } else { Origin::Usual };
-        row(field, given, vacant, origin)
-    };
-    let is_load = load.is_load();
-    let is_attack = load.variant != Variant::Valid;
-    let followed = match (&supply.untraceable, request.trace, is_load) {
-        (Some(_), ..) => "off, nowhere to look",
-        (None, true, true) => "off for a load",
-        (None, true, false) if is_attack => "off for an attack",
-        (None, true, false) => "on, to its row",
-        (None, false, _) => "off",
-    };
-    Field::COMMON
-        .into_iter()
-        .map(|field| match field {
-            Field::Target => {
-                let origin = from(order.to.is_some(), url.is_some(), Origin::Usual);
-                let url = url.as_deref().map(|url| strip_url_credentials(url).into_owned());
-                row(field, url, "none: enter names one", origin)
-            }
-            Field::Scheme => {
-                let origin = from(order.scheme.is_some(), scheme.is_some(), Origin::Template);
-                let own = template.map(|template| template.scheme().to_string());
-                row(field, scheme.clone().or(own), "", origin)
-            }
-            Field::Secret => {
-                let key = order.key(&supply.fire, provider);
-                let origin = from(order.secret.is_some(), key.is_some(), Origin::Usual);
-                row(field, key.as_ref().map(shown_place), "none, it is not signed", origin)
-            }
-            Field::Trace => {
-                let is_usual = request.trace == supply.untraceable.is_none();
-                let origin = from(!is_usual, false, Origin::Usual);
-                row(field, Some(followed.to_owned()), "", origin)
-            }
-            Field::Count => optional(
-                field,
-                load.count.map(text::count),
-                if load.duration.is_some() { "no limit" } else { "1" },
-            ),
-            Field::Rate => optional(
-                field,
-                load.rate.map(|rate| format!("{}/s", text::per_second(rate))),
-                "as fast as it goes",
-            ),
-            Field::Lasts => optional(field, load.duration.map(text::duration), "until all are sent"),
-            Field::Concurrency => {
-                let vacant = if is_load { "64" } else { "1" };
-                optional(
-                    field,
-                    load.concurrency.map(|lanes| text::count(lanes.get() as u64)),
-                    vacant,
-                )
-            }
-            Field::Variant => {
-                let origin = from(load.variant != Variant::Valid, false, Origin::Usual);
-                row(field, Some(load.variant.name().to_owned()), "", origin)
-            }
-            Field::Expect => {
-                let given: Vec<String> = load.expect.iter().map(ToString::to_string).collect();
-                let origin = from(given != ["2xx"], false, Origin::Usual);
-                row(field, Some(given.join(" ")), "", origin)
-            }
-            Field::Body(_) => row(field, None, "", Origin::Template),
-        })
-        .collect()
+    }
+}
+
+/// Whether it is followed, and how far.
+fn followed(request: &Request, supply: &Supply) -> &'static str {
+    let load = &request.load;
+    match (&supply.untraceable, request.trace) {
+        (Some(_), _) => "off, nowhere to look",
+        (None, true) if load.is_load() => "off for a load",
+        (None, true) if load.variant != Variant::Valid => "off for an attack",
+        (None, true) => "on, to its row",
+        (None, false) => "off",
+    }
+}
+
+/// A row of what says how many are fired, how, and what is expected.
+fn load_row(field: Field, load: &Load) -> FormRow {
+    match field {
+        Field::Count => {
+            let vacant = if load.duration.is_some() { "no limit" } else { "1" };
+            FormRow::optional(field, load.count.map(text::count), vacant)
+        }
+        Field::Rate => {
+            let rate = load.rate.map(|rate| format!("{}/s", text::per_second(rate)));
+            FormRow::optional(field, rate, "as fast as it goes")
+        }
+        Field::Lasts => FormRow::optional(field, load.duration.map(text::duration), "until all are sent"),
+        Field::Concurrency => {
+            let vacant = if load.is_load() { "64" } else { "1" };
+            let lanes = load.concurrency.map(|lanes| text::count(lanes.get() as u64));
+            FormRow::optional(field, lanes, vacant)
+        }
+        Field::Expect => {
+            let given: Vec<String> = load.expect.iter().map(ToString::to_string).collect();
+            let origin = origin(given != ["2xx"], false, Origin::Usual);
+            FormRow::new(field, Some(given.join(" ")), "", origin)
+        }
+        _ => {
+            let origin = origin(load.variant != Variant::Valid, false, Origin::Usual);
+            FormRow::new(field, Some(load.variant.name().to_owned()), "", origin)
+        }
+    }
 }
 
 /// Sets a field of the body, or takes back what was set where it is the template's own value.

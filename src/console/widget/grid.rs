@@ -16,7 +16,7 @@ pub use crate::base::words::Words as Filter;
 use crate::console::glyph::Glyphs;
 use crate::console::theme::Role;
 use crate::model::Reading;
-use crate::model::field::{Field, Unit, show};
+use crate::model::field::{Field, Unit};
 
 /// What a cell holds: what is sorted by, filtered, exported and explained.
 #[derive(Clone, Debug)]
@@ -60,23 +60,18 @@ impl<'a> Value<'a> {
             Self::Text(_) | Self::Unknown => None,
         }
     }
+}
 
-    fn is_text(&self) -> bool {
-        matches!(self, Self::Text(_))
-    }
-
-    /// Adds what a filter looks at.
-    fn search(&self, out: &mut String) {
-        match self {
-            Self::Text(text) => {
-                // A stranger's text may be of any length, a filter's look at it may not.
-                let cut = text.floor_char_boundary(text.len().min(512));
-                out.extend(text[..cut].chars().flat_map(char::to_lowercase));
-            }
-            Self::Figure(reading, field) => out.push_str(&show(reading, field.unit())),
-            Self::Number(..) | Self::At(_) | Self::Unknown => {}
-        }
-        out.push('\n');
+/// Adds a text that a filter looks at, in small letters.
+pub fn add_small(text: &str, out: &mut String) {
+    // A stranger's text may be of any length, a filter's look at it may not.
+    let text = &text[..text.floor_char_boundary(text.len().min(512))];
+    if text.is_ascii() {
+        let begun = out.len();
+        out.push_str(text);
+        out[begun..].make_ascii_lowercase();
+    } else {
+        out.extend(text.chars().flat_map(char::to_lowercase));
     }
 }
 
@@ -130,12 +125,13 @@ pub trait Rows {
         Line::new()
     }
 
-    /// Where many rows have the same figures: what a filter looks at in place of all cells.
+    /// Adds what a filter looks at: the texts among the cells, each on a line of its own and in small
+    /// letters. Where there are many rows of many figures, they are told apart here for less.
     fn search(&self, row: usize, out: &mut String) {
         for column in 0..self.columns().len() {
-            let value = self.value(row, column);
-            if value.is_text() {
-                value.search(out);
+            if let Value::Text(text) = self.value(row, column) {
+                add_small(&text, out);
+                out.push('\n');
             }
         }
     }
@@ -256,30 +252,36 @@ impl GridState {
     }
 }
 
+/// The rows that pass the filter, as they come.
+#[must_use]
+pub fn passing(rows: &dyn Rows, state: &GridState) -> Vec<usize> {
+    let filter = Filter::new(&state.filter);
+    if filter.is_empty() || rows.arranged().is_some() {
+        return (0..rows.count()).collect();
+    }
+    let mut text = String::new();
+    let passes = |row: &usize| {
+        text.clear();
+        rows.search(*row, &mut text);
+        filter.passes(&text)
+    };
+    (0..rows.count()).filter(passes).collect()
+}
+
 /// The rows that pass the filter, sorted.
 #[must_use]
 pub fn order(rows: &dyn Rows, state: &GridState) -> Vec<usize> {
+    let passing = passing(rows, state);
     if rows.arranged().is_some() {
-        return (0..rows.count()).collect();
+        return passing;
     }
-    let filter = Filter::new(&state.filter);
-    let mut text = String::new();
-    let mut order: Vec<usize> = (0..rows.count())
-        .filter(|row| {
-            filter.is_empty() || {
-                text.clear();
-                rows.search(*row, &mut text);
-                filter.passes(&text)
-            }
-        })
-        .collect();
-    let Some(sort) = state.sort(rows) else { return order };
+    let Some(sort) = state.sort(rows) else { return passing };
     let Some(column) = rows.columns().iter().position(|column| column.title == sort.column) else {
-        return order;
+        return passing;
     };
-    let keys: Vec<Value<'_>> = (0..rows.count()).map(|row| rows.value(row, column)).collect();
-    order.sort_by(|a, b| compare(&keys[*a], &keys[*b], sort.down));
-    order
+    let mut keyed: Vec<(Value<'_>, usize)> = passing.into_iter().map(|row| (rows.value(row, column), row)).collect();
+    keyed.sort_by(|(a, _), (b, _)| compare(a, b, sort.down));
+    keyed.into_iter().map(|(_, row)| row).collect()
 }
 
 /// What is not known stands last, whichever way the rest is sorted.
@@ -455,7 +457,79 @@ mod tests {
         assert_eq!(state.wanted(&rows), [0, 2]);
     }
 
+    struct Texts(Vec<[String; 3]>);
+
+    impl Rows for Texts {
+        fn columns(&self) -> &'static [Column] {
+            &COLUMNS
+        }
+
+        fn count(&self) -> usize {
+            self.0.len()
+        }
+
+        fn key(&self, row: usize) -> Cow<'_, str> {
+            self.0[row][0].as_str().into()
+        }
+
+        fn value(&self, row: usize, column: usize) -> Value<'_> {
+            Value::text(self.0[row][column].as_str())
+        }
+    }
+
+    /// Whether some text of a row holds a word, letter by letter.
+    fn holds(texts: &[String; 3], word: &str) -> bool {
+        let small = |text: &str| text.chars().flat_map(char::to_lowercase).collect::<Vec<_>>();
+        let word = small(word);
+        texts
+            .iter()
+            .any(|text| small(text).windows(word.len()).any(|piece| piece == word))
+    }
+
+    #[test]
+    fn a_filter_looks_at_the_beginning_of_a_long_text_only() {
+        let long = |before: usize, end: &str| "é".repeat(before / 2) + &"x".repeat(before % 2) + end;
+        let rows = Texts(vec![
+            [long(508, "Find"), String::new(), String::new()],
+            [long(509, "Find"), String::new(), String::new()],
+            ["y".repeat(509) + "Find", "z".repeat(900), "FIND".to_owned()],
+        ]);
+        let state = GridState {
+            filter: "find".to_owned(),
+            ..GridState::default()
+        };
+        assert_eq!(passing(&rows, &state), [0, 2]);
+    }
+
     proptest::proptest! {
+        #[test]
+        fn rows_that_pass_are_those_that_hold_every_word_and_no_unwanted_one(
+            rows in proptest::collection::vec(["[abAB/é]{0,4}", "[aB1ÉßİΔ]{0,3}", "[ab ]{0,3}"], 0..12),
+            with in proptest::collection::vec("[aAbB1/éÉİδ]{1,2}", 0..3),
+            without in proptest::collection::vec("[aAbB1/éÉİδ]{1,2}", 0..2),
+            sort in proptest::option::of((0usize..3, proptest::bool::ANY)),
+        ) {
+            let rows = Texts(rows);
+            let unwanted = without.iter().map(|word| format!("!{word}"));
+            let state = GridState {
+                filter: with.iter().cloned().chain(unwanted).collect::<Vec<_>>().join(" "),
+                sort: sort.map(|(column, down)| Sort { column: COLUMNS[column].title.to_owned(), down }),
+                ..GridState::default()
+            };
+            let mut expected: Vec<usize> = (0..rows.0.len())
+                .filter(|row| with.iter().all(|word| holds(&rows.0[*row], word)))
+                .filter(|row| !without.iter().any(|word| holds(&rows.0[*row], word)))
+                .collect();
+            proptest::prop_assert_eq!(passing(&rows, &state), &expected[..]);
+            if let Some((column, down)) = sort {
+                expected.sort_by(|a, b| {
+                    let ordering = rows.0[*a][column].cmp(&rows.0[*b][column]);
+                    if down { ordering.reverse() } else { ordering }
+                });
+            }
+            proptest::prop_assert_eq!(order(&rows, &state), expected);
+        }
+
         #[test]
         fn the_cursor_is_always_among_the_rows_on_screen(count in 0usize..60, visible in 1usize..20, steps in proptest::collection::vec(0usize..80, 0..12)) {
             let rows = few(&vec![("same", Some(1.0)); count]);

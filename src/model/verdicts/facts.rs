@@ -35,6 +35,8 @@ pub(in crate::model) struct ConsumerFacts {
     pub(super) still_s: f64,
     /// Since something was last delivered, seconds.
     pub(super) delivery_s: f64,
+    /// Since a delivery was last seen here, by our own clock, seconds.
+    pub(super) undelivered_s: f64,
     pub(super) ack_wait_s: f64,
     /// How long there has been a backlog without a completion, seconds.
     pub(super) idle_s: f64,

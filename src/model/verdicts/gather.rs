@@ -292,6 +292,7 @@ impl Sight<'_> {
             max_ack_pending: consumer.config.max_ack_pending.map(|most| most as f64),
             still_s: read - consumer.changed_at,
             delivery_s: consumer.since_delivery(read),
+            undelivered_s: read - consumer.delivered_at,
             ack_wait_s: consumer.config.ack_wait.as_secs_f64(),
             idle_s: read - consumer.completed_at.max(consumer.backlog_since).max(worked).min(read),
             only_retries: consumer.only_retries(),

@@ -84,33 +84,33 @@ impl Failures {
                 stage.grid(scene, MODES, area, frame, &modes::List::new(*scene), "");
             }
             OFF => off::draw(scene, stage, area, OFF),
-            RECEIVED | RATIO => {
-                let subject = scene.row(PROVIDERS);
-                let provider = scene
-                    .view
-                    .providers
-                    .iter()
-                    .find(|known| Some(&*known.name) == subject.as_deref());
-                let (field, reading) = if panel == RECEIVED {
-                    (Field::ReceivedPerS, provider.map(|provider| &provider.received_per_s))
-                } else {
-                    (Field::ErrorRatio, provider.map(|provider| &provider.error_ratio))
-                };
-                let history = history::History {
-                    id: panel,
-                    field,
-                    subject: subject.as_deref(),
-                    named: true,
-                    current: reading,
-                };
-                history::draw(scene, stage, area, &history);
-            }
+            RECEIVED | RATIO => Self::chart(scene, stage, area, panel),
             _ => {}
         }
     }
 }
 
 impl Failures {
+    /// A history of the provider under the cursor.
+    fn chart(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, panel: PanelId) {
+        let subject = scene.row(PROVIDERS);
+        let mut providers = scene.view.providers.iter();
+        let provider = providers.find(|known| Some(&*known.name) == subject.as_deref());
+        let (field, current) = if panel == RECEIVED {
+            (Field::ReceivedPerS, provider.map(|provider| &provider.received_per_s))
+        } else {
+            (Field::ErrorRatio, provider.map(|provider| &provider.error_ratio))
+        };
+        let history = history::History {
+            id: panel,
+            field,
+            subject: subject.as_deref(),
+            named: true,
+            current,
+        };
+        history::draw(scene, stage, area, &history);
+    }
+
     /// The providers, and what is charted of the one under the cursor.
     fn providers(scene: &Scene<'_>, stage: &mut Stage<'_>, top: Rect) {
         if top.width < 110 {

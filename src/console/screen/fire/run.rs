@@ -1,12 +1,13 @@
 //! A load: how many, how fast, how long they took, what was wrong.
 
+use std::iter;
 use std::time::Duration;
 
 use ratatui::layout::Rect;
 
 use super::super::{Scene, Stage};
 use super::parts::{RESULT, load_text, shown};
-use crate::act::fire::{Latency, Outcomes, Sample};
+use crate::act::fire::{Checked, Latency, Outcomes, Sample};
 use crate::act::firing::Ended;
 use crate::base::text;
 use crate::console::bench::{Look, Run};
@@ -68,6 +69,41 @@ impl<'a> Counts<'a> {
             Some(_) => (seconds > 0.0 && self.outcomes.sent() > 1).then(|| self.outcomes.sent() as f64 / seconds),
         }
     }
+
+    /// The numbers, in as many columns as fit.
+    fn lines(&self, run: &Run, width: u16) -> Vec<Line<'static>> {
+        let outcomes = &self.outcomes;
+        let rate = self.rate(run).map_or_else(
+            || text::UNKNOWN.to_owned(),
+            |rate| format!("{}/s", text::per_second(rate)),
+        );
+        let warn = |count: u64, role: Role| if count > 0 { role } else { Role::Dim };
+        let failed = outcomes.failed();
+        let latency = &self.latency;
+        let behind = if run.ended.is_some() { "never sent" } else { "behind" };
+        let cells = [
+            ("sent", text::count(outcomes.sent()), Role::Strong),
+            ("answered", text::count(outcomes.answered()), Role::Strong),
+            ("rate", rate, Role::Text),
+            ("in flight", text::count(outcomes.unfinished()), Role::Text),
+            ("failed", text::count(failed), warn(failed, Role::Critical)),
+            (behind, text::count(self.behind), warn(self.behind, Role::Warning)),
+            ("p50", shown(latency.p50), Role::Text),
+            ("p90", shown(latency.p90), Role::Text),
+            ("p99", shown(latency.p99), Role::Strong),
+            ("p99.9", shown(latency.p999), Role::Text),
+            ("max", shown(latency.max), Role::Text),
+            (
+                "retried",
+                text::count(outcomes.retried),
+                warn(outcomes.retried, Role::Text),
+            ),
+        ];
+        let across = (usize::from(width) + CELL.2) / (CELL.0 + CELL.1 + CELL.2);
+        // An even grid: 12 cells in 2, 3, 4 or 6 columns.
+        let across = [6, 4, 3, 2].into_iter().find(|columns| *columns <= across).unwrap_or(1);
+        cells.chunks(across).map(row_of).collect()
+    }
 }
 
 /// How it stands in a few words, for the frame.
@@ -124,71 +160,16 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, inner: 
     }
 }
 
-/// Every number, in as many columns as fit.
+/// All that is known of it, in lines.
 pub(super) fn lines<'a>(run: &'a Run, glyphs: &Glyphs, width: u16) -> Vec<Line<'a>> {
     let Some(counts) = Counts::of(run) else {
         return vec![vec![span("Resolving and connecting.", Role::Dim)]];
     };
-    let outcomes = &counts.outcomes;
-    let rate = counts.rate(run).map_or_else(
-        || text::UNKNOWN.to_owned(),
-        |rate| format!("{}/s", text::per_second(rate)),
-    );
-    let warn = |count: u64, role: Role| if count > 0 { role } else { Role::Dim };
-    let failed = outcomes.failed();
-    let latency = &counts.latency;
-    let behind = if run.ended.is_some() { "never sent" } else { "behind" };
-    let cells = [
-        ("sent", text::count(outcomes.sent()), Role::Strong),
-        ("answered", text::count(outcomes.answered()), Role::Strong),
-        ("rate", rate, Role::Text),
-        ("in flight", text::count(outcomes.unfinished()), Role::Text),
-        ("failed", text::count(failed), warn(failed, Role::Critical)),
-        (behind, text::count(counts.behind), warn(counts.behind, Role::Warning)),
-        ("p50", shown(latency.p50), Role::Text),
-        ("p90", shown(latency.p90), Role::Text),
-        ("p99", shown(latency.p99), Role::Strong),
-        ("p99.9", shown(latency.p999), Role::Text),
-        ("max", shown(latency.max), Role::Text),
-        (
-            "retried",
-            text::count(outcomes.retried),
-            warn(outcomes.retried, Role::Text),
-        ),
-    ];
-    let across = (usize::from(width) + CELL.2) / (CELL.0 + CELL.1 + CELL.2);
-    // An even grid: 12 cells in 2, 3, 4 or 6 columns.
-    let across = [6, 4, 3, 2].into_iter().find(|columns| *columns <= across).unwrap_or(1);
-    let mut lines: Vec<Line<'_>> = cells.chunks(across).map(|row| row_of(row)).collect();
-    lines.push(answers(outcomes, width));
-    for sample in counts.samples {
-        let what = match (sample.status, sample.failure) {
-            (Some(status), _) => status.to_string(),
-            (None, Some(kind)) => kind.name().to_owned(),
-            (None, None) => String::new(),
-        };
-        for (number, row) in wrap(&sample.text, width.saturating_sub(12), 3).into_iter().enumerate() {
-            let head = if number == 0 {
-                format!("first {what}")
-            } else {
-                String::new()
-            };
-            lines.push(vec![span(format!("{head:<12}"), Role::Warning), span(row, Role::Text)]);
-        }
-    }
+    let mut lines = counts.lines(run, width);
+    lines.push(answers(&counts.outcomes, width));
+    lines.extend(counts.samples.iter().flat_map(|sample| example(sample, width)));
     if let Some(Ended::Counted { checks, .. }) = &run.ended {
-        for check in checks {
-            let (glyph, role) = if check.is_met {
-                (glyphs.check, Role::Ok)
-            } else {
-                (glyphs.critical, Role::Critical)
-            };
-            lines.push(vec![
-                span(format!("{glyph} "), role),
-                span(format!("expected {}: ", check.expected), Role::Dim),
-                span(check.actual.as_str(), Role::Text),
-            ]);
-        }
+        lines.extend(checks.iter().map(|check| expected(check, glyphs)));
     }
     lines.push(Line::new());
     lines.push(vec![
@@ -204,6 +185,34 @@ pub(super) fn lines<'a>(run: &'a Run, glyphs: &Glyphs, width: u16) -> Vec<Line<'
             .map(|notice| vec![span(notice.as_str(), Role::Warning)]),
     );
     lines
+}
+
+/// The first answer of a kind that was not expected.
+fn example(sample: &Sample, width: u16) -> Vec<Line<'static>> {
+    let what = match (sample.status, sample.failure) {
+        (Some(status), _) => status.to_string(),
+        (None, Some(kind)) => kind.name().to_owned(),
+        (None, None) => String::new(),
+    };
+    let heads = iter::once(format!("first {what}")).chain(iter::repeat(String::new()));
+    heads
+        .zip(wrap(&sample.text, width.saturating_sub(12), 3))
+        .map(|(head, row)| vec![span(format!("{head:<12}"), Role::Warning), span(row, Role::Text)])
+        .collect()
+}
+
+/// Whether it came as it was expected.
+fn expected<'a>(check: &'a Checked, glyphs: &Glyphs) -> Line<'a> {
+    let (glyph, role) = if check.is_met {
+        (glyphs.check, Role::Ok)
+    } else {
+        (glyphs.critical, Role::Critical)
+    };
+    vec![
+        span(format!("{glyph} "), role),
+        span(format!("expected {}: ", check.expected), Role::Dim),
+        span(check.actual.as_str(), Role::Text),
+    ]
 }
 
 fn row_of(cells: &[(&str, String, Role)]) -> Line<'static> {

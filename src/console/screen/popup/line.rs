@@ -8,7 +8,7 @@ use super::super::{PanelId, Scene, Spot, Stage};
 use crate::console::bench::Field;
 use crate::console::palette::{Palette, complete};
 use crate::console::theme::Role;
-use crate::console::widget::grid::order;
+use crate::console::widget::grid::passing;
 use crate::console::widget::input::Input;
 use crate::console::widget::{Frame, span};
 
@@ -21,7 +21,7 @@ pub(super) fn filter(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, panel
         if rows.arranged().is_some() {
             return "also provider=  reason=  since=2h  match=$.a=1".to_owned();
         }
-        let shown = order(&*rows, scene.ui.grid(panel)).len();
+        let shown = passing(&*rows, scene.ui.grid(panel)).len();
         format!("{shown} of {}", rows.count())
     });
     prompt(stage, area, "/ ", input, &format!("{count}   enter keeps  esc clears"));

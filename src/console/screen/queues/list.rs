@@ -6,7 +6,7 @@ use super::super::Scene;
 use super::key;
 use crate::console::glyph::Glyphs;
 use crate::console::theme::Role;
-use crate::console::widget::grid::{Rows, Value, plain};
+use crate::console::widget::grid::{Rows, Value, add_small, plain};
 use crate::console::widget::span;
 use crate::console::widget::table::{Cell, Column};
 use crate::model::field::Field;
@@ -131,6 +131,21 @@ impl Rows for List<'_> {
             },
         }
     }
+
+    // Of a thousand rows at every letter that is typed: without the figures, which are not looked at.
+    fn search(&self, row: usize, out: &mut String) {
+        let queue = self.queue(row);
+        add_small(&queue.stream, out);
+        if let Some(consumer) = &queue.consumer {
+            out.push('/');
+            add_small(consumer, out);
+        }
+        out.push('\n');
+        for text in [Some(stands(queue).0), queue.leader.as_deref()].into_iter().flatten() {
+            add_small(text, out);
+            out.push('\n');
+        }
+    }
 }
 
 /// How a figure stands there: what should be 0 and is not, is a warning.
@@ -177,5 +192,46 @@ pub(super) fn glyph(state: QueueState, glyphs: &Glyphs) -> char {
         QueueState::Growing | QueueState::Saturated => glyphs.warning,
         QueueState::Stalled | QueueState::NoWorkers | QueueState::Missing => glyphs.critical,
         QueueState::Paused => glyphs.stale,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::console::fixture;
+
+    /// The rows as they are, but for their way to be searched.
+    struct Plain<'a>(List<'a>);
+
+    impl Rows for Plain<'_> {
+        fn columns(&self) -> &'static [Column] {
+            self.0.columns()
+        }
+
+        fn count(&self) -> usize {
+            self.0.count()
+        }
+
+        fn key(&self, row: usize) -> Cow<'_, str> {
+            self.0.key(row)
+        }
+
+        fn value(&self, row: usize, column: usize) -> Value<'_> {
+            self.0.value(row, column)
+        }
+    }
+
+    #[test]
+    fn a_filter_finds_what_stands_in_the_cells() {
+        for picture in [fixture::rich(), fixture::failing(), fixture::many()] {
+            let app = fixture::app(picture, &[]);
+            let (rows, plain) = (List { scene: app.scene() }, Plain(List { scene: app.scene() }));
+            for row in 0..rows.count() {
+                let (mut own, mut of_cells) = (String::new(), String::new());
+                rows.search(row, &mut own);
+                plain.search(row, &mut of_cells);
+                assert_eq!(own, of_cells);
+            }
+        }
     }
 }

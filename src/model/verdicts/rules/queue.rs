@@ -236,8 +236,9 @@ pub(super) fn backlog_growing(facts: &Facts) -> Vec<Finding> {
         let waits = consumer
             .oldest_waiting_s
             .or_else(|| Some(consumer.pending / consumer.completed.filter(|rate| *rate > 0.0)?));
-        // Nothing moves at all: that is a stall in the making, and soon named.
-        if consumer.idle_s >= HALT {
+        // Nothing is completed, or nothing delivered while workers finish what they hold: that is a
+        // stall in the making, and soon named.
+        if consumer.idle_s.max(consumer.undelivered_s) >= HALT {
             return Some(Finding::between(Some(subject(consumer))));
         }
         let over = consumer

@@ -215,6 +215,11 @@ fn a_backlog_that_only_breathes_does_not_grow() {
             oldest_waiting_s: Some(0.9),
             ..growing()
         },
+        // Workers that were told to stop finish what they hold, and take no more.
+        ConsumerFacts {
+            undelivered_s: 1.5,
+            ..growing()
+        },
         ConsumerFacts {
             rise: Rise {
                 steps: 4,

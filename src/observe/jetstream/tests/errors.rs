@@ -368,7 +368,7 @@ async fn a_frozen_server_is_reported_and_its_return_is_seen() {
         assert!(
             super::link::SILENCE.as_millis() < 3_000,
             "a dead server is shown within 3 s"
-        )
+        );
     };
     assert!(took < super::link::SILENCE + SLACK, "{took:?}");
     server.signal(Signal::CONT);
