@@ -486,7 +486,7 @@ fn what_cannot_be_read_is_named_with_the_next_step() {
     refused(
         Run::new(&["snapshot", "--context", "prod"]),
         "--context: cannot read the NATS context `prod` (~/.config/nats/context/prod.json): No such file or directory \
-         (os error 2) → there are none",
+         (os error 2) → there is no context: `nats context add` makes one, and --nats does without",
     );
     refused(
         Run::new(&["snapshot", "--profile", "prod"]).config("[profile.production]\n"),
