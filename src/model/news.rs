@@ -13,7 +13,7 @@ use super::verdicts::Change;
 use super::view::{EventKind, Health, Severity};
 use crate::base::text;
 use crate::base::time::Moment;
-use crate::sample::{Advisory, AdvisoryKind, ProbeReading, ProbeState, ServerReading, SourceKind};
+use crate::sample::{Advisory, AdvisoryKind, ProbeReading, ProbeState, ServerReading, SourceId, SourceKind};
 
 /// Processes that show up this soon after the start were there before.
 const ARRIVALS: Duration = Duration::from_secs(5);
@@ -242,6 +242,15 @@ impl Model {
         self.tell(now, &what);
     }
 
+    /// A page with lines that cannot be read, after one without.
+    pub(super) fn hear_page(&mut self, source: &SourceId, now: Moment) {
+        let text = format!("{} has lines that cannot be read", self.process_name(&source.name));
+        let what = Happening::new("page".to_owned(), EventKind::Source, Severity::Warning, text)
+            .many(1, "{n} pages have lines that cannot be read")
+            .detail(self.sources.trouble(source).unwrap_or_default());
+        self.tell(now, &what);
+    }
+
     /// Sources that changed their state.
     pub(super) fn hear_sources(&mut self, turns: Vec<Turn>, now: Moment) {
         for turn in turns {
@@ -252,8 +261,8 @@ impl Model {
             let (severity, one, many) = match (turn.from, turn.to) {
                 (_, Health::Failing) => (
                     Severity::Warning,
-                    format!("{name} does not answer"),
-                    "{n} sources do not answer",
+                    format!("{name} cannot be read"),
+                    "{n} sources cannot be read",
                 ),
                 (_, Health::Stale) => (Severity::Warning, format!("{name} is silent"), "{n} sources are silent"),
                 (Health::Failing | Health::Stale, Health::Ok) => (

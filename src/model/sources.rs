@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::reading::{Reading, ReadingState};
 use super::view::{Health, SourceView};
+use crate::base::text;
 use crate::base::time::{Moment, Timestamp};
 use crate::sample::{SourceId, SourceKind, SourceReport, SourceState};
 
@@ -43,11 +44,28 @@ struct Track {
     recovered: Duration,
     /// When it last reported.
     reported: Duration,
+    /// Lines of its last page that could not be read, and the first of them with its reason.
+    unreadable: Option<(u64, String)>,
 }
 
 impl Track {
     fn period(&self) -> Duration {
         self.report.as_ref().map_or(USUAL_PERIOD, |report| report.period)
+    }
+
+    /// What is wrong with it: why it fails, or what of its answers is no use.
+    fn trouble(&self) -> Option<String> {
+        let error = self.report.as_ref().and_then(|report| report.error.clone());
+        error.or_else(|| {
+            let (lines, first) = self.unreadable.as_ref()?;
+            let lines = match lines {
+                1 => "a line".to_owned(),
+                several => format!("{} lines", text::count(*several)),
+            };
+            Some(format!(
+                "{lines} of its page cannot be read, the first: {first} → look at what writes it"
+            ))
+        })
     }
 
     fn judge(&self, now: Duration) -> Health {
@@ -94,6 +112,7 @@ impl Sources {
             failing_from: None,
             recovered: Duration::ZERO,
             reported: moment.mono,
+            unreadable: None,
         })
     }
 
@@ -133,6 +152,19 @@ impl Sources {
         self.track(id, moment).last_good = Some(moment);
     }
 
+    /// Notes which lines of a page could not be read. True when that is news: its last page had none.
+    pub(super) fn page(&mut self, id: &SourceId, moment: Moment, skipped: u64, first: Option<&str>) -> bool {
+        let track = self.track(id, moment);
+        let news = skipped > 0 && track.unreadable.is_none();
+        track.unreadable = (skipped > 0).then(|| (skipped, first.unwrap_or_default().to_owned()));
+        news
+    }
+
+    /// What is wrong with a source.
+    pub(super) fn trouble(&self, id: &SourceId) -> Option<String> {
+        self.tracks.get(id)?.trouble()
+    }
+
     /// Judges every source as of `now`.
     pub(super) fn advance(&mut self, now: Moment) -> Vec<Turn> {
         self.now = now.mono;
@@ -168,7 +200,7 @@ impl Sources {
                 age: track.last_good.map(|good| self.now.saturating_sub(good.mono)),
                 latency: track.report.as_ref().and_then(|report| report.latency),
                 period: track.report.as_ref().map(|report| report.period),
-                error: track.report.as_ref().and_then(|report| report.error.clone()),
+                error: track.trouble(),
                 retry_in: track.report.as_ref().and_then(|report| report.retry_in),
             })
             .collect()

@@ -310,7 +310,7 @@ fn sources_that_go_and_come_are_events() {
     feed.advance();
     assert_eq!(
         feed.events(),
-        ["console started", "postgres does not answer", "postgres answers again"]
+        ["console started", "postgres cannot be read", "postgres answers again"]
     );
     assert_eq!(feed.view().events[1].detail, "connect to postgres: connection refused");
     assert_eq!(feed.view().events[1].severity, Severity::Warning);
@@ -327,7 +327,7 @@ fn many_endpoints_that_go_together_are_one_event() {
         feed.at(1.5).fail(&metrics(&format!("w-{n}")), "scrape: timed out");
     }
     feed.advance();
-    assert_eq!(feed.events(), ["console started", "40 sources do not answer"]);
+    assert_eq!(feed.events(), ["console started", "40 sources cannot be read"]);
 }
 
 #[test]

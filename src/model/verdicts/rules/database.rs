@@ -38,14 +38,16 @@ pub(super) fn database_down(facts: &Facts) -> Vec<Finding> {
                         text::count(facts.crew.breaker_known as u64)
                     )
                 });
-                Words::new(Severity::Critical, "Postgres does not answer")
-                    .because_of(source.error.clone())
+                Words::new(Severity::Critical, "Postgres cannot be read")
+                    .because_unread(
+                        source.error.as_deref(),
+                        "start the server or the way to it; webhooks wait in the stream meanwhile",
+                    )
                     .because(format!(
                         "{} failed in a row",
                         counted(f64::from(source.failures), "attempt", "attempts")
                     ))
                     .because_of(breaker)
-                    .next("start the server or the way to it; webhooks wait in the stream meanwhile")
             })
         })
         .collect()

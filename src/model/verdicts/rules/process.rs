@@ -21,6 +21,9 @@ const CANARY: (u32, u32) = (1, 2);
 /// Invalid signatures, their share that alarms and the one that clears.
 const SIGNATURES: (f64, f64, f64) = (5.0, 0.2, 0.05);
 
+/// What is said of a source that is stale and reported no error.
+const SILENT: &str = "silent for more than three periods";
+
 pub(super) fn error_rate(facts: &Facts) -> Vec<Finding> {
     let most = facts.thresholds.error_ratio;
     facts
@@ -111,20 +114,23 @@ pub(super) fn scrape_failing(facts: &Facts) -> Vec<Finding> {
         .all(|source| source.failures == 0 && source.goods >= SCRAPES.1 && source.health == Health::Ok);
     vec![Finding::new(None, stage(!failing.is_empty(), well), || {
         let text = match failing.as_slice() {
-            [only] => format!("{} does not answer", only.id.name),
+            [only] => format!("{} cannot be read", only.id.name),
             several => format!(
-                "{} of {} metrics endpoints do not answer",
+                "{} of {} metrics endpoints cannot be read",
                 text::count(several.len() as u64),
                 text::count(targets.len() as u64)
             ),
         };
         let mut words = Words::new(Severity::Warning, text);
+        let otherwise = "look whether the process runs; sums leave it out meanwhile";
         for source in failing.iter().take(3) {
-            let why = source
-                .error
-                .clone()
-                .unwrap_or_else(|| "silent for more than three periods".to_owned());
-            words = words.because(format!("{}: {why}", source.id.name));
+            let why = source.error.as_deref().unwrap_or(SILENT);
+            let why = format!("{}: {why}", source.id.name);
+            words = match failing.as_slice() {
+                [_only] => words.because_unread(Some(&why), otherwise),
+                // Each has a next step of its own.
+                _ => words.because(why).next(otherwise),
+            };
         }
         if failing.len() > 3 {
             words = words.because(format!("and {} more", text::count(failing.len() as u64 - 3)));
@@ -133,7 +139,7 @@ pub(super) fn scrape_failing(facts: &Facts) -> Vec<Finding> {
         if longest > 0.0 {
             words = words.because(format!("for {}", about(longest)));
         }
-        words.next("look whether the process runs; sums leave it out meanwhile")
+        words
     })]
 }
 
@@ -183,12 +189,15 @@ fn unwell(probe: &ProbeFacts) -> Words {
 }
 
 fn no_answer(probe: &ProbeFacts) -> Words {
-    let why = probe.error.clone();
+    let why = probe.error.as_deref().unwrap_or(SILENT);
     Words::new(
         Severity::Warning,
-        format!("{}'s health endpoint does not answer", probe.name),
+        format!("{}'s health endpoint cannot be read", probe.name),
     )
-    .because(why.unwrap_or_else(|| "silent for more than three periods".to_owned()))
+    .because_unread(
+        Some(why),
+        "look whether the process runs, and whether the probe's url and token are right",
+    )
     .because_of(probe.said.map(|said| {
         let said = match said {
             ProbeState::Healthy => "healthy",
@@ -197,7 +206,6 @@ fn no_answer(probe: &ProbeFacts) -> Words {
         };
         format!("before that it said {said}")
     }))
-    .next("look whether the process runs, and whether the probe's url and token are right")
 }
 
 pub(super) fn counter_reset(facts: &Facts) -> Vec<Finding> {

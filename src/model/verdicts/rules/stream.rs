@@ -234,10 +234,10 @@ pub(super) fn leader_lost(facts: &Facts) -> Vec<Finding> {
                                 counted(facts.gate.unconfirmed, "webhook", "webhooks")
                             )
                         });
-                        Words::new(Severity::Critical, "NATS does not answer")
-                            .because_of(source.error.clone())
+                        // Away, refusing our login, without JetStream or our stream: the error says which.
+                        Words::new(Severity::Critical, "NATS cannot be read")
+                            .because_unread(source.error.as_deref(), "look at the server and at the way to it")
                             .because_of(refused)
-                            .next("look at the server and at the way to it")
                     },
                 )
             }),
