@@ -33,7 +33,7 @@ layout: servers
 	CARGO_PROFILE_BENCH_STRIP=none $(CARGO) bench --locked --bench console -- --layout
 
 soak: servers
-	HOOKWATCH_SOAK=1 $(CARGO) test --locked --release --test it -- soak:: replay::crash truth::rates --nocapture
+	HOOKWATCH_SOAK=1 $(CARGO) test --locked --release --test it -- soak:: replay::crash truth::rates faults:: --nocapture
 
 interop: servers
 	$(CARGO) build --locked

@@ -110,8 +110,8 @@ pub enum Command {
     },
     /// Print a manual page (troff): hookwatch man | man -l -
     Man {
-        /// A command's own page
-        command: Option<String>,
+        /// A command's own page: `man snapshot`, `man lab up`
+        command: Vec<String>,
     },
 }
 
@@ -169,7 +169,7 @@ impl Command {
     }
 }
 
-/// `hookwatch watch`
+/// Open the console (the default)
 #[derive(Args, Clone, Debug, Default)]
 pub struct WatchArgs {
     /// What to connect to.
@@ -180,7 +180,7 @@ pub struct WatchArgs {
     pub console: ConsoleArgs,
 }
 
-/// `hookwatch snapshot`
+/// Print one reading: for people, or as JSON with stable keys
 #[derive(Args, Clone, Debug)]
 pub struct SnapshotArgs {
     /// How long to watch before the reading; rates are over at most 10s
@@ -197,7 +197,7 @@ pub struct SnapshotArgs {
     pub connection: ConnectionArgs,
 }
 
-/// `hookwatch check`
+/// One line and an exit code, as monitoring systems want them
 #[derive(Args, Clone, Debug)]
 pub struct CheckArgs {
     /// How long to watch before the verdict
@@ -211,7 +211,7 @@ pub struct CheckArgs {
     pub connection: ConnectionArgs,
 }
 
-/// `hookwatch record`
+/// Record what the sources see, without a screen: FILE, or a folder of rotated files
 #[derive(Args, Clone, Debug)]
 pub struct RecordArgs {
     /// A file, or a folder of files that are rotated hourly or at 64 MiB, 1 GiB in all
@@ -228,7 +228,7 @@ pub struct RecordArgs {
     pub connection: ConnectionArgs,
 }
 
-/// `hookwatch play`
+/// Play a recording in the console, at any speed, size and theme
 #[derive(Args, Clone, Debug)]
 pub struct PlayArgs {
     /// A recording, or a folder of rotated ones
@@ -286,7 +286,7 @@ impl ExportForm {
     }
 }
 
-/// `hookwatch export`
+/// Turn a recording into something else
 #[derive(Args, Clone, Debug)]
 pub struct ExportArgs {
     /// A recording, or a folder of rotated ones
@@ -328,7 +328,7 @@ pub struct ExportArgs {
     pub speed: Option<String>,
 }
 
-/// `hookwatch config`
+/// Show the resolved configuration and where each value is from
 #[derive(Args, Clone, Debug)]
 pub struct ConfigArgs {
     /// Print a configuration file with every key explained
@@ -489,6 +489,30 @@ mod tests {
             error.contains("the unit is missing: write it like 500ms, 20s or 2m"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_command_s_own_help_says_what_the_list_says() {
+        fn agree(command: &mut clap::Command) {
+            for sub in command.get_subcommands_mut() {
+                let about = sub.get_about().map(ToString::to_string).unwrap_or_default();
+                let page = sub.render_help().to_string();
+                assert!(
+                    !about.starts_with('`') && page.starts_with(&about),
+                    "{}: {page}",
+                    sub.get_name()
+                );
+                agree(sub);
+            }
+        }
+        let mut command = Cli::command().term_width(200);
+        command.build();
+        let listed = command.render_help().to_string();
+        agree(&mut command);
+        for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
+            let about = sub.get_about().map(ToString::to_string).unwrap_or_default();
+            assert!(listed.contains(&about), "{about}");
+        }
     }
 
     #[test]

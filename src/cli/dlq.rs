@@ -118,7 +118,7 @@ impl When {
     }
 }
 
-/// `hookwatch dlq list`
+/// List letters, newest first
 #[derive(Args, Clone, Debug)]
 pub struct ListArgs {
     /// Letters at most
@@ -138,7 +138,7 @@ pub struct ListArgs {
     pub connection: ConnectionArgs,
 }
 
-/// `hookwatch dlq show`
+/// Show one letter: why it died, headers, payload
 #[derive(Args, Clone, Debug)]
 pub struct ShowArgs {
     /// The letter's sequence in its stream
@@ -155,7 +155,7 @@ pub struct ShowArgs {
     pub connection: ConnectionArgs,
 }
 
-/// `hookwatch dlq groups`
+/// Count letters by what killed them
 #[derive(Args, Clone, Debug)]
 pub struct GroupsArgs {
     /// By what
@@ -188,7 +188,7 @@ pub enum GroupKey {
     Hour,
 }
 
-/// `hookwatch dlq export`
+/// Write letters to a file, a JSON object a line, byte for byte
 #[derive(Args, Clone, Debug)]
 pub struct ExportLettersArgs {
     /// The file
@@ -229,7 +229,7 @@ pub struct ConsentArgs {
     pub reason: Option<String>,
 }
 
-/// `hookwatch dlq import`
+/// Plan to put the letters of an export back; with --write --yes N, do it
 #[derive(Args, Clone, Debug)]
 pub struct ImportArgs {
     /// What `dlq export` wrote, or - for standard input
@@ -245,7 +245,7 @@ pub struct ImportArgs {
     pub connection: ConnectionArgs,
 }
 
-/// `hookwatch dlq replay`
+/// Plan a replay; with --write --yes N, do it
 #[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
 #[derive(Args, Clone, Debug)]
 pub struct ReplayArgs {
@@ -328,7 +328,7 @@ pub enum InDoubt {
     Drop,
 }
 
-/// `hookwatch dlq retry`
+/// List failed calls of a queue in Postgres; with --write --yes N, put them back
 #[derive(Args, Clone, Debug)]
 pub struct RetryArgs {
     /// Only calls whose error holds TEXT, in any case
@@ -351,7 +351,7 @@ pub struct RetryArgs {
     pub connection: ConnectionArgs,
 }
 
-/// `hookwatch dlq audit`
+/// Show the audit log: who replayed what, when, why, and how it ended
 #[derive(Args, Clone, Debug)]
 pub struct AuditArgs {
     /// Print JSON, an object a line

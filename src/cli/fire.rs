@@ -22,7 +22,7 @@ Expectations: 2xx, 401, p99<200ms (p50, p90, p99, p99.9, max), latency<1s, heade
 Exit codes: 0 done and as expected, 1 an expectation failed, a trace got stuck or an attack was accepted, \
 2 refused before the first request, 130 interrupted.";
 
-/// `hookwatch fire`
+/// Fire signed test webhooks, and follow them through
 #[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
 #[derive(Args, Clone, Debug)]
 #[command(after_help = AFTER_HELP, override_usage = "hookwatch fire TEMPLATE [OPTIONS]\n       hookwatch fire --list | --show TEMPLATE | --save-from FILE NAME")]

@@ -8,6 +8,59 @@ use clap::{Args, Subcommand};
 use super::options::ConsoleArgs;
 use crate::config::parse_duration;
 
+/// What can go wrong in a lab, as it is typed.
+pub const FAULTS: [&str; 7] = [
+    "kill",
+    "stop",
+    "hang",
+    "slow-database",
+    "lock-database",
+    "ack-wait",
+    "delete-consumer",
+];
+
+const GATEWAY_VARIABLES: &str = "\
+Environment (defaults in brackets):
+  NATS_URL                     where to publish [nats://127.0.0.1:4222]
+  TELNYX_WEBHOOK_SECRET        Telnyx's public key, base64
+  RESEND_WEBHOOK_SECRET        Resend's secret, whsec_…; at least one of the two
+  WEBHOOK_LISTEN               address and port [127.0.0.1, a free port]
+  WEBHOOK_GATEWAY_NAME         its name in its metrics [gateway]
+  WEBHOOK_STREAM               the stream, created when missing [webhooks]
+  WEBHOOK_CONSUMER             the workers' consumer, likewise [webhook-workers]
+  WEBHOOK_DLQ                  the dead letter stream, likewise [webhooks_dlq]
+  WEBHOOK_BATCH_SIZE, WEBHOOK_MAX_WORKERS
+                               what that consumer is made for [100, 10]
+  WEBHOOK_MAX_BODY             bytes; more is answered with 413 [1048576]
+  WEBHOOK_PUBLISH_TIMEOUT      ms to wait for a PubAck; then 503 [2000]
+  WEBHOOK_TIMESTAMP_TOLERANCE  s that a signature may be old; then 401 [300]
+
+Webhooks go to /webhooks/telnyx and /webhooks/resend.
+/metrics, /health and /ready say how it is; --log /dev/stderr shows what goes
+wrong.";
+
+const WORKER_VARIABLES: &str = "\
+Environment (defaults in brackets):
+  NATS_URL                  where to pull from [nats://127.0.0.1:4222]
+  DATABASE_URL              where to write, postgres://host:5432/database
+  WEBHOOK_LISTEN            address and port [127.0.0.1, a free port]
+  WEBHOOK_WORKER_NAME       its name in metrics and heartbeats [worker]
+  WEBHOOK_STREAM            the stream, created when missing [webhooks]
+  WEBHOOK_CONSUMER          the shared consumer, likewise [webhook-workers]
+  WEBHOOK_DLQ               the dead letter stream, likewise [webhooks_dlq]
+  WEBHOOK_BATCH_SIZE        webhooks that are written at once [100]
+  WEBHOOK_FLUSH_INTERVAL    ms after which fewer are written [1000]
+  WEBHOOK_MAX_WORKERS       how many share the consumer [10]
+  WEBHOOK_MAX_ATTEMPTS      until a webhook is a dead letter [3]
+  WEBHOOK_RETRY_DELAY       ms before the second attempt, then doubled [250]
+  WEBHOOK_BREAKER_FAILURES  failures of the database that open the breaker [3]
+  WEBHOOK_BREAKER_OPEN      ms until it tries again [1000]
+  WEBHOOK_DATABASE_TIMEOUT  ms that a batch may take [5000]
+  WEBHOOK_RATE_LIMIT        webhooks/s at most; 0: no limit [0]
+
+/metrics, /health and /ready say how it is; --log /dev/stderr shows what goes
+wrong. SIGTERM lets it finish what it holds; nothing is lost.";
+
 /// What is changed of a scenario.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ScenarioArgs {
@@ -25,7 +78,21 @@ pub struct ScenarioArgs {
     pub rate: Option<f64>,
 }
 
-/// `hookwatch demo`
+impl ScenarioArgs {
+    /// Whether any of it was given.
+    #[must_use]
+    pub fn is_given(&self) -> bool {
+        let Self {
+            scenario,
+            seed,
+            workers,
+            rate,
+        } = self;
+        scenario.is_some() || seed.is_some() || workers.is_some() || rate.is_some()
+    }
+}
+
+/// Watch a private pipeline with a made-up load, gone without a trace at the end
 #[derive(Args, Clone, Debug, Default)]
 pub struct DemoArgs {
     /// No console: watch for this long and print the last reading as JSON
@@ -42,15 +109,17 @@ pub struct DemoArgs {
     pub console: ConsoleArgs,
 }
 
-/// `hookwatch lab …`
+/// The reference pipeline and a load for it, each part a process of its own
 #[derive(Clone, Debug, Subcommand)]
 #[command(defer = true)]
 pub enum LabCommand {
     /// Start private servers, the pipeline and a load; everything is gone at the end
     Up(UpArgs),
     /// Take webhooks over HTTP and publish them, as the environment says
+    #[command(after_help = GATEWAY_VARIABLES)]
     Gateway,
     /// Process webhooks from the stream into Postgres, as the environment says
+    #[command(after_help = WORKER_VARIABLES)]
     Worker,
     /// Send signed webhooks to a gateway
     Load(LoadArgs),
@@ -61,7 +130,7 @@ pub enum LabCommand {
     Guard,
 }
 
-/// `hookwatch lab up`
+/// Start private servers, the pipeline and a load; everything is gone at the end
 #[derive(Args, Clone, Debug, Default)]
 pub struct UpArgs {
     /// What happens.
@@ -78,17 +147,18 @@ pub struct UpArgs {
     pub json: bool,
 }
 
-/// `hookwatch lab load`
+/// Send signed webhooks to a gateway
 #[derive(Args, Clone, Debug, Default)]
 pub struct LoadArgs {
-    /// The gateway; without it, the one of a running lab
+    /// The gateway, whose keys are in `TELNYX_SIGNING_KEY` and `RESEND_SIGNING_KEY`; without it,
+    /// the one of a running lab
     #[arg(long, value_name = "URL")]
     pub to: Option<String>,
     /// A running lab's folder; without it, the only lab that runs
     #[arg(long, value_name = "FOLDER")]
     pub lab: Option<PathBuf>,
     /// Webhooks a second
-    #[arg(long, value_name = "N", default_value_t = 100.0)]
+    #[arg(long, value_name = "N", default_value = "100", value_parser = rate)]
     pub rate: f64,
     /// How many to send
     #[arg(long, value_name = "N")]
@@ -104,10 +174,11 @@ pub struct LoadArgs {
     pub json: bool,
 }
 
-/// `hookwatch lab fault`
+/// Let something go wrong in a running lab
 #[derive(Args, Clone, Debug, Default)]
 pub struct FaultArgs {
-    /// What goes wrong: kill, stop, hang, slow-database, lock-database or ack-wait
+    /// What goes wrong
+    #[arg(value_parser = FAULTS)]
     pub what: String,
     /// To which process: nats, postgres, or a gateway's or worker's name
     pub target: Option<String>,
@@ -123,4 +194,12 @@ pub struct FaultArgs {
     /// A running lab's folder; without it, the only lab that runs
     #[arg(long, value_name = "FOLDER")]
     pub lab: Option<PathBuf>,
+}
+
+/// A rate of a load: one of nothing would never end.
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(rate) if rate > 0.0 && f64::is_finite(rate) => Ok(rate),
+        _ => Err("a rate is a number above zero, webhooks a second".to_owned()),
+    }
 }

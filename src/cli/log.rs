@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
@@ -41,11 +41,35 @@ pub enum LogError {
     Started,
 }
 
+/// A log that is being written.
+#[derive(Clone, Debug)]
+pub struct OpenLog {
+    path: PathBuf,
+    failed: Arc<OnceLock<String>>,
+}
+
+impl OpenLog {
+    /// Why lines are missing in it, if some are.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        let reason = self.failed.get()?;
+        let path = self.path.display();
+        Some(format!(
+            "--log: lines are missing in {path}: {reason} → make room, or name another file"
+        ))
+    }
+}
+
 /// Starts to log to `path`, which is created for its owner alone.
 ///
 /// # Errors
 /// When the file cannot be written, or the filter not read.
-pub fn start_log(path: &Path, filter: Option<&str>, redactor: Redactor, clock: SharedClock) -> Result<(), LogError> {
+pub fn start_log(
+    path: &Path,
+    filter: Option<&str>,
+    redactor: Redactor,
+    clock: SharedClock,
+) -> Result<OpenLog, LogError> {
     let filter = EnvFilter::try_new(filter.unwrap_or(FILTER)).map_err(|error| LogError::Filter {
         reason: text::safe(&error.to_string()).into_owned(),
     })?;
@@ -53,6 +77,10 @@ pub fn start_log(path: &Path, filter: Option<&str>, redactor: Redactor, clock: S
         path: path.to_owned(),
         reason,
     })?;
+    let log = OpenLog {
+        path: path.to_owned(),
+        failed: Arc::default(),
+    };
     let subscriber = SubscriberBuilder::default()
         .with_ansi(false)
         .with_env_filter(filter)
@@ -60,9 +88,11 @@ pub fn start_log(path: &Path, filter: Option<&str>, redactor: Redactor, clock: S
         .with_writer(Log {
             redactor: redactor.into(),
             file: Arc::new(Mutex::new(file)),
+            failed: log.failed.clone(),
         })
         .finish();
-    tracing::subscriber::set_global_default(subscriber).map_err(|_| LogError::Started)
+    tracing::subscriber::set_global_default(subscriber).map_err(|_| LogError::Started)?;
+    Ok(log)
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -83,6 +113,8 @@ impl FormatTime for Timer {
 struct Log<W = File> {
     redactor: Arc<Redactor>,
     file: Arc<Mutex<W>>,
+    /// Why a line could not be written: the first time.
+    failed: Arc<OnceLock<String>>,
 }
 
 impl<W: Write + 'static> MakeWriter<'_> for Log<W> {
@@ -93,6 +125,7 @@ impl<W: Write + 'static> MakeWriter<'_> for Log<W> {
             log: Self {
                 redactor: self.redactor.clone(),
                 file: self.file.clone(),
+                failed: self.failed.clone(),
             },
             text: Vec::new(),
         }
@@ -124,8 +157,10 @@ impl<W: Write> Drop for Event<W> {
         // Line breaks inside are escaped too: a stranger's text cannot forge a line.
         let line = format!("{}\n", text::safe(&clean));
         let mut file = self.log.file.lock().unwrap_or_else(PoisonError::into_inner);
-        // A full disk must not stop the console, and there is nobody else to tell.
-        let _ = file.write_all(line.as_bytes());
+        // A full disk must not stop the console: it is told at the end.
+        if let Err(error) = file.write_all(line.as_bytes()) {
+            self.log.failed.get_or_init(|| error.to_string());
+        }
     }
 }
 
@@ -142,6 +177,7 @@ mod tests {
         let log = Log {
             redactor: redactor.into(),
             file: Arc::new(Mutex::new(Vec::new())),
+            failed: Arc::default(),
         };
         let subscriber = SubscriberBuilder::default()
             .with_ansi(false)

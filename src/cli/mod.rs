@@ -16,7 +16,7 @@ pub use dlq::{
     ImportArgs, InDoubt, ListArgs, ReplayArgs, RetryArgs, ShowArgs, When,
 };
 pub use fire::{BatchArg, FireArgs};
-pub use lab::{DemoArgs, FaultArgs, LabCommand, LoadArgs, ScenarioArgs, UpArgs};
-pub use log::{LogError, start_log};
+pub use lab::{DemoArgs, FAULTS, FaultArgs, LabCommand, LoadArgs, ScenarioArgs, UpArgs};
+pub use log::{LogError, OpenLog, start_log};
 pub use options::{ConnectionArgs, ConsoleArgs};
 pub use pages::{completions, config_page, man};

@@ -48,22 +48,26 @@ pub fn completions(shell: Shell) -> Vec<u8> {
     script
 }
 
-/// The manual page of the program, or of one of its commands.
+/// The manual page of the program, or of one of its commands: `lab`, `lab up`, or as pages name
+/// each other, `lab-up`.
 ///
 /// # Errors
 /// When there is no such command; the names of those that there are.
-pub fn man(name: Option<&str>) -> Result<Vec<u8>, Vec<String>> {
+pub fn man(name: &[String]) -> Result<Vec<u8>, Vec<String>> {
     let mut root = Cli::command();
     root.build();
-    let command = match name {
-        None => root,
-        Some(name) => match root.find_subcommand(name) {
-            Some(found) => found.clone().version(env!("CARGO_PKG_VERSION")),
-            None => return Err(root.get_subcommands().map(|c| c.get_name().to_owned()).collect()),
-        },
-    };
+    let mut command = &root;
+    for word in name.iter().flat_map(|name| name.split('-')) {
+        command = command.find_subcommand(word).ok_or_else(|| {
+            command
+                .get_subcommands()
+                .map(|c| c.get_name().to_owned())
+                .collect::<Vec<_>>()
+        })?;
+    }
     let mut page = Vec::new();
-    let rendered: io::Result<()> = clap_mangen::Man::new(command).render(&mut page);
+    let manual = clap_mangen::Man::new(command.clone()).source(concat!("hookwatch ", env!("CARGO_PKG_VERSION")));
+    let rendered: io::Result<()> = manual.render(&mut page);
     debug_assert!(rendered.is_ok(), "writing to memory does not fail");
     Ok(page)
 }
@@ -87,19 +91,33 @@ mod tests {
 
     #[test]
     fn every_command_has_a_manual_page() {
-        let page = String::from_utf8(man(None).unwrap()).unwrap();
+        let man = |words: &[&str]| man(&words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>());
+        let page = String::from_utf8(man(&[]).unwrap()).unwrap();
         assert!(
             page.contains(".TH hookwatch 1") && page.contains("hookwatch\\-snapshot(1)"),
             "{page}"
         );
-        for command in Cli::command().get_subcommands() {
-            let page = String::from_utf8(man(Some(command.get_name())).unwrap()).unwrap();
-            assert!(
-                page.contains(&format!(".TH hookwatch-{} 1", command.get_name())),
-                "{page}"
-            );
+        let mut root = Cli::command();
+        root.build();
+        for command in root.get_subcommands() {
+            let name = command.get_name();
+            let page = String::from_utf8(man(&[name]).unwrap()).unwrap();
+            assert!(page.contains(&format!(".TH hookwatch-{name} 1")), "{page}");
+            // And so has every one that its page names.
+            let nested = command
+                .get_subcommands()
+                .filter(|sub| name != "help" && !sub.is_hide_set());
+            for sub in nested {
+                let sub = sub.get_name();
+                assert!(page.contains(&format!("hookwatch\\-{name}\\-{sub}(1)")), "{page}");
+                let words = String::from_utf8(man(&[name, sub]).unwrap()).unwrap();
+                assert!(words.contains(&format!(".TH hookwatch-{name}-{sub} 1")), "{words}");
+                let dashed = format!("{name}-{sub}");
+                assert_eq!(man(&[dashed.as_str()]).unwrap(), words.into_bytes());
+            }
         }
-        assert!(man(Some("nope")).unwrap_err().contains(&"snapshot".to_owned()));
+        assert!(man(&["nope"]).unwrap_err().contains(&"snapshot".to_owned()));
+        assert!(man(&["lab", "nope"]).unwrap_err().contains(&"up".to_owned()));
     }
 
     #[test]

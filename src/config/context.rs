@@ -51,7 +51,12 @@ pub(super) fn load(name: &str, asked: &Origin, surroundings: &Surroundings<'_>) 
     let source = fs::read_to_string(&file).map_err(|error| {
         let known = names(&folder);
         let what = format!("cannot read the NATS context `{shown}` ({}): {error}", file.display());
-        vec![Problem::new(asked, what).next(suggest(name, known.iter().map(String::as_str)))]
+        let next = if known.is_empty() {
+            "there is no context: `nats context add` makes one, and --nats does without".to_owned()
+        } else {
+            suggest(name, known.iter().map(String::as_str))
+        };
+        vec![Problem::new(asked, what).next(next)]
     })?;
     let origin = Origin::Context(name.into(), Arc::from(file.as_path()));
     read(&source, &origin)

@@ -7,12 +7,12 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::json::{self, Number};
-use super::observe::unanswered;
+use super::observe::{unanswered, unreadable};
 use super::perfdata::Perfdata;
 use crate::base::text;
 use crate::config::Thresholds;
 use crate::model::field::{Unit, show};
-use crate::model::{Severity, SourceView, Verdict, View};
+use crate::model::{Reading, Severity, SourceView, Verdict, View};
 use crate::sample::SourceId;
 
 /// What a monitoring system knows.
@@ -87,11 +87,13 @@ pub struct Reason {
 }
 
 impl Reason {
-    /// One sentence, with the profile where there are several.
+    /// One sentence and what to do, with the profile where there are several.
     fn told(&self) -> String {
+        let arrow = if self.next.is_empty() { "" } else { " → " };
+        let told = format!("{}{arrow}{}", self.text, self.next);
         match &self.profile {
-            Some(profile) => format!("{profile}: {}", self.text),
-            None => self.text.clone(),
+            Some(profile) => format!("{profile}: {told}"),
+            None => told,
         }
     }
 }
@@ -109,8 +111,8 @@ impl Status {
 }
 
 /// Judges what is known: a critical verdict, or the oldest waiting webhook beyond its critical
-/// threshold, is critical; else a configured source that does not answer makes it unknown; else
-/// a warning is a warning.
+/// threshold, is critical; else a configured source that cannot be read, or not in what is judged
+/// by, makes it unknown; else a warning is a warning.
 #[must_use]
 pub fn judge(view: &View, thresholds: &Thresholds, expected: &[SourceId]) -> Judgement {
     let mut reasons: Vec<Reason> = view.verdicts.iter().filter_map(verdict).collect();
@@ -121,6 +123,7 @@ pub fn judge(view: &View, thresholds: &Thresholds, expected: &[SourceId]) -> Jud
             .iter()
             .map(|id| silent(id, view.sources.iter().find(|s| s.id == *id))),
     );
+    reasons.extend(unreadable(view).map(|(panel, problem)| unknown(&format!("{}: {problem}", panel.relation()))));
     reasons.sort_by_key(|reason| reason.status.rank());
     Judgement {
         profiles: Vec::new(),
@@ -226,17 +229,23 @@ fn lag(view: &View, thresholds: &Thresholds) -> Option<Reason> {
     })
 }
 
-/// A configured source that does not answer.
+/// A configured source that cannot be read.
 fn silent(id: &SourceId, source: Option<&SourceView>) -> Reason {
-    let why = source.and_then(|source| source.error.clone());
+    let why = source.and_then(|source| source.error.as_deref());
+    unknown(&match why {
+        Some(error) => format!("{} cannot be read: {error}", id.name),
+        None => format!("{} cannot be read: it has not answered yet", id.name),
+    })
+}
+
+/// Something that cannot be found out, as its error says it: the reason, an arrow, the next step.
+fn unknown(error: &str) -> Reason {
+    let (text, next) = error.rsplit_once(" → ").unwrap_or((error, ""));
     Reason {
         id: "source".into(),
         status: Status::Unknown,
-        text: match why {
-            Some(error) => format!("{} does not answer: {error}", id.name),
-            None => format!("{} does not answer", id.name),
-        },
-        next: String::new(),
+        text: text.to_owned(),
+        next: next.to_owned(),
         profile: None,
     }
 }
@@ -244,13 +253,15 @@ fn silent(id: &SourceId, source: Option<&SourceView>) -> Reason {
 fn perfdata(view: &View, thresholds: &Thresholds) -> Vec<Perfdata> {
     let flow = &view.flow;
     let (warning, critical) = limits(view, thresholds);
+    // What was known before its source fell silent would be drawn as what is.
+    let now = |reading: &Reading| reading.value.filter(|_| !reading.is_stale());
     vec![
-        Perfdata::new("backlog", flow.backlog.value, ""),
-        Perfdata::new("oldest", flow.oldest_waiting_s.value, "s").limits(warning, critical),
-        Perfdata::new("received", flow.received_per_s.value, ""),
-        Perfdata::new("processed", flow.processed_per_s.value, ""),
-        Perfdata::new("written", flow.written_per_s.value, ""),
-        Perfdata::new("dead_letters", flow.dead.value, ""),
+        Perfdata::new("backlog", now(&flow.backlog), ""),
+        Perfdata::new("oldest", now(&flow.oldest_waiting_s), "s").limits(warning, critical),
+        Perfdata::new("received", now(&flow.received_per_s), ""),
+        Perfdata::new("processed", now(&flow.processed_per_s), ""),
+        Perfdata::new("written", now(&flow.written_per_s), ""),
+        Perfdata::new("dead_letters", now(&flow.dead), ""),
     ]
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::base::time::SharedClock;
 use crate::model::{Health, Model, View};
-use crate::sample::SourceId;
+use crate::sample::{Panel, SourceId};
 use crate::session::{Session, Ticker};
 
 /// Feeds what the session's sources see into a model for `wait`, with the console's own ticks.
@@ -49,4 +49,12 @@ pub async fn observe(mut session: Session, clock: &SharedClock, wait: Duration) 
 pub fn unanswered(view: &View, expected: &[SourceId]) -> Vec<SourceId> {
     let answers = |id: &SourceId| view.sources.iter().any(|s| s.id == *id && s.state == Health::Ok);
     expected.iter().filter(|id| !answers(id)).cloned().collect()
+}
+
+/// What a pipeline is judged by and cannot be read, although its source answers: the counters in
+/// Postgres, the dead letter stream. What else is off costs detail only.
+pub(super) fn unreadable(view: &View) -> impl Iterator<Item = (Panel, &str)> {
+    let needed = |panel: Panel| matches!(panel, Panel::Counters | Panel::DeadLetters);
+    let off = view.panels_off.iter().filter(move |(panel, _)| needed(*panel));
+    off.map(|(panel, problem)| (*panel, problem.as_str()))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::contract::contract;
 use super::dlq::browse::{BrowseError, Browser};
 use super::json;
-use super::observe::{observe, unanswered};
+use super::observe::{observe, unanswered, unreadable};
 use super::record::record;
 use super::summary::summary;
 use crate::base::time::SharedClock;
@@ -91,9 +91,9 @@ impl Snapshot {
         summary(&self.view)
     }
 
-    /// 0 when every configured source answers, else 1.
+    /// 0 when every configured source can be read, else 1.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        u8::from(!self.unanswered.is_empty())
+        u8::from(!self.unanswered.is_empty() || unreadable(&self.view).next().is_some())
     }
 }

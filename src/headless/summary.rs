@@ -20,7 +20,7 @@ pub fn summary(view: &View) -> String {
         "no rates yet".to_owned()
     };
     page.line(&format!("{} at {at}, {window}", safe(&view.profile)));
-    page.section("Sources", view.sources.iter().map(source).collect());
+    page.section("Sources", sources(view).into_iter().map(source).collect());
     for (panel, problem) in &view.panels_off {
         page.line(&format!("  ▲ {}: {}", panel.relation(), safe(problem)));
     }
@@ -72,6 +72,20 @@ impl Page {
             self.line(&format!("  and {more} more"));
         }
     }
+}
+
+/// The sources in their order; where not all of them find room, first those with something to say.
+fn sources(view: &View) -> Vec<&SourceView> {
+    let mut sources: Vec<&SourceView> = view.sources.iter().collect();
+    if sources.len() > ROWS {
+        sources.sort_by_key(|source| match source.state {
+            Health::Failing => 0,
+            Health::Stale => 1,
+            Health::Connecting => 2,
+            Health::Ok | Health::Off => 3,
+        });
+    }
+    sources
 }
 
 fn source(source: &SourceView) -> Vec<String> {

@@ -366,7 +366,7 @@ fn a_calm_pipeline_is_ok() {
     assert_eq!(
         judgement.line(),
         "OK - demo: backlog 84,210, oldest waiting 200 ms, processing ≤9,871/s, dead letters 37 | backlog=84210;;;0 \
-         oldest=0.2s;5;10;0 received=12431;;;0 processed=9870.5;;;0 written=9866;;;0 dead_letters=37;;;0"
+         oldest=0.2s;5;10;0 received=12431;;;0 processed=9870.5;;;0 written=U dead_letters=37;;;0"
     );
 }
 
@@ -386,7 +386,7 @@ fn verdicts_decide_and_info_does_not() {
     assert!(
         judgement
             .line()
-            .starts_with("CRITICAL - 7 are / missing\\nhere (and 1 more) | backlog=")
+            .starts_with("CRITICAL - 7 are / missing\\nhere → 6 workers would drain in 9 min (and 1 more) | backlog=")
     );
 }
 
@@ -416,7 +416,7 @@ fn a_silent_source_makes_it_unknown_unless_something_critical_is_known() {
     assert!(
         judgement
             .line()
-            .starts_with("UNKNOWN - gateway does not answer: scrape gateway: refused | ")
+            .starts_with("UNKNOWN - gateway cannot be read: scrape gateway: refused | ")
     );
     view.verdicts
         .push(verdict("backlog_growing", Severity::Warning, "growing"));
@@ -430,6 +430,71 @@ fn a_silent_source_makes_it_unknown_unless_something_critical_is_known() {
         judge(&calm(), &Thresholds::default(), &[missing]).status,
         Status::Unknown
     );
+}
+
+#[test]
+fn counters_or_dead_letters_that_cannot_be_read_are_not_ok() {
+    for (panel, status) in [
+        (Panel::Counters, Status::Unknown),
+        (Panel::DeadLetters, Status::Unknown),
+        // Detail: the pipeline is judged without it.
+        (Panel::Advisories, Status::Ok),
+        (Panel::Health, Status::Ok),
+    ] {
+        let mut view = calm();
+        view.panels_off = vec![(panel, "permission denied → GRANT SELECT".to_owned())];
+        let judgement = judged(&view);
+        assert_eq!(judgement.status, status, "{panel:?}");
+        if status == Status::Unknown {
+            let said = format!("UNKNOWN - {}: permission denied → GRANT SELECT | ", panel.relation());
+            assert!(judgement.line().starts_with(&said), "{}", judgement.line());
+            assert_eq!(judgement.reasons[0].next, "GRANT SELECT");
+        }
+        let snapshot = Snapshot {
+            view,
+            unanswered: Vec::new(),
+        };
+        assert_eq!(snapshot.exit_code(), u8::from(status == Status::Unknown), "{panel:?}");
+    }
+}
+
+#[test]
+fn a_figure_from_before_its_source_fell_silent_is_not_measured_again() {
+    let mut view = calm();
+    view.flow.backlog.state = ReadingState::Stale;
+    let line = judged(&view).line();
+    assert!(line.contains("| backlog=U oldest=0.2s"), "{line}");
+}
+
+#[test]
+fn a_reason_says_what_to_do() {
+    let mut view = calm();
+    let mut gone = verdict("leader_lost", Severity::Critical, "NATS cannot be read");
+    gone.next = "start nats-server there".into();
+    view.verdicts.push(gone);
+    let line = judged(&view).line();
+    assert!(
+        line.starts_with("CRITICAL - NATS cannot be read → start nats-server there | "),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_source_that_fails_is_listed_however_many_there_are() {
+    let mut view = calm();
+    let well = view.sources[1].clone();
+    view.sources = (0..30)
+        .map(|n| {
+            let mut source = well.clone();
+            source.id = SourceId::new(SourceKind::Metrics, &format!("w-{n:02}"));
+            source
+        })
+        .collect();
+    view.sources[29].state = Health::Failing;
+    view.sources[29].error = Some("scrape w-29: connection refused".into());
+    let text = summary(&view);
+    assert!(text.contains("scrape w-29: connection refused"), "{text}");
+    assert!(text.contains("and 10 more"), "{text}");
 }
 
 #[test]

@@ -17,7 +17,7 @@ use super::guard::Status;
 use super::load::{Load, Target, Traffic};
 use super::play::Player;
 use super::scenario::{Adjustment, Scenario};
-use super::{DATABASE, Lab, LabError, Options, control};
+use super::{DATABASE, Lab, LabError, Options, control, missing_servers};
 use crate::act::fire::{Limit, Summary};
 use crate::base::text;
 use crate::base::time::SharedClock;
@@ -101,9 +101,13 @@ pub async fn fault_command(options: FaultOptions, environment: &Environment) -> 
     exit_code(fault(options, environment).await)
 }
 
-/// Sends webhooks to a gateway until ^C or a limit. Returns the exit code.
+/// Sends webhooks to a gateway until ^C or a limit. Returns the exit code: 1 when one was not
+/// accepted.
 pub async fn load_command(options: LoadOptions, host: Host, out: Out<'_>) -> u8 {
-    exit_code(load(options, host, out).await)
+    match load(options, host, out).await {
+        Ok(summary) => u8::from(summary.accepted < summary.sent || !summary.failures.is_empty()),
+        Err(error) => exit_code(Err(error)),
+    }
 }
 
 fn exit_code(outcome: Result<(), LabError>) -> u8 {
@@ -111,7 +115,7 @@ fn exit_code(outcome: Result<(), LabError>) -> u8 {
     // Nobody is left to be told when this fails.
     let _ = writeln!(io::stderr(), "hookwatch: {error}");
     match error {
-        LabError::Missing(_) | LabError::Scenario(_) => 2,
+        LabError::Missing(_) | LabError::Scenario(_) | LabError::Refused(_) => 2,
         _ => 1,
     }
 }
@@ -120,6 +124,13 @@ async fn up(options: UpOptions, host: Host, out: Out<'_>) -> Result<(), LabError
     let begun = host.clock.now().mono;
     let scenario = Scenario::load(options.scenario.as_deref().unwrap_or("steady"))?.adjusted(options.change)?;
     let scenario = (!options.servers_only).then_some(scenario);
+    let missing: Vec<String> = missing_servers(&host.environment)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    if !missing.is_empty() {
+        return Err(LabError::Refused(missing.join("; ")));
+    }
     let stop = stop_on_signal()?;
     let plan = match &scenario {
         Some(scenario) => Options::scenario(host.program, host.environment, scenario),
@@ -219,12 +230,10 @@ async fn fault(options: FaultOptions, environment: &Environment) -> Result<(), L
     control::perform(&folder, &json!({ verb: fault })).await
 }
 
-async fn load(options: LoadOptions, host: Host, out: Out<'_>) -> Result<(), LabError> {
+async fn load(options: LoadOptions, host: Host, out: Out<'_>) -> Result<Summary, LabError> {
+    let mut traffic = options.traffic;
     let target = match options.to {
-        Some(url) => Target {
-            url,
-            keys: keys_from(&host.environment),
-        },
+        Some(url) => aimed_at(url, &host.environment, &mut traffic)?,
         None => control::target(&control::find(options.lab.as_deref(), &host.environment).await?).await?,
     };
     let limit = Limit {
@@ -233,13 +242,36 @@ async fn load(options: LoadOptions, host: Host, out: Out<'_>) -> Result<(), LabE
     };
     let seed = options.seed.unwrap_or_else(rand::random);
     let stop = stop_on_signal()?;
-    let load = Load::start(target, options.traffic, seed, limit, host.clock)?;
+    let load = Load::start(target, traffic, seed, limit, host.clock)?;
     let summary = load.until(&stop).await?;
     Voice {
         out,
         json: options.json,
     }
-    .summary(&summary)
+    .summary(&summary)?;
+    Ok(summary)
+}
+
+/// A gateway that is no lab's, for webhooks of those providers whose keys are there.
+fn aimed_at(url: String, environment: &Environment, traffic: &mut Traffic) -> Result<Target, LabError> {
+    let is_http = url::Url::parse(&url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    if !is_http {
+        let url = text::safe(&url);
+        return Err(LabError::Refused(format!(
+            "--to: {url} is no URL of a gateway → write it like http://127.0.0.1:8080"
+        )));
+    }
+    let keys = keys_from(environment);
+    traffic.providers.retain(|provider, _| keys.contains_key(provider));
+    if traffic.providers.is_empty() {
+        let all = Provider::ALL
+            .map(|provider| signing_variable(provider.name()))
+            .join(" or ");
+        return Err(LabError::Refused(format!(
+            "--to: no webhook could be signed → set {all} to the key that signs what the gateway verifies"
+        )));
+    }
+    Ok(Target { url, keys })
 }
 
 /// The providers' keys from `TELNYX_SIGNING_KEY` and so on.
@@ -366,9 +398,11 @@ fn introduction(lab: &Lab, scenario: Option<&Scenario>, took: Duration) -> Strin
     lines.push(String::new());
     lines.push("Watch it:".to_owned());
     lines.push(format!("  hookwatch {}", arguments(lab).join(" ")));
-    if scenario.is_some() {
+    if let Some(scenario) = scenario {
+        let workers = scenario.worker_names();
+        let target = workers.first().map_or("nats", String::as_str);
         lines.push("Break it:".to_owned());
-        lines.push("  hookwatch lab fault kill worker-1 --for 10s".to_owned());
+        lines.push(format!("  hookwatch lab fault kill {target} --for 10s"));
     }
     lines.push("^C takes it down.".to_owned());
     lines.push(String::new());

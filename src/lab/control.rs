@@ -16,6 +16,7 @@ use super::load::Target;
 use super::play::Asked;
 use super::scenario::{Fault, Phase, Timed};
 use super::up::Lab;
+use crate::base::text;
 use crate::config::Environment;
 
 /// The socket's name in the lab's folder.
@@ -40,8 +41,27 @@ enum Request {
 struct Answer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    /// The error is about what was asked for: nothing was done.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    refused: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     target: Option<Directions>,
+}
+
+impl Answer {
+    fn failed(error: String) -> Self {
+        Self {
+            error: Some(error),
+            ..Self::default()
+        }
+    }
+
+    fn refused(error: String) -> Self {
+        Self {
+            refused: true,
+            ..Self::failed(error)
+        }
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -97,22 +117,20 @@ impl Serve {
         }
         let answer = match serde_json::from_str(&line) {
             Ok(request) => self.perform(request, sender).await,
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(Answer::refused(error.to_string())),
         };
-        let answer = answer.unwrap_or_else(|error| Answer {
-            error: Some(error),
-            ..Answer::default()
-        });
+        let answer = answer.unwrap_or_else(|error| error);
         if let Ok(mut text) = serde_json::to_vec(&answer) {
             text.push(b'\n');
             let _ = writer.write_all(&text).await;
         }
     }
 
-    async fn perform(&self, request: Request, sender: &mpsc::Sender<Asked>) -> Result<Answer, String> {
+    async fn perform(&self, request: Request, sender: &mpsc::Sender<Asked>) -> Result<Answer, Answer> {
         let (what, lasts) = match request {
             Request::Target => {
-                let target = self.target.as_ref().ok_or("this lab has no gateway")?;
+                let target = self.target.as_ref();
+                let target = target.ok_or_else(|| Answer::refused("this lab has no gateway".to_owned()))?;
                 let plain = |(name, key): (&String, &SecretString)| (name.clone(), key.expose_secret().to_owned());
                 return Ok(Answer {
                     target: Some(Directions {
@@ -124,20 +142,22 @@ impl Serve {
             }
             Request::Load(phase) => (Timed::Load(phase), None),
             Request::Break(fault) => {
-                fault.check(&self.processes)?;
+                fault.check(&self.processes).map_err(Answer::refused)?;
                 let lasts = fault.lasts;
                 (Timed::Break(fault), lasts)
             }
-            Request::Mend(fault) => (Timed::Mend(fault), None),
+            Request::Mend(fault) => {
+                fault.check_target(&self.processes).map_err(Answer::refused)?;
+                (Timed::Mend(fault), None)
+            }
         };
         let (reply, done) = oneshot::channel();
-        let gone = |_| "the lab is being taken down".to_owned();
-        sender
-            .send((what, lasts, reply))
-            .await
-            .map_err(|_| "the lab is being taken down".to_owned())?;
-        let outcome = done.await.map_err(gone)?;
-        outcome.map(|()| Answer::default()).map_err(|error| error.to_string())
+        let gone = || Answer::failed("the lab is being taken down".to_owned());
+        sender.send((what, lasts, reply)).await.map_err(|_| gone())?;
+        let outcome = done.await.map_err(|_| gone())?;
+        outcome
+            .map(|()| Answer::default())
+            .map_err(|error| Answer::failed(error.to_string()))
     }
 }
 
@@ -160,22 +180,18 @@ pub(super) async fn find(named: Option<&Path>, environment: &Environment) -> Res
     }
     match found.as_slice() {
         [only] => Ok(only.clone()),
-        [] => Err(LabError::Server {
-            operation: format!("find a running lab in {base}"),
-            reason: "there is none: start one with `hookwatch lab up`".to_owned(),
-        }),
-        several => Err(LabError::Server {
-            operation: format!("find a running lab in {base}"),
-            reason: format!(
-                "there are {}: name one with --lab: {}",
-                several.len(),
-                several
-                    .iter()
-                    .map(|folder| folder.display().to_string())
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            ),
-        }),
+        [] => Err(LabError::Refused(format!(
+            "find a running lab in {base}: there is none: start one with `hookwatch lab up`"
+        ))),
+        several => Err(LabError::Refused(format!(
+            "find a running lab in {base}: there are {}: name one with --lab: {}",
+            several.len(),
+            several
+                .iter()
+                .map(|folder| folder.display().to_string())
+                .collect::<Vec<_>>()
+                .join(", ")
+        ))),
     }
 }
 
@@ -202,9 +218,12 @@ pub(super) async fn perform(folder: &Path, request: &serde_json::Value) -> Resul
 
 async fn ask(folder: &Path, request: &serde_json::Value) -> Result<Answer, LabError> {
     let path = folder.join(SOCKET);
-    let stream = UnixStream::connect(&path)
-        .await
-        .map_err(LabError::file("connect to", &path))?;
+    let stream = UnixStream::connect(&path).await.map_err(|error| {
+        let folder = folder.display();
+        LabError::Refused(format!(
+            "no lab answers in {folder}: {error} → `hookwatch lab up` prints the folder of a lab that runs"
+        ))
+    })?;
     let (reader, mut writer) = stream.into_split();
     let failed = LabError::file("ask", &path);
     let mut line = String::new();
@@ -216,6 +235,7 @@ async fn ask(folder: &Path, request: &serde_json::Value) -> Result<Answer, LabEr
     let answer: Answer =
         serde_json::from_str(&line).map_err(|error| LabError::server("understand the lab's answer", &error))?;
     match answer.error {
+        Some(reason) if answer.refused => Err(LabError::Refused(text::safe(&reason).into_owned())),
         Some(reason) => Err(LabError::server("ask the lab", &reason)),
         None => Ok(answer),
     }

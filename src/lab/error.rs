@@ -77,6 +77,9 @@ pub enum LabError {
     /// A template of the load.
     #[error("load: {0}")]
     Template(#[from] TemplateError),
+    /// It was asked for what cannot be: nothing was done.
+    #[error("{0}")]
+    Refused(String),
     /// A scenario.
     #[error(transparent)]
     Scenario(#[from] ScenarioError),

@@ -20,6 +20,8 @@ pub(super) struct Inputs<'a> {
     pub(super) pipeline: &'a Pipeline,
     /// The rows of the queues, worked out before.
     pub(super) rows: &'a [Queue],
+    /// There are workers besides those whose counters are read.
+    pub(super) unread_workers: bool,
 }
 
 impl Inputs<'_> {
@@ -58,6 +60,11 @@ pub(super) fn flow(inputs: &Inputs<'_>) -> Flow {
         update_p95_s: inputs.quantile(Distribution::Update, 0.95),
         ..Flow::default()
     };
+    if inputs.unread_workers {
+        // A sum over some of the workers would be too little.
+        flow.processed_per_s = Reading::unknown();
+        flow.processed_total = Reading::unknown();
+    }
     add_queue(&mut flow, inputs);
     add_written(&mut flow, inputs);
     add_dead(&mut flow, inputs);

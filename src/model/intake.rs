@@ -57,6 +57,10 @@ impl Model {
             }
             Sample::Scrape(scrape) => {
                 let name = stamp.source.name.clone();
+                let first = scrape.first_skipped.as_deref();
+                if self.sources.page(&stamp.source, moment, scrape.skipped, first) {
+                    self.hear_page(&stamp.source, moment);
+                }
                 let new = !self.metrics.targets.contains_key(&name);
                 let signs = self.metrics.apply(stamp, scrape, &self.settings.families, self.epoch);
                 if new {
@@ -155,12 +159,28 @@ impl Model {
         let then = dead(&self.queues);
         let signs = self.queues.cycle(stamp, reading, self.epoch);
         self.hear_queues(signs, before, moment);
+        if self.settings.pipeline.stream.is_none() {
+            self.follow_the_only_one(moment);
+        }
         if self.settings.pipeline.stream.as_ref() == Some(&reading.before.name) {
             self.close_outage(moment);
         }
         if letters && let (Some(then), Some(now)) = (then, dead(&self.queues)) {
             self.hear_letters(now - then, reading.after.state.last_seq, moment);
         }
+    }
+
+    /// A profile that names no stream means the only one with consumers, once all are known: a
+    /// console that is given just a server would otherwise show nothing of its one pipeline.
+    fn follow_the_only_one(&mut self, now: Moment) {
+        let Some(stream) = self.queues.only_consumed() else {
+            return;
+        };
+        let text = format!("following stream {stream}");
+        self.settings.pipeline.stream = Some(stream);
+        let what = Happening::new("following".to_owned(), EventKind::Console, Severity::Info, text);
+        let why = "the only one with consumers; --stream names another";
+        self.tell(now, &what.detail(why.to_owned()));
     }
 
     /// When the followed stream was last read: the beginning of that reading.

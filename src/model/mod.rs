@@ -55,7 +55,7 @@ use self::failures::ProviderFigures;
 use self::field::Field;
 use self::ledger::{Books, Context, Ledger as Accounts, Tallies, Unread};
 use self::letters::Group;
-use self::metrics::{Metrics, Tally};
+use self::metrics::{Metrics, Sum, Tally};
 use self::outbound::Outbound;
 use self::probes::Probes;
 pub(crate) use self::queues::covers;
@@ -221,7 +221,8 @@ impl Model {
             now,
         });
         let unread = Unread::of(&self.metrics, &self.sources);
-        let tallies = Tallies::of(&self.metrics, unread, workers::some_unread(&known, now));
+        let unread_workers = workers::some_unread(&known, now);
+        let tallies = Tallies::of(&self.metrics, unread, unread_workers);
         let ledger = self.ledger.evaluate(&Context {
             books: Books {
                 sources: &self.sources,
@@ -272,7 +273,7 @@ impl Model {
             whole || charted(number, name)
         });
         self.view.ledger = ledger;
-        self.fill(now, scope, &facts, &figures);
+        self.fill(now, scope, &facts, &figures, unread_workers);
         self.record(now);
         let changes = self.verdicts.evaluate(&facts);
         if scope == Scope::Shown {
@@ -288,9 +289,15 @@ impl Model {
     }
 
     /// Fills in what is recorded in histories, and does not need the workers' rows.
-    fn fill(&mut self, now: Moment, scope: Scope, facts: &Facts, figures: &[ProviderFigures]) {
+    /// `unread_workers`: there are workers besides those whose counters are read, and a sum of the
+    /// latter would be too little.
+    fn fill(&mut self, now: Moment, scope: Scope, facts: &Facts, figures: &[ProviderFigures], unread_workers: bool) {
         let followed = queues::Followed {
-            acks: self.metrics.rate(Tally::Acked).clone(),
+            acks: if unread_workers {
+                Sum::default()
+            } else {
+                self.metrics.rate(Tally::Acked).clone()
+            },
             retries: self.metrics.rate(Tally::Naked).clone(),
         };
         let states = facts.states();
@@ -316,11 +323,17 @@ impl Model {
             queues: &self.queues,
             pipeline: &self.settings.pipeline,
             rows: &rows,
+            unread_workers,
         });
         self.view.queues = rows;
         self.view.lag_critical_s = facts.lag();
         self.view.api_calls_per_s = self.queues.calls(&self.sources);
         self.view.providers = failures::rows(figures, &self.sources);
+        if unread_workers {
+            for provider in &mut self.view.providers {
+                provider.processed_per_s = Reading::unknown();
+            }
+        }
         self.view.now = now;
         self.view.window_s = self
             .first_data

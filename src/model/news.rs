@@ -8,12 +8,12 @@ use super::Model;
 use super::events::Happening;
 use super::metrics::{Sign, Tally, Target, Unseen, safe_name};
 use super::queues::{ConsumerSign, QueueSign, StreamSign};
-use super::sources::{Turn, answers};
+use super::sources::Turn;
 use super::verdicts::Change;
 use super::view::{EventKind, Health, LETTERS_DIED, Severity};
 use crate::base::text;
 use crate::base::time::Moment;
-use crate::sample::{Advisory, AdvisoryKind, ProbeReading, ProbeState, ServerReading, SourceKind};
+use crate::sample::{Advisory, AdvisoryKind, ProbeReading, ProbeState, ServerReading, SourceId, SourceKind};
 
 /// Processes that show up this soon after the start were there before.
 const ARRIVALS: Duration = Duration::from_secs(5);
@@ -265,6 +265,15 @@ impl Model {
         }
     }
 
+    /// A page with lines that cannot be read, after one without.
+    pub(super) fn hear_page(&mut self, source: &SourceId, now: Moment) {
+        let text = format!("{} has lines that cannot be read", self.process_name(&source.name));
+        let what = Happening::new("page".to_owned(), EventKind::Source, Severity::Warning, text)
+            .many(1, "{n} pages have lines that cannot be read")
+            .detail(self.sources.trouble(source).unwrap_or_default());
+        self.tell(now, &what);
+    }
+
     /// Sources that changed their state.
     pub(super) fn hear_sources(&mut self, turns: Vec<Turn>, now: Moment) {
         for turn in turns {
@@ -273,15 +282,10 @@ impl Model {
                 _ => turn.id.name.to_string(),
             };
             let (severity, one, many) = match (turn.from, turn.to) {
-                (_, Health::Failing) if answers(turn.error.as_deref()) => (
+                (_, Health::Failing) => (
                     Severity::Warning,
                     format!("{name} cannot be read"),
                     "{n} sources cannot be read: {names}",
-                ),
-                (_, Health::Failing) => (
-                    Severity::Warning,
-                    format!("{name} does not answer"),
-                    "{n} sources do not answer: {names}",
                 ),
                 (_, Health::Stale) => (
                     Severity::Warning,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::reading::{Reading, ReadingState};
 use super::view::{Health, SourceView};
+use crate::base::text;
 use crate::base::time::{Moment, Timestamp};
 use crate::sample::{SourceId, SourceKind, SourceReport, SourceState};
 
@@ -46,11 +47,28 @@ struct Track {
     recovered: Duration,
     /// When it last reported.
     reported: Duration,
+    /// Lines of its last page that could not be read, and the first of them with its reason.
+    unreadable: Option<(u64, String)>,
 }
 
 impl Track {
     fn period(&self) -> Duration {
         self.report.as_ref().map_or(USUAL_PERIOD, |report| report.period)
+    }
+
+    /// What is wrong with it: why it fails, or what of its answers is no use.
+    fn trouble(&self) -> Option<String> {
+        let error = self.report.as_ref().and_then(|report| report.error.clone());
+        error.or_else(|| {
+            let (lines, first) = self.unreadable.as_ref()?;
+            let lines = match lines {
+                1 => "a line".to_owned(),
+                several => format!("{} lines", text::count(*several)),
+            };
+            Some(format!(
+                "{lines} of its page cannot be read, the first: {first} → look at what writes it"
+            ))
+        })
     }
 
     /// `awake`: since when this process has run without standing still itself.
@@ -103,6 +121,7 @@ impl Sources {
             failing_from: None,
             recovered: Duration::ZERO,
             reported: moment.mono,
+            unreadable: None,
         })
     }
 
@@ -141,6 +160,19 @@ impl Sources {
     /// Notes that a source delivered data.
     pub(super) fn note(&mut self, id: &SourceId, moment: Moment) {
         self.track(id, moment).last_good = Some(moment);
+    }
+
+    /// Notes which lines of a page could not be read. True when that is news: its last page had none.
+    pub(super) fn page(&mut self, id: &SourceId, moment: Moment, skipped: u64, first: Option<&str>) -> bool {
+        let track = self.track(id, moment);
+        let news = skipped > 0 && track.unreadable.is_none();
+        track.unreadable = (skipped > 0).then(|| (skipped, first.unwrap_or_default().to_owned()));
+        news
+    }
+
+    /// What is wrong with a source.
+    pub(super) fn trouble(&self, id: &SourceId) -> Option<String> {
+        self.tracks.get(id)?.trouble()
     }
 
     /// Judges every source as of `now`.
@@ -189,7 +221,7 @@ impl Sources {
                 age: track.last_good.map(|good| self.now.saturating_sub(good.mono)),
                 latency: track.report.as_ref().and_then(|report| report.latency),
                 period: track.report.as_ref().map(|report| report.period),
-                error: track.report.as_ref().and_then(|report| report.error.clone()),
+                error: track.trouble(),
                 retry_in: track.report.as_ref().and_then(|report| report.retry_in),
             })
             .collect()
@@ -339,50 +371,6 @@ pub(super) fn refuses(report: &SourceReport) -> bool {
             .is_some_and(|error| error.to_ascii_lowercase().contains("connection refused"))
 }
 
-/// The part of an error that says what went wrong: the hint after the arrow is about what might be.
-fn reason_of(error: &str) -> String {
-    error.split('→').next().unwrap_or_default().to_ascii_lowercase()
-}
-
-/// Whether somebody is there, and what it says cannot be used: an answer with an error, a page for
-/// people, a file with a mistake.
-pub(super) fn answers(error: Option<&str>) -> bool {
-    const SILENCE: [&str; 13] = [
-        "connection refused",
-        "no answer",
-        "not answer",
-        "timed out",
-        "reset by peer",
-        "cannot be resolved",
-        "is not known",
-        "cannot be reached",
-        "unreachable",
-        "closed the connection",
-        "hung up",
-        "connection lost",
-        "broken pipe",
-    ];
-    let reason = error.map(reason_of);
-    reason.is_some_and(|reason| !SILENCE.iter().any(|word| reason.contains(word)))
-}
-
-/// Whether a server is there, and does not let us in.
-pub(super) fn turns_away(error: Option<&str>) -> bool {
-    const LOGIN: [&str; 9] = [
-        "authentication",
-        "authorization",
-        "pg_hba",
-        "permission",
-        "not permitted",
-        "refused us",
-        "certificate",
-        "does not exist",
-        "too many",
-    ];
-    let reason = error.map(reason_of);
-    reason.is_some_and(|reason| LOGIN.iter().any(|word| reason.contains(word)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -449,31 +437,6 @@ mod tests {
             assert_eq!(sources.advance(moment(second)), []);
         }
         assert_eq!(sources.advance(moment(49))[0].to, Health::Stale);
-    }
-
-    #[test]
-    fn who_answers_with_an_error_is_not_called_silent() {
-        for silent in [
-            "scrape http://h/metrics: connection refused → is the process up, and does it listen there?",
-            "scrape http://h/metrics: no answer within 1.5 s → is the process hung?",
-            "scrape http://h/metrics: its host name is not known: h → check the host in its url",
-        ] {
-            assert!(!answers(Some(silent)), "{silent}");
-        }
-        for said in [
-            "scrape http://h/metrics: 503 Service Unavailable → look at the process's own log",
-            "ask http://h/health: 200 OK: HTML instead of JSON → check its url: no answer is there",
-            "read /etc/sd.json: it is no file_sd list: invalid type",
-        ] {
-            assert!(answers(Some(said)), "{said}");
-        }
-        assert!(!answers(None));
-        let wrong =
-            "connect to postgres://h/db: password authentication failed for user \"u\" → check user and password";
-        assert!(turns_away(Some(wrong)));
-        assert!(!turns_away(Some(
-            "connect to postgres://h/db: connection refused → is Postgres up?"
-        )));
     }
 
     #[test]

@@ -195,6 +195,7 @@ pub async fn supervise<S: Source>(mut source: S, mut outlet: Outlet, stop: Cance
             }),
         };
         let now = outlet.clock.now();
+        let before = report.state;
         let wait = match outcome {
             Ok(latency) => {
                 failures = 0;
@@ -216,6 +217,9 @@ pub async fn supervise<S: Source>(mut source: S, mut outlet: Outlet, stop: Cance
                 wait
             }
         };
+        if report.state != before {
+            log_turn(&source.id(), &report);
+        }
         if !outlet.report(report.clone()).await {
             return;
         }
@@ -223,6 +227,15 @@ pub async fn supervise<S: Source>(mut source: S, mut outlet: Outlet, stop: Cance
             () = stop.cancelled() => return,
             () = tokio::time::sleep(wait) => {}
         }
+    }
+}
+
+/// A source that fails or answers again is worth a line of the log, once.
+fn log_turn(source: &SourceId, report: &SourceReport) {
+    let (kind, name) = (source.kind.name(), &*source.name);
+    match &report.error {
+        Some(error) => tracing::warn!(kind, name, error, "a source cannot be read"),
+        None => tracing::info!(kind, name, latency = ?report.latency, "a source answers"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The connection to NATS: it never gives up, and it knows whether it stands.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::connection::State;
@@ -9,6 +10,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::watch;
 
 use super::settings::ConfigError;
+use crate::base::secret::strip_url_credentials;
+use crate::base::text;
 
 /// A server that answers no PING for two of these is taken for gone.
 const PING: Duration = Duration::from_secs(2);
@@ -51,6 +54,7 @@ impl Bus {
     /// Begins to connect and returns at once. `patience` bounds the wait for a `PubAck`.
     pub(super) async fn open(urls: &SecretString, name: &str, patience: Duration) -> Result<Self, ConfigError> {
         let (sender, link) = watch::channel(Link::default());
+        let told = Mutex::new(String::new());
         let servers: Vec<&str> = urls.expose_secret().split(',').map(str::trim).collect();
         let client = ConnectOptions::new()
             .name(name)
@@ -68,6 +72,15 @@ impl Bus {
                     }),
                     Event::Disconnected | Event::Closed => sender.send_modify(|link| link.up = false),
                     Event::ServerError(error) => tracing::warn!(%error, "NATS server error"),
+                    // The client tries again and again: what it says anew is worth a line.
+                    Event::ClientError(error) => {
+                        let said = text::safe(&strip_url_credentials(&error.to_string())).into_owned();
+                        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+                        if *told != said {
+                            tracing::warn!(error = said, "NATS client error");
+                            *told = said;
+                        }
+                    }
                     _ => {}
                 }
                 std::future::ready(())

@@ -26,6 +26,9 @@ pub(super) struct Health {
     checks: Mutex<BTreeMap<&'static str, Result<(), String>>>,
 }
 
+/// What a check says before its first outcome.
+const NOT_YET: &str = "not connected yet";
+
 /// The connection to NATS with its streams and consumer.
 pub(super) const EVENT_BUS: &str = "eventBus";
 
@@ -35,7 +38,7 @@ pub(super) const DATABASE: &str = "database";
 impl Health {
     /// A program whose checks have all yet to succeed.
     pub(super) fn new(service: &'static str, checks: &[&'static str]) -> Self {
-        let waiting = |name: &&'static str| (*name, Err("not connected yet".to_owned()));
+        let waiting = |name: &&'static str| (*name, Err(NOT_YET.to_owned()));
         Self {
             service,
             checks: Mutex::new(checks.iter().map(waiting).collect()),
@@ -48,7 +51,8 @@ impl Health {
         let outcome = outcome.map_err(|error| text::safe(&strip_url_credentials(&error.to_string())).into_owned());
         let mut checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner);
         let turned = checks.get(check).is_none_or(|before| before.is_ok() != outcome.is_ok());
-        if turned {
+        let first = matches!(checks.get(check), Some(Err(before)) if before == NOT_YET);
+        if turned || first {
             match &outcome {
                 Ok(()) => tracing::info!(service = self.service, check, "healthy"),
                 Err(error) => tracing::warn!(service = self.service, check, error, "unhealthy"),

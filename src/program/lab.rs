@@ -170,7 +170,9 @@ fn adjustment(args: &ScenarioArgs) -> Adjustment {
 
 fn lab_failure(error: LabError) -> Failure {
     match error {
-        LabError::Missing(_) | LabError::Scenario(_) => Failure::Refused(vec![error.to_string()]),
+        LabError::Missing(_) | LabError::Scenario(_) | LabError::Refused(_) => {
+            Failure::Refused(vec![error.to_string()])
+        }
         error => Failure::Failed(error.to_string()),
     }
 }
@@ -183,5 +185,24 @@ fn part(outcome: Result<(), pipeline::Error>) -> u8 {
         2
     } else {
         1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cli::FAULTS;
+    use crate::lab::scenario::What;
+
+    #[test]
+    fn every_fault_of_a_scenario_can_be_typed() {
+        for fault in FAULTS {
+            let read: Result<What, _> = serde_json::from_value(fault.into());
+            assert!(read.is_ok(), "{fault}");
+        }
+        // The error lists them all.
+        let error = serde_json::from_value::<What>("".into()).unwrap_err().to_string();
+        let known: Vec<&str> = error.split('`').skip(3).step_by(2).collect();
+        assert_eq!(known.len(), FAULTS.len(), "{error}");
+        assert!(known.iter().all(|name| FAULTS.contains(name)), "{error}");
     }
 }

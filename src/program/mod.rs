@@ -9,18 +9,22 @@ mod play;
 mod record;
 
 use self::console::Watch;
+use std::ffi::OsString;
 use std::future::Future;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 use std::time::Duration;
+
+use clap::CommandFactory as _;
 
 use crate::base::secret::{self, Redactor};
 use crate::base::text;
 use crate::base::time::{SharedClock, SystemClock};
-use crate::cli::{self, CheckArgs, Cli, Command, ConfigArgs, LogError, SnapshotArgs};
+use crate::cli::{self, CheckArgs, Cli, Command, ConfigArgs, LogError, OpenLog, SnapshotArgs};
 use crate::config::{self, Environment, Problem, Problems, Profile, Resolved, Surroundings};
-use crate::headless::{Judgement, Snapshot, judge, judge_all};
+use crate::headless::{Judgement, Snapshot, Status, judge, judge_all};
 use crate::session;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
@@ -45,11 +49,16 @@ pub fn main() -> ExitCode {
             environment: &environment,
             home: home.as_deref(),
         },
+        log: OnceLock::new(),
     };
-    match program.run() {
+    let code = match program.run() {
         Ok(code) => ExitCode::from(code),
         Err(failure) => failure.report(),
+    };
+    if let Some(problem) = program.log.get().and_then(OpenLog::problem) {
+        complain(&format!("warning: {problem}"));
     }
+    code
 }
 
 /// Files that may be open at once: a connection for each of a few thousand targets.
@@ -147,13 +156,15 @@ impl From<serde_json::Error> for Failure {
 struct Program<'a> {
     clock: SharedClock,
     surroundings: Surroundings<'a>,
+    /// The log, once it is begun.
+    log: OnceLock<OpenLog>,
 }
 
 impl Program<'_> {
     fn run(&self) -> Result<u8, Failure> {
         let cli = match Cli::read(std::env::args_os()) {
             Ok(cli) => cli,
-            Err(error) if error.use_stderr() && asks_for_check() => return wrong_check(&error),
+            Err(error) if error.use_stderr() && asks_for_check() => return Ok(wrong_check(&error)),
             Err(error) => return Err(Failure::Usage(error)),
         };
         match &cli.command {
@@ -172,7 +183,7 @@ impl Program<'_> {
             Some(Command::Themes) => self.list_themes(),
             Some(Command::Keys) => self.list_keys(),
             Some(Command::Completions { shell }) => print(&cli::completions(*shell)),
-            Some(Command::Man { command }) => match cli::man(command.as_deref()) {
+            Some(Command::Man { command }) => match cli::man(command) {
                 Ok(page) => print(&page),
                 Err(known) => Err(Failure::Refused(vec![format!(
                     "there is no such command to have a manual page → one of: {}",
@@ -228,7 +239,10 @@ impl Program<'_> {
     fn start_log(&self, path: Option<&Path>, redactor: &Redactor) -> Result<(), Failure> {
         let Some(path) = path else { return Ok(()) };
         let filter = self.surroundings.variable("HOOKWATCH_LOG");
-        Ok(cli::start_log(path, filter, redactor.clone(), self.clock.clone())?)
+        let log = cli::start_log(path, filter, redactor.clone(), self.clock.clone())?;
+        // There is one: a second one is refused.
+        let _ = self.log.set(log);
+        Ok(())
     }
 
     fn watch(&self, cli: &Cli) -> Result<u8, Failure> {
@@ -286,11 +300,11 @@ impl Program<'_> {
         let judgement = match self.judge(cli, args) {
             Ok(judgement) => judgement,
             Err(Failure::Refused(reasons)) => Judgement::refused(&reasons.join("; ")),
+            Err(Failure::Failed(reason)) => Judgement::refused(&reason),
             Err(failure) => return Err(failure),
         };
         let line = if args.json { judgement.json()? } else { judgement.line() };
-        print(format!("{line}\n").as_bytes())?;
-        Ok(judgement.status.exit_code())
+        Ok(tell(&judgement, &line))
     }
 
     fn judge(&self, cli: &Cli, args: &CheckArgs) -> Result<Judgement, Failure> {
@@ -353,20 +367,34 @@ async fn until_interrupted<T>(future: impl Future<Output = T>) -> Result<T, Fail
 
 /// Whether the command is `check`, although the rest of the line makes no sense.
 fn asks_for_check() -> bool {
+    let grammar = Cli::command();
+    let is_command = |word: &OsString| {
+        word.to_str()
+            .is_some_and(|word| grammar.find_subcommand(word).is_some())
+    };
     let mut words = std::env::args_os().skip(1);
-    words
-        .find(|word| !word.as_encoded_bytes().starts_with(b"-"))
-        .is_some_and(|word| word == "check")
+    words.find(is_command).is_some_and(|word| word == "check")
 }
 
 /// To a monitoring system, exit code 2 would mean critical.
-fn wrong_check(error: &clap::Error) -> Result<u8, Failure> {
+fn wrong_check(error: &clap::Error) -> u8 {
     let text = error.to_string();
     let first = text.lines().next().unwrap_or_default();
     let first = secret::strip_url_credentials(first);
     let judgement = Judgement::refused(first.trim_start_matches("error: "));
-    print(format!("{}\n", judgement.line()).as_bytes())?;
-    Ok(judgement.status.exit_code())
+    tell(&judgement, &judgement.line())
+}
+
+/// Prints what a check concludes. Where that cannot be printed it is unknown: a code of its own
+/// would be a warning.
+fn tell(judgement: &Judgement, line: &str) -> u8 {
+    match print(format!("{line}\n").as_bytes()) {
+        Ok(_) => judgement.status.exit_code(),
+        Err(failure) => {
+            let _ = failure.report();
+            Status::Unknown.exit_code()
+        }
+    }
 }
 
 /// One line to standard error.

@@ -60,11 +60,7 @@ impl Program<'_> {
     /// The demo without servers of its own: the recording of one, over and over.
     pub(crate) fn recorded_demo(&self, cli: &Cli, args: &DemoArgs, missing: &[Missing]) -> Result<u8, Failure> {
         refuse_to_record(cli)?;
-        let mut why = "this is a recording of the demo: nothing here is live".to_owned();
-        if !missing.is_empty() && !args.recorded {
-            let reasons: Vec<String> = missing.iter().map(ToString::to_string).collect();
-            why = format!("{why}; {}", reasons.join("; "));
-        }
+        let why = why_recorded(args, missing)?;
         let recording = Recording::of(vec![RecordingFile::in_memory(DEMO.into())?], Vec::new())?;
         if args.headless.is_some() {
             complain(&why);
@@ -81,11 +77,65 @@ impl Program<'_> {
     }
 }
 
+/// Why a recording of the demo is shown. What was asked of a live one is not left out in silence.
+fn why_recorded(args: &DemoArgs, missing: &[Missing]) -> Result<String, Failure> {
+    let recorded = "this is a recording of the demo: nothing here is live";
+    if missing.is_empty() || args.recorded {
+        return Ok(recorded.to_owned());
+    }
+    let mut reasons: Vec<String> = missing.iter().map(ToString::to_string).collect();
+    if args.scenario.is_given() {
+        reasons
+            .push("without servers a recording is played, which has one scenario → leave its options out".to_owned());
+        return Err(Failure::Refused(reasons));
+    }
+    Ok(format!("{recorded}; {}", reasons.join("; ")))
+}
+
 fn refuse_to_record(cli: &Cli) -> Result<(), Failure> {
     match cli.record() {
         None => Ok(()),
         Some(_) => Err(Failure::Refused(vec![
             "--record: a recording is played, there is nothing live to record → leave it out".to_owned(),
         ])),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::ScenarioArgs;
+
+    #[test]
+    fn a_recording_is_not_shown_for_a_scenario_that_was_asked_for() {
+        let missing = [Missing {
+            program: "nats-server",
+            install: "install it with `apt-get install nats-server`".to_owned(),
+        }];
+        let plain = DemoArgs::default();
+        let why = why_recorded(&plain, &missing).ok().unwrap();
+        assert!(
+            why.contains("nothing here is live; nats-server is not installed"),
+            "{why}"
+        );
+        for scenario in [
+            ScenarioArgs {
+                scenario: Some("spike".to_owned()),
+                ..ScenarioArgs::default()
+            },
+            ScenarioArgs {
+                workers: Some(2),
+                ..ScenarioArgs::default()
+            },
+        ] {
+            let args = DemoArgs {
+                scenario,
+                ..DemoArgs::default()
+            };
+            let Err(Failure::Refused(reasons)) = why_recorded(&args, &missing) else {
+                panic!()
+            };
+            assert!(reasons[0].contains("apt-get install nats-server"), "{reasons:?}");
+        }
     }
 }

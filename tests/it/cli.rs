@@ -120,6 +120,8 @@ fn help_and_version_are_printed_and_succeed() {
         vec!["play", "--help"],
         vec!["lab", "--help"],
         vec!["lab", "up", "--help"],
+        vec!["lab", "gateway", "--help"],
+        vec!["lab", "worker", "--help"],
         vec!["lab", "load", "--help"],
         vec!["lab", "fault", "--help"],
         vec!["themes", "--help"],
@@ -137,8 +139,119 @@ fn help_and_version_are_printed_and_succeed() {
 }
 
 #[test]
+fn the_parts_of_the_pipeline_name_the_variables_that_they_read() {
+    let shared = include_str!("../../src/pipeline/settings.rs");
+    for (part, own) in [
+        ("gateway", include_str!("../../src/pipeline/gateway/config.rs")),
+        ("worker", include_str!("../../src/pipeline/worker/config.rs")),
+    ] {
+        let help = run(&["lab", part, "--help"]).out;
+        let mut read = 0;
+        for source in [shared, own] {
+            let code = source.split("#[cfg(test)]").next().unwrap();
+            for name in code.split('"').skip(1).step_by(2) {
+                let is_variable = name.contains('_') && name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+                if is_variable {
+                    read += 1;
+                    assert!(help.contains(name), "{part}: {name}\n{help}");
+                }
+            }
+        }
+        assert!(read > 8, "{part}: {read}");
+    }
+}
+
+#[test]
+fn a_part_that_never_reached_its_servers_says_so_in_its_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let mut run = Run::new(&["lab", "worker", "--log", log.to_str().unwrap()])
+        .variable("NATS_URL", "nats://127.0.0.1:9")
+        .variable("DATABASE_URL", "postgres://bob:hunter2@127.0.0.1:9/x");
+    let mut worker = run.command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut told = String::new();
+    // Another process writes it: there is no event to await.
+    for _ in 0..600 {
+        told = fs::read_to_string(&log).unwrap_or_default();
+        if told.contains("NATS client error") && told.contains("unhealthy") {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+    let line = |words: &str| told.lines().filter(|line| line.contains(words)).count();
+    assert_eq!(
+        (line("NATS client error"), line("check=\"database\"")),
+        (1, 1),
+        "{told}"
+    );
+    assert!(!told.contains("hunter2"), "{told}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_told_and_changes_no_exit_code() {
+    let full = |args: &[&str]| {
+        let mut run = Run::new(args);
+        run.command
+            .stdout(fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
+        run.output()
+    };
+    // Code 1 would be a warning to a monitoring system.
+    let ended = full(&["check", "--wait", "300ms", "--metrics", "127.0.0.1:9"]);
+    assert_eq!(ended.code, Some(3), "{ended:?}");
+    assert!(ended.err.contains("cannot write to standard output"), "{ended:?}");
+    assert_eq!(full(&["themes"]).code, Some(1));
+
+    let ended = run(&[
+        "--log",
+        "/dev/full",
+        "snapshot",
+        "--wait",
+        "300ms",
+        "--metrics",
+        "127.0.0.1:9",
+    ]);
+    assert_eq!(ended.code, Some(1), "the target's, not the log's: {ended:?}");
+    assert!(
+        ended
+            .err
+            .contains("warning: --log: lines are missing in /dev/full: No space left on device"),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn the_log_tells_when_a_source_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    run(&[
+        "--log",
+        log.to_str().unwrap(),
+        "snapshot",
+        "--wait",
+        "3s",
+        "--metrics",
+        "gw=http://127.0.0.1:9/metrics",
+    ]);
+    let told = fs::read_to_string(&log).unwrap();
+    let lines: Vec<&str> = told
+        .lines()
+        .filter(|line| line.contains("a source cannot be read"))
+        .collect();
+    assert_eq!(lines.len(), 1, "once, however often it is tried: {told}");
+    assert!(
+        lines[0].contains("gw") && lines[0].contains("connection refused"),
+        "{told}"
+    );
+}
+
+#[test]
 fn wrong_usage_exits_with_2_and_for_a_check_with_3() {
     for args in [
+        vec!["lab", "fault", "bogus"],
+        vec!["lab", "load", "--rate", "0"],
         vec!["--bogus"],
         vec!["bogus"],
         vec!["snapshot", "--wait", "3"],
@@ -149,13 +262,18 @@ fn wrong_usage_exits_with_2_and_for_a_check_with_3() {
         assert_eq!((ended.code, ended.out.as_str()), (Some(2), ""), "{args:?}");
         assert!(ended.err.starts_with("error: "), "{}", ended.err);
     }
-    let ended = run(&["check", "--bogus"]);
-    assert_eq!(ended.code, Some(3));
-    assert!(
-        ended.out.starts_with("UNKNOWN - ") && ended.out.lines().count() == 1,
-        "{}",
-        ended.out
-    );
+    for args in [
+        ["check", "--bogus"].as_slice(),
+        &["--profile", "shop", "check", "--bogus"],
+    ] {
+        let ended = run(args);
+        assert_eq!(ended.code, Some(3), "{args:?}");
+        assert!(
+            ended.out.starts_with("UNKNOWN - ") && ended.out.lines().count() == 1,
+            "{}",
+            ended.out
+        );
+    }
 }
 
 #[test]
@@ -368,7 +486,7 @@ fn what_cannot_be_read_is_named_with_the_next_step() {
     refused(
         Run::new(&["snapshot", "--context", "prod"]),
         "--context: cannot read the NATS context `prod` (~/.config/nats/context/prod.json): No such file or directory \
-         (os error 2) → there are none",
+         (os error 2) → there is no context: `nats context add` makes one, and --nats does without",
     );
     refused(
         Run::new(&["snapshot", "--profile", "prod"]).config("[profile.production]\n"),
@@ -465,7 +583,7 @@ fn a_snapshot_without_an_answer_is_printed_and_partial() {
 fn a_check_without_an_answer_is_unknown() {
     let ended = run(&["check", "--wait", "300ms", "--metrics", "gw=http://127.0.0.1:9/metrics"]);
     assert_eq!(ended.code, Some(3), "{ended:?}");
-    assert!(ended.out.starts_with("UNKNOWN - gw does not answer"), "{}", ended.out);
+    assert!(ended.out.starts_with("UNKNOWN - gw cannot be read"), "{}", ended.out);
     assert!(
         ended
             .out

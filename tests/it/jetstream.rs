@@ -372,8 +372,11 @@ async fn what_is_deleted_and_made_anew_begins_anew() {
     for _ in 0..50_000 {
         client.publish("hook.a", "gone".into()).await.unwrap();
     }
-    client.flush().await.unwrap();
-    context.get_stream(STREAM).await.unwrap().purge().await.unwrap();
+    let mut stream = context.get_stream(STREAM).await.unwrap();
+    while stream.info().await.unwrap().state.last_sequence < 50_000 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    stream.purge().await.unwrap();
     let tasks = (publish(context.clone(), 500), work(consumer));
     let clock: SharedClock = SystemClock::shared();
     let mut watcher = Watcher::start(&profile(&lab, NatsAuth::default()), &clock);

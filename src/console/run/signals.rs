@@ -27,7 +27,7 @@ pub(super) async fn suspend(terminal: &mut Terminal, signals: &mut Signals) -> R
 
 /// The signals that concern a console.
 pub(super) struct Signals {
-    end: [(i32, Signal); 3],
+    end: [(i32, Signal); 4],
     go_on: Signal,
 }
 
@@ -45,6 +45,7 @@ impl Signals {
                 listen(SignalKind::interrupt())?,
                 listen(SignalKind::terminate())?,
                 listen(SignalKind::hangup())?,
+                listen(SignalKind::quit())?,
             ],
             go_on: signal(SignalKind::from_raw(Kill::CONT.as_raw()))?,
         })
@@ -55,11 +56,13 @@ impl Signals {
             (interrupt, on_interrupt),
             (terminate, on_terminate),
             (hangup, on_hangup),
+            (quit, on_quit),
         ] = &mut self.end;
         tokio::select! {
             _ = on_interrupt.recv() => Received::End(*interrupt),
             _ = on_terminate.recv() => Received::End(*terminate),
             _ = on_hangup.recv() => Received::End(*hangup),
+            _ = on_quit.recv() => Received::End(*quit),
             _ = self.go_on.recv() => Received::Continue,
         }
     }

@@ -1,6 +1,7 @@
 //! The guard's side: one loop over orders, signals and deadlines.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read, Seek as _, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -24,6 +25,9 @@ const TAIL: u64 = 2_048;
 
 /// How long a killed process may take to vanish before the guard goes on without it.
 const VANISH: Duration = Duration::from_secs(5);
+
+/// How long the guard waits at its end for a parent that does not read its reports.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// The folder inside the lab's folder that takes the logs.
 const LOGS: &str = "log";
@@ -56,13 +60,17 @@ pub fn run(input: impl Read + Send + 'static, output: impl Write + Send + 'stati
         }
     });
     thread::spawn(move || read_orders(input, &events));
-    Keeper {
+    let (reports, written) = writer(output);
+    let code = Keeper {
         clock: SystemClock::start(),
         folder: None,
         children: Vec::new(),
-        reports: writer(output),
+        reports,
     }
-    .keep(&inbox)
+    .keep(&inbox);
+    // The last words say why; the writer is done when its end of this is gone.
+    let _ = written.recv_timeout(LAST_WORDS);
+    code
 }
 
 /// What a dead child leaves behind (the processes of a killed Postgres) becomes ours, so that
@@ -92,9 +100,11 @@ fn read_orders(input: impl Read, events: &Sender<Event>) {
 
 /// Reports are written by a thread of their own: a parent that does not read must not keep the
 /// guard from its work. They are lost once the parent is gone.
-fn writer(mut output: impl Write + Send + 'static) -> Sender<Report> {
+fn writer(mut output: impl Write + Send + 'static) -> (Sender<Report>, Receiver<Infallible>) {
     let (reports, queue) = mpsc::channel::<Report>();
+    let (done, written) = mpsc::channel();
     thread::spawn(move || {
+        let _done = done;
         for report in queue {
             let Ok(mut line) = serde_json::to_vec(&report) else {
                 continue;
@@ -105,7 +115,7 @@ fn writer(mut output: impl Write + Send + 'static) -> Sender<Report> {
             }
         }
     });
-    reports
+    (reports, written)
 }
 
 struct Child {
@@ -171,7 +181,10 @@ impl Keeper {
                     self.folder = Some(folder);
                 }
                 Err(error) => {
-                    let reason = format!("create a folder in {}: {error}", base.display());
+                    let reason = format!(
+                        "create a folder in {}: {error} → set TMPDIR to a folder that you may write to",
+                        base.display()
+                    );
                     self.report(Report::Failed { reason });
                     return false;
                 }

@@ -154,21 +154,26 @@ impl Scenario {
 impl Fault {
     /// Whether it can happen to one of `processes`.
     pub(crate) fn check(&self, processes: &BTreeSet<String>) -> Result<(), String> {
-        match (&self.target, self.what.has_target()) {
-            (None, true) => return Err("target: missing; which process?".to_owned()),
-            (Some(_), false) => return Err("target: this fault has none".to_owned()),
-            (Some(target), true) if !processes.contains(target) => {
-                let known: Vec<&str> = processes.iter().map(String::as_str).collect();
-                return Err(format!("target: there is no {target}; there are {}", known.join(", ")));
-            }
-            _ => {}
-        }
-        if self.what == What::Hang && self.target.as_deref() == Some("postgres") {
-            return Err("target: postgres is many processes and can't hang as one; use lock-database".to_owned());
-        }
+        self.check_target(processes)?;
         match (self.value, self.what.has_value()) {
             (None, true) => Err("value: missing; how long?".to_owned()),
             (Some(_), false) => Err("value: this fault has none".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether its target is one of `processes`, or none where it has none.
+    pub(crate) fn check_target(&self, processes: &BTreeSet<String>) -> Result<(), String> {
+        let known = || processes.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        match (&self.target, self.what.has_target()) {
+            (None, true) => Err(format!("target: missing; which process? there are {}", known())),
+            (Some(_), false) => Err("target: this fault has none".to_owned()),
+            (Some(target), true) if !processes.contains(target) => {
+                Err(format!("target: there is no {target}; there are {}", known()))
+            }
+            (Some(target), true) if self.what == What::Hang && target == "postgres" => {
+                Err("target: postgres is many processes and can't hang as one; use lock-database".to_owned())
+            }
             _ => Ok(()),
         }
     }

@@ -295,6 +295,16 @@ impl Queues {
         own.next().is_none().then_some(only)
     }
 
+    /// The only stream that has consumers, when every stream of the account was read.
+    pub(super) fn only_consumed(&self) -> Option<Arc<str>> {
+        let account = self.server.as_ref()?.account.as_ref()?;
+        if (self.streams.len() as u64) < account.streams || (self.consumers.len() as u64) < account.consumers {
+            return None;
+        }
+        let (first, last) = (self.consumers.keys().next()?, self.consumers.keys().next_back()?);
+        (first.0 == last.0).then(|| first.0.clone())
+    }
+
     /// The dead letter stream.
     pub(super) fn dead_letters(&self, pipeline: &Pipeline) -> Option<(&Arc<str>, &StreamTrack)> {
         self.streams.get_key_value(pipeline.dlq.as_ref()?)

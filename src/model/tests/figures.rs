@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use crate::config::Pipeline;
 use crate::model::field::Field;
-use crate::model::testing::{Feed, QueueSpec, close, jetstream, metrics, near, postgres, settings};
+use crate::model::testing::{Feed, QueueSpec, Told, close, jetstream, metrics, near, postgres, settings};
 use crate::model::{Flow, Health, QueueState, Reading, ReadingState, SeriesKey, WorkerState};
-use crate::sample::SourceState;
+use crate::sample::{AccountReading, Sample, ServerReading, SourceState};
 
 const GATEWAY: &str = "webhook_build_info{role=gateway,name=gateway}";
 const WORKER: &str = "webhook_build_info{role=worker,name=w-1}";
@@ -319,4 +320,136 @@ fn a_source_that_connects_is_not_failing() {
     assert_eq!(feed.advance().sources[0].state, Health::Connecting);
     feed.at(0.2).report(&postgres(), SourceState::Off, None);
     assert_eq!(feed.advance().sources[0].state, Health::Off);
+}
+
+#[test]
+fn a_page_with_lines_that_cannot_be_read_says_so_and_still_counts() {
+    let mut feed = Feed::default();
+    let page = |feed: &mut Feed, at: f64, skipped: u64| {
+        let mut whole = Feed::default();
+        whole
+            .at(at)
+            .scrape("gw", &[("webhook_received_total{provider=a}", at * 10.0)]);
+        let Some(Told::Apply(told)) = whole.told.get(1) else {
+            panic!()
+        };
+        let Sample::Scrape(mut scrape) = told.sample.clone() else {
+            panic!()
+        };
+        (scrape.skipped, scrape.first_skipped) = (skipped, (skipped > 0).then(|| "no value: webhook_x".to_owned()));
+        feed.at(at)
+            .send(&metrics("gw"), Sample::Scrape(scrape))
+            .ok(&metrics("gw"));
+        feed.advance();
+    };
+    for at in 1..5 {
+        page(&mut feed, f64::from(at), 2);
+    }
+    let source = &feed.view().sources[0];
+    assert_eq!(source.state, Health::Ok);
+    assert_eq!(
+        source.error.as_deref(),
+        Some("2 lines of its page cannot be read, the first: no value: webhook_x → look at what writes it")
+    );
+    assert!(close(&feed.view().flow.received_per_s, 10.0));
+    let told = |feed: &Feed| {
+        let events = feed.events();
+        events.iter().filter(|text| text.contains("cannot be read")).count()
+    };
+    assert_eq!(told(&feed), 1, "{:?}", feed.events());
+    page(&mut feed, 6.0, 0);
+    assert_eq!(feed.view().sources[0].error, None);
+}
+
+#[test]
+fn a_sum_over_some_of_the_workers_is_not_shown_as_what_all_of_them_do() {
+    let mut feed = Feed::default();
+    let run = |feed: &mut Feed, seconds: std::ops::Range<u32>, beats: &[(&str, &str, u64)]| {
+        for t in seconds {
+            feed.at(f64::from(t) + 0.5);
+            worker(feed, "10.0.0.1:9100", "w-1", 5.0, f64::from(t) * 40.0);
+            feed.beats(beats)
+                .queue(&QueueSpec::healthy(u64::from(t) * 100, 0, 0))
+                .rows(u64::from(t) * 100, 0);
+            feed.advance();
+        }
+    };
+    run(&mut feed, 0..20, &[("w-1", "running", 1)]);
+    assert!(close(&feed.view().flow.processed_per_s, 40.0));
+    assert_eq!(feed.view().flow.processed_per_s.state, ReadingState::Fresh);
+
+    // Another one works, says Postgres, and nobody reads its counters: the stream knows at most.
+    run(&mut feed, 20..40, &[("w-1", "running", 1), ("w-2", "running", 1)]);
+    let flow = feed.view().flow.clone();
+    assert!(near(&flow.processed_per_s, 100.0), "{:?}", flow.processed_per_s);
+    assert_eq!(flow.processed_per_s.state, ReadingState::AtMost);
+    assert_eq!(flow.processed_total, Reading::unknown());
+    assert!(near(&feed.row("webhooks").completed_per_s, 100.0));
+    assert!(
+        feed.view()
+            .providers
+            .iter()
+            .all(|p| p.processed_per_s == Reading::unknown())
+    );
+
+    // It has stopped: the sum is whole again.
+    run(&mut feed, 40..60, &[("w-1", "running", 1), ("w-2", "stopped", 1)]);
+    assert_eq!(feed.view().flow.processed_per_s.state, ReadingState::Fresh);
+}
+
+#[test]
+fn without_a_stream_in_the_profile_the_only_one_with_consumers_is_followed() {
+    let account = |streams: u64, consumers: u64| {
+        Sample::Server(Box::new(ServerReading {
+            server_id: "s".into(),
+            name: "s".into(),
+            version: "2.9.10".into(),
+            cluster: None,
+            rtt: Duration::from_millis(1),
+            skew_s: None,
+            account: Some(AccountReading {
+                streams,
+                consumers,
+                ..AccountReading::default()
+            }),
+            our_requests: 1,
+        }))
+    };
+    let unnamed = || {
+        let mut settings = settings();
+        settings.pipeline = Pipeline::default();
+        Feed::with(settings)
+    };
+    let mut feed = unnamed();
+    for t in 0..5_u32 {
+        feed.at(f64::from(t) + 0.5)
+            .send(&jetstream(), account(2, 1))
+            .queue(&QueueSpec::healthy(1_000 + u64::from(t) * 100, 30, 10))
+            .queue(&QueueSpec::letters(3));
+        feed.advance();
+    }
+    assert!(close(&feed.view().flow.backlog, 40.0), "{:?}", feed.view().flow);
+    assert!(near(&feed.view().flow.stored_per_s, 100.0));
+    let followed = |feed: &Feed| feed.events().contains(&"following stream webhooks");
+    assert!(followed(&feed), "{:?}", feed.events());
+
+    // Not before all are known, and not where two could be meant.
+    for (streams, consumers, other) in [(3, 1, None), (2, 2, None), (3, 2, Some("orders"))] {
+        let mut feed = unnamed();
+        for t in 0..5_u32 {
+            feed.at(f64::from(t) + 0.5)
+                .send(&jetstream(), account(streams, consumers))
+                .queue(&QueueSpec::healthy(100, 30, 10))
+                .queue(&QueueSpec::letters(3));
+            if let Some(stream) = other {
+                feed.queue(&QueueSpec {
+                    stream,
+                    ..QueueSpec::healthy(100, 5, 0)
+                });
+            }
+            feed.advance();
+        }
+        assert_eq!(feed.view().flow.backlog, Reading::unknown(), "{streams} {consumers}");
+        assert!(!followed(&feed));
+    }
 }

@@ -333,7 +333,7 @@ fn sources_that_go_and_come_are_events() {
     feed.advance();
     assert_eq!(
         feed.events(),
-        ["console started", "postgres does not answer", "postgres answers again"]
+        ["console started", "postgres cannot be read", "postgres answers again"]
     );
     assert_eq!(feed.view().events[1].detail, "connect to postgres: connection refused");
     assert_eq!(feed.view().events[1].severity, Severity::Warning);
@@ -352,7 +352,7 @@ fn many_endpoints_that_go_together_are_one_event() {
     feed.advance();
     assert_eq!(
         feed.events(),
-        ["console started", "40 sources do not answer: w-0, w-1, w-10 and more"]
+        ["console started", "40 sources cannot be read: w-0, w-1, w-10 and more"]
     );
 }
 

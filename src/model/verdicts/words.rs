@@ -49,6 +49,16 @@ impl Words {
         }
     }
 
+    /// Adds why a source cannot be read, and its own next step; `otherwise` where it has none.
+    #[must_use]
+    pub(super) fn because_unread(self, error: Option<&str>, otherwise: &str) -> Self {
+        let Some(error) = error else {
+            return self.next(otherwise);
+        };
+        let (reason, next) = error.rsplit_once(" → ").unwrap_or((error, otherwise));
+        self.because(reason).next(next)
+    }
+
     /// Says what to do next.
     #[must_use]
     pub(super) fn next(mut self, next: impl Into<String>) -> Self {
@@ -123,6 +133,20 @@ mod tests {
         assert_eq!(about(540.0), "9 min");
         assert_eq!(about(10_800.0), "3 h");
         assert_eq!(about(200_000.0), "2 d");
+    }
+
+    #[test]
+    fn the_next_step_is_the_error_s_own_where_it_has_one() {
+        let words = |error| Words::new(Severity::Warning, "w-1 cannot be read").because_unread(error, "look at it");
+        let own = words(Some("scrape w-1: 401 Unauthorized → give this target a bearer token"));
+        assert_eq!(own.evidence, ["scrape w-1: 401 Unauthorized"]);
+        assert_eq!(own.next, "give this target a bearer token");
+        let bare = words(Some("scrape w-1: broken"));
+        assert_eq!(
+            (bare.evidence, bare.next.as_str()),
+            (vec!["scrape w-1: broken".to_owned()], "look at it")
+        );
+        assert_eq!(words(None).next, "look at it");
     }
 
     #[test]

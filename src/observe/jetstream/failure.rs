@@ -11,6 +11,7 @@ use crate::base::secret::strip_url_credentials;
 use crate::base::text;
 use crate::config::{NatsAuth, NatsLink};
 use crate::observe::SourceError;
+use crate::observe::metrics::fault::is_authority;
 
 /// How much a failure tells, compared with another server's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -192,6 +193,10 @@ fn explain_tls(error: &rustls::Error, to: &NatsLink, host: &str) -> Failure {
         rustls::Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => (
             "the server's certificate has expired".to_owned(),
             "renew it, and check this machine's clock".to_owned(),
+        ),
+        rustls::Error::InvalidCertificate(error) if is_authority(error) => (
+            "the server shows an authority's certificate, and none of its own".to_owned(),
+            "give the server a certificate that the authority signed".to_owned(),
         ),
         rustls::Error::InvalidMessage(_) => (
             "the server does not speak TLS here".to_owned(),

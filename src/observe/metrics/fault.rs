@@ -56,7 +56,10 @@ pub(in crate::observe) fn transport(error: reqwest::Error, https: bool) -> Fault
             format!("its host name is not known: {deepest}"),
             "check the host in its url",
         )
-    } else if told.contains("invalid HTTP version") || told.contains("HTTP/0.9") {
+    } else if ["invalid HTTP", "HTTP/0.9", "received unexpected message"]
+        .iter()
+        .any(|words| told.contains(words))
+    {
         let next = if https {
             "check the port in its url"
         } else {
@@ -114,6 +117,10 @@ fn tls(error: &rustls::Error) -> Fault {
                     "use a name in its url that the certificate holds",
                 ),
                 C::Revoked => ("its certificate is revoked", "replace it"),
+                other if is_authority(other) => (
+                    "its certificate is that of an authority, and not of a server",
+                    "give the server a certificate of its own, signed by that authority",
+                ),
                 other => return (format!("its certificate is refused: {other}"), "check its certificate"),
             };
             return (reason.to_owned(), next);
@@ -130,6 +137,12 @@ fn tls(error: &rustls::Error) -> Fault {
         _ => "check its TLS settings",
     };
     (format!("TLS failed: {error}"), next)
+}
+
+/// Whether a server shows an authority's own certificate, as `openssl req -x509` makes it: rustls
+/// has no word for it but the verifier's.
+pub(in crate::observe) fn is_authority(error: &CertificateError) -> bool {
+    matches!(error, CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity"))
 }
 
 /// What is wrong with an answer whose status is not 200, and how long it asks us to stay away
@@ -150,10 +163,17 @@ pub(super) fn status(response: &Response, body: &[u8]) -> (Fault, Option<u64>) {
         };
         reason = format!("{reason}, retry after {}{unit}", quote(after.as_bytes()));
     }
-    if status.is_redirection()
-        && let Some(to) = header(LOCATION).and_then(|to| response.url().join(to).ok())
-    {
-        reason = format!("{reason} to {}, which is another host", quote(shown(&to).as_bytes()));
+    let to = header(LOCATION).and_then(|to| response.url().join(to).ok());
+    let to = to.filter(|_| status.is_redirection());
+    // Redirects on the host itself are followed, but not for ever.
+    let endless = to.as_ref().is_some_and(|to| to.origin() == response.url().origin());
+    if let Some(to) = &to {
+        let why = if endless {
+            "after as many as are followed"
+        } else {
+            "which is another host"
+        };
+        reason = format!("{reason} to {}, {why}", quote(shown(to).as_bytes()));
     }
     let said = quote(body);
     if !said.is_empty() {
@@ -164,6 +184,7 @@ pub(super) fn status(response: &Response, body: &[u8]) -> (Fault, Option<u64>) {
         StatusCode::FORBIDDEN => "its login lacks the right: check this target's bearer, basic or headers",
         StatusCode::NOT_FOUND => "check the path in its url, usually /metrics",
         StatusCode::TOO_MANY_REQUESTS => "give this target a longer interval",
+        _ if endless => "look at what redirects it in a circle, or write the page it means as its url",
         status if status.is_redirection() => "write the place it names as its url",
         status if status.is_server_error() => "look at the process's own log",
         status if status.is_success() => "check that its url is a metrics page",

@@ -9,6 +9,7 @@ use super::reading::Panel;
 use super::reading::{Relations, columns};
 use super::session::Failure;
 use crate::base::text;
+use crate::observe::metrics::fault::is_authority;
 
 /// A reason and the next step.
 pub(super) type Fault = (String, String);
@@ -87,7 +88,13 @@ fn tls(reason: &str) -> Fault {
 fn network(error: &io::Error) -> Fault {
     use io::ErrorKind as K;
     if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        return tls(&error.to_string());
+        return match error {
+            rustls::Error::InvalidCertificate(error) if is_authority(error) => fault(
+                "TLS failed: the server shows an authority's certificate, and none of its own",
+                "give the server a certificate that the authority signed",
+            ),
+            other => tls(&other.to_string()),
+        };
     }
     match error.kind() {
         K::ConnectionRefused => fault("connection refused", "is Postgres up, and does it listen there?"),

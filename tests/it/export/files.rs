@@ -78,10 +78,10 @@ fn a_report_tells_what_was_wrong_from_when_to_when() {
     for part in [
         "# Incident report: demo",
         "### database_down",
-        "Postgres does not answer",
+        "Postgres cannot be read",
         "| postgres/postgres | failing | ok |",
         "## Timeline",
-        "over: Postgres does not answer",
+        "over: Postgres cannot be read",
         "## Actions taken\n\nNone were recorded.",
         "Balanced: nothing lost, nothing doubled.",
         "![Backlog](<outage-backlog.svg>)",

@@ -40,6 +40,18 @@ async fn the_guard_kills_what_does_not_end_in_time() {
 }
 
 #[tokio::test]
+async fn a_guard_that_gets_no_folder_says_why_every_time() {
+    for _ in 0..30 {
+        let refused = Guard::open(Path::new(PROGRAM), Path::new("/dev/null")).await;
+        let said = refused.unwrap_err().to_string();
+        assert!(
+            said.contains("create a folder in /dev/null: Not a directory") && said.contains("→ set TMPDIR to a folder"),
+            "{said}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn the_guard_ends_children_that_stand_still_and_grandchildren_that_fled() {
     let folder = folder();
     let guard = Guard::open(Path::new(PROGRAM), folder.path()).await.unwrap();

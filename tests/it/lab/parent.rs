@@ -162,6 +162,31 @@ async fn a_parent_killed_under_load_leaves_nothing() {
     nothing_is_left(folder.path()).await;
 }
 
+/// A URL where nobody listens.
+fn dead_url() -> String {
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    format!("http://127.0.0.1:{port}")
+}
+
+/// What `lab load` says with keys in these variables, and its exit code.
+fn load_with_keys(folder: &Path, args: &[&str], variables: &[&str]) -> (String, Option<i32>) {
+    let mut command = Command::new(PROGRAM);
+    command.args(["lab", "load"]).args(args).env("TMPDIR", folder);
+    for variable in ["TELNYX_SIGNING_KEY", "RESEND_SIGNING_KEY"] {
+        command.env_remove(variable);
+    }
+    for variable in variables {
+        command.env(variable, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+    }
+    let output = command.output().unwrap();
+    let told = [output.stdout, output.stderr].concat();
+    (String::from_utf8_lossy(&told).into_owned(), output.status.code())
+}
+
 #[tokio::test]
 async fn faults_and_loads_reach_a_running_lab_from_other_processes() {
     let folder = folder();
@@ -193,12 +218,32 @@ async fn faults_and_loads_reach_a_running_lab_from_other_processes() {
         .env("TMPDIR", folder.path())
         .output()
         .unwrap();
-    assert_eq!(wrong.status.code(), Some(1));
+    assert_eq!(wrong.status.code(), Some(2), "refused: nothing was done");
     let said_of_it = String::from_utf8_lossy(&wrong.stderr).into_owned();
     assert!(
         said_of_it.contains("there is no worker-7; there are gateway, nats, postgres, worker-1"),
         "{said_of_it}"
     );
+    let dead = dead_url();
+    let (told, code) = load_with_keys(folder.path(), &["--to", &dead, "--count", "3"], &["RESEND_SIGNING_KEY"]);
+    assert_eq!(code, Some(1), "none was accepted: {told}");
+    assert!(told.contains("0 accepted, 3 failed (connect)"), "{told}");
+    for (args, said) in [
+        (
+            ["--to", &dead, "--count", "3"].as_slice(),
+            "no webhook could be signed → set TELNYX_SIGNING_KEY or RESEND_SIGNING_KEY",
+        ),
+        (
+            &["--to", "gateway"],
+            "--to: gateway is no URL of a gateway → write it like",
+        ),
+        (&["--lab", "/"], "no lab answers in /: "),
+        (&["--rate", "0"], "a rate is a number above zero"),
+    ] {
+        let (told, code) = load_with_keys(folder.path(), args, &[]);
+        assert_eq!(code, Some(2), "{told}");
+        assert!(told.contains(said), "{told}");
+    }
     kill(&mut parent, rustix::process::Signal::TERM);
     assert_eq!(parent.wait().unwrap().code(), Some(0));
     assert!(is_empty(folder.path()));
@@ -208,6 +253,7 @@ async fn faults_and_loads_reach_a_running_lab_from_other_processes() {
         .env("TMPDIR", folder.path())
         .output()
         .unwrap();
+    assert_eq!(none.status.code(), Some(2));
     let said_of_it = String::from_utf8_lossy(&none.stderr).into_owned();
     assert!(
         said_of_it.contains("there is none: start one with `hookwatch lab up`"),

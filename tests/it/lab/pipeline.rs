@@ -223,7 +223,7 @@ async fn a_scenario_is_played_at_its_times_and_stops_when_told_to() {
     let source = r#"
         name = "short"
         summary = "One worker dies and comes back."
-        for = "1500ms"
+        for = "3s"
         workers = 1
         [topology]
         ack_wait = "1s"
@@ -250,8 +250,8 @@ async fn a_scenario_is_played_at_its_times_and_stops_when_told_to() {
         .await
         .unwrap()
         .unwrap();
-    // The load is paused by another task than the one that reads the time: within 5 %.
-    assert!((190..=210).contains(&summary.sent), "{summary:?}");
+    // 200, and 600 without the pause: a slow machine pauses late, and may not send all that was due.
+    assert!((50..450).contains(&summary.sent), "{summary:?}");
     assert_eq!(summary.accepted, summary.sent);
     rows(&lab, "webhook_events", summary.accepted).await;
     stop.cancel();

@@ -153,4 +153,11 @@ fn a_context_that_cannot_be_read_is_told_with_the_nearest() {
     assert!(text.contains("`creds`: the variable `NOPE` is not set"), "{text}");
     assert!(problem("nsc").contains("its `nsc` is not supported → write the user's credentials"));
     assert!(problem("../x").contains("is no name of a NATS context"));
+    let mut case = Case::new();
+    case.overrides.context = Some("production".to_owned());
+    let text = case.problem();
+    assert!(
+        text.ends_with("→ there is no context: `nats context add` makes one, and --nats does without"),
+        "{text}"
+    );
 }

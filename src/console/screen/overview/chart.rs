@@ -16,6 +16,9 @@ use crate::model::{Flow, Reading, SeriesKey};
 /// Columns of the vertical axis: label, air, tick.
 const AXIS: u16 = 7;
 
+/// A curve that has not begun by then, seconds, has nothing to begin with.
+const PATIENCE: f64 = 4.0;
+
 /// From this many rows on the backlog has a strip of its own.
 const STRIP: u16 = 12;
 
@@ -119,7 +122,12 @@ pub(super) fn draw(scene: &Scene<'_>, stage: &mut Stage<'_>, area: Rect, id: Pan
     let end = chart::aligned(now, range, chart::points(plot_width));
     let data = Data::read(scene, end, range, plot_width);
     if data.is_empty() {
-        stage.hint(inner, "The curves begin with the second reading of a counter.");
+        let hint = if scene.view.window_s < PATIENCE {
+            "The curves begin with the second reading of a counter."
+        } else {
+            "No counter is read: --stream names the stream to follow, --metrics who works for it."
+        };
+        stage.hint(inner, hint);
         return;
     }
     // Below the plot: the times, then the legend; where rows are few the legend stands in the frame.
@@ -217,26 +225,24 @@ fn legend(scene: &Scene<'_>, stage: &Stage<'_>, strip: bool, room: u16) -> Line<
     let glyphs = stage.canvas.glyphs();
     let flow = &scene.view.flow;
     let ingest = ingest_of(flow);
-    let entry = |glyph: char, role: Role, label: &'static str, figure: Line<'static>| {
+    let entry = |glyph: char, role: Role, label: &'static str, reading: &Reading, figure: Line<'static>| {
         let mut line = vec![span(format!("{glyph} "), role), span(label, Role::Dim)];
+        // The last known value, and nobody can tell by its colour alone.
+        if reading.is_stale() {
+            line.push(span(format!("{} ", glyphs.stale), Role::Stale));
+        }
         line.extend(figure);
         line
     };
-    let rates = |write: fn(&Reading, Unit, Role) -> Line<'static>| {
+    let rates = |write: fn(&Reading, Unit, Role) -> Line<'static>, labels: [&'static str; 2]| {
         [
-            entry(
-                glyphs.heavy,
-                Role::ChartIngest,
-                "ingest ",
-                write(ingest, Unit::PerSecond, Role::Text),
-            ),
-            entry(
-                glyphs.heavy,
-                Role::ChartProcessing,
-                "processing ",
-                write(&flow.processed_per_s, Unit::PerSecond, Role::Text),
-            ),
+            (Role::ChartIngest, labels[0], ingest),
+            (Role::ChartProcessing, labels[1], &flow.processed_per_s),
         ]
+        .map(|(role, label, reading)| {
+            let figure = write(reading, Unit::PerSecond, Role::Text);
+            entry(glyphs.heavy, role, label, reading, figure)
+        })
     };
     let verdict = scene
         .view
@@ -255,15 +261,20 @@ fn legend(scene: &Scene<'_>, stage: &Stage<'_>, strip: bool, room: u16) -> Line<
             glyphs.levels[5],
             Role::ChartBacklog,
             "backlog ",
+            &flow.backlog,
             figure::figure(&flow.backlog, Unit::Count, Role::Text),
         )
     });
+    let full = ["ingest ", "processing "];
+    // The mark needs room.
+    let marked = ingest.is_stale() || flow.processed_per_s.is_stale();
+    let brief = if marked { ["in ", "out "] } else { full };
     let forms = [
-        (rates(figure::figure), backlog, behind("falling behind")),
-        (rates(figure::figure), None, behind("falling behind")),
-        (rates(figure::figure), None, behind("behind")),
-        (rates(figure::figure), None, None),
-        (rates(figure::short), None, None),
+        (rates(figure::figure, full), backlog, behind("falling behind")),
+        (rates(figure::figure, full), None, behind("falling behind")),
+        (rates(figure::figure, full), None, behind("behind")),
+        (rates(figure::figure, full), None, None),
+        (rates(figure::short, brief), None, None),
     ];
     let lines = forms.map(|(rates, backlog, behind)| {
         rates

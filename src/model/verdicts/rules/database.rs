@@ -2,7 +2,6 @@
 
 use super::{Facts, Finding, Words, stage};
 use crate::base::text;
-use crate::model::sources::turns_away;
 use crate::model::verdicts::facts::is;
 use crate::model::verdicts::learnt::UPDATES;
 use crate::model::verdicts::words::{about, count, counted, measured, names};
@@ -39,26 +38,16 @@ pub(super) fn database_down(facts: &Facts) -> Vec<Finding> {
                         text::count(facts.crew.breaker_known as u64)
                     )
                 });
-                let closed = turns_away(source.error.as_deref());
-                let (text, next) = if closed {
-                    (
-                        "Postgres does not let us in",
-                        "mend what the reason names; look whether the workers are turned away, too",
-                    )
-                } else {
-                    (
-                        "Postgres does not answer",
+                Words::new(Severity::Critical, "Postgres cannot be read")
+                    .because_unread(
+                        source.error.as_deref(),
                         "start the server or the way to it; webhooks wait in the stream meanwhile",
                     )
-                };
-                Words::new(Severity::Critical, text)
-                    .because_of(source.error.clone())
                     .because(format!(
                         "{} failed in a row",
                         counted(f64::from(source.failures), "attempt", "attempts")
                     ))
                     .because_of(breaker)
-                    .next(next)
             })
         })
         .collect()

@@ -2,7 +2,6 @@
 
 use super::{Facts, Finding, Stage, Words, stage};
 use crate::base::text;
-use crate::model::sources::answers;
 use crate::model::verdicts::facts::{ProbeFacts, ProviderFacts, SourceFacts, is};
 use crate::model::verdicts::words::{about, count, counted};
 use crate::model::view::{Health, Severity};
@@ -21,6 +20,9 @@ const CALM: f64 = 0.6;
 const CANARY: (u32, u32) = (1, 2);
 /// Invalid signatures, their share that alarms and the one that clears.
 const SIGNATURES: (f64, f64, f64) = (5.0, 0.2, 0.05);
+
+/// What is said of a source that is stale and reported no error.
+const SILENT: &str = "silent for more than three periods";
 
 pub(super) fn error_rate(facts: &Facts) -> Vec<Finding> {
     let most = facts.thresholds.error_ratio;
@@ -111,29 +113,24 @@ pub(super) fn scrape_failing(facts: &Facts) -> Vec<Finding> {
         .iter()
         .all(|source| source.failures == 0 && source.goods >= SCRAPES.1 && source.health == Health::Ok);
     vec![Finding::new(None, stage(!failing.is_empty(), well), || {
-        let of = (failing.len() as u64, targets.len() as u64);
-        let answer = failing.iter().any(|source| answers(source.error.as_deref()));
-        let text = match (failing.as_slice(), answer) {
-            ([only], false) => format!("{} does not answer", only.id.name),
-            ([only], true) => format!("{} cannot be read", only.id.name),
-            (_, false) => format!(
-                "{} of {} metrics endpoints do not answer",
-                text::count(of.0),
-                text::count(of.1)
-            ),
-            (_, true) => format!(
+        let text = match failing.as_slice() {
+            [only] => format!("{} cannot be read", only.id.name),
+            several => format!(
                 "{} of {} metrics endpoints cannot be read",
-                text::count(of.0),
-                text::count(of.1)
+                text::count(several.len() as u64),
+                text::count(targets.len() as u64)
             ),
         };
         let mut words = Words::new(Severity::Warning, text);
+        let otherwise = "look whether the process runs; sums leave it out meanwhile";
         for source in failing.iter().take(3) {
-            let why = source
-                .error
-                .clone()
-                .unwrap_or_else(|| "silent for more than three periods".to_owned());
-            words = words.because(format!("{}: {why}", source.id.name));
+            let why = source.error.as_deref().unwrap_or(SILENT);
+            let why = format!("{}: {why}", source.id.name);
+            words = match failing.as_slice() {
+                [_only] => words.because_unread(Some(&why), otherwise),
+                // Each has a next step of its own.
+                _ => words.because(why).next(otherwise),
+            };
         }
         if failing.len() > 3 {
             words = words.because(format!("and {} more", text::count(failing.len() as u64 - 3)));
@@ -142,11 +139,7 @@ pub(super) fn scrape_failing(facts: &Facts) -> Vec<Finding> {
         if longest > 0.0 {
             words = words.because(format!("for {}", about(longest)));
         }
-        words.next(if answer {
-            "mend what the reason names; sums leave it out meanwhile"
-        } else {
-            "look whether the process runs; sums leave it out meanwhile"
-        })
+        words
     })]
 }
 
@@ -196,29 +189,23 @@ fn unwell(probe: &ProbeFacts) -> Words {
 }
 
 fn no_answer(probe: &ProbeFacts) -> Words {
-    let why = probe.error.clone();
-    let (text, next) = if answers(why.as_deref()) {
-        (
-            format!("{}'s health endpoint gives no usable answer", probe.name),
-            "mend what the reason names: something answers there, and not as a health endpoint does",
-        )
-    } else {
-        (
-            format!("{}'s health endpoint does not answer", probe.name),
-            "look whether the process runs, and whether the probe's url and token are right",
-        )
-    };
-    Words::new(Severity::Warning, text)
-        .because(why.unwrap_or_else(|| "silent for more than three periods".to_owned()))
-        .because_of(probe.said.map(|said| {
-            let said = match said {
-                ProbeState::Healthy => "healthy",
-                ProbeState::Degraded => "degraded",
-                ProbeState::Unhealthy => "unhealthy",
-            };
-            format!("before that it said {said}")
-        }))
-        .next(next)
+    let why = probe.error.as_deref().unwrap_or(SILENT);
+    Words::new(
+        Severity::Warning,
+        format!("{}'s health endpoint cannot be read", probe.name),
+    )
+    .because_unread(
+        Some(why),
+        "look whether the process runs, and whether the probe's url and token are right",
+    )
+    .because_of(probe.said.map(|said| {
+        let said = match said {
+            ProbeState::Healthy => "healthy",
+            ProbeState::Degraded => "degraded",
+            ProbeState::Unhealthy => "unhealthy",
+        };
+        format!("before that it said {said}")
+    }))
 }
 
 pub(super) fn counter_reset(facts: &Facts) -> Vec<Finding> {

@@ -4,7 +4,6 @@ use super::queue::reaches;
 use super::{Facts, Finding, Stage, Words, stage};
 use crate::base::text;
 use crate::model::queues::Limit;
-use crate::model::sources::turns_away;
 use crate::model::verdicts::facts::{StreamFacts, is};
 use crate::model::verdicts::words::{about, count, counted};
 use crate::model::view::{Health, Severity};
@@ -235,18 +234,10 @@ pub(super) fn leader_lost(facts: &Facts) -> Vec<Finding> {
                                 counted(facts.gate.unconfirmed, "webhook", "webhooks")
                             )
                         });
-                        let (text, next) = if turns_away(source.error.as_deref()) {
-                            (
-                                "NATS does not let us in",
-                                "mend what the reason names; what waits is not known meanwhile",
-                            )
-                        } else {
-                            ("NATS does not answer", "look at the server and at the way to it")
-                        };
-                        Words::new(Severity::Critical, text)
-                            .because_of(source.error.clone())
+                        // Away, refusing our login, without JetStream or our stream: the error says which.
+                        Words::new(Severity::Critical, "NATS cannot be read")
+                            .because_unread(source.error.as_deref(), "look at the server and at the way to it")
                             .because_of(refused)
-                            .next(next)
                     },
                 )
             }),

@@ -221,7 +221,7 @@ fn a_server_that_does_not_answer_hides_what_follows_from_it() {
     bench.facts.sources = vec![source(SourceKind::Jetstream, "nats", Health::Failing)];
     bench.facts.providers = vec![provider(1_000.0, 10.0)];
     bench.hold(3);
-    assert_eq!(bench.text("leader_lost"), "NATS does not answer");
+    assert_eq!(bench.text("leader_lost"), "NATS cannot be read");
     bench.facts.providers = vec![provider(1_000.0, 300.0)];
     bench.hold(5);
     assert!(!bench.has("error_rate"));

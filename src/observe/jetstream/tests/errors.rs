@@ -10,13 +10,17 @@ use super::server::{JETSTREAM, Server, data, free_port, link, user};
 use super::*;
 use crate::config::{NatsAuth, Tls};
 
+/// What a busy machine may add to our own limits, which add up to less than 3 s: without them it
+/// would take minutes, or for ever.
+const SLACK: Duration = Duration::from_secs(10);
+
 async fn error(link: NatsLink) -> SourceError {
     let begun = SystemClock::start();
     let error = Reader::new(link, pipeline(Some("webhooks"), None, None))
         .read_error()
         .await;
     let took = crate::base::time::Clock::now(&begun).mono;
-    assert!(took < Duration::from_secs(3), "reported after {took:?}");
+    assert!(took < Duration::from_secs(3) + SLACK, "reported after {took:?}");
     error
 }
 
@@ -360,7 +364,13 @@ async fn a_frozen_server_is_reported_and_its_return_is_seen() {
     let error = reader.read_error().await;
     let took = crate::base::time::Clock::now(&clock).mono;
     says(&error, &["connection lost", &server.url()]);
-    assert!(took < super::link::SILENCE + Duration::from_millis(500), "{took:?}");
+    const {
+        assert!(
+            super::link::SILENCE.as_millis() < 3_000,
+            "a dead server is shown within 3 s"
+        );
+    };
+    assert!(took < super::link::SILENCE + SLACK, "{took:?}");
     server.signal(Signal::CONT);
     reader.read_ok().await;
 }

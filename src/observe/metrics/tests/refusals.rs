@@ -202,6 +202,24 @@ async fn what_does_not_speak_http_is_said_so() {
         said.contains("it does not answer in HTTP → write https:// if it speaks TLS"),
         "{said}"
     );
+
+    // A greeting that comes before anything was asked, as of a NATS server: one reading after the other.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/metrics", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let mut greeted = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::io::AsyncWriteExt::write_all(&mut stream, b"INFO {}\r\n")
+                .await
+                .unwrap();
+            greeted.push(stream);
+        }
+    });
+    let mut rig = Rig::new(&target(&url));
+    for _ in 0..20 {
+        let said = rig.refusal().await;
+        assert!(said.contains("it does not answer in HTTP → "), "{said}");
+    }
 }
 
 #[tokio::test]
@@ -232,6 +250,13 @@ async fn credentials_go_to_no_other_host() {
 #[tokio::test]
 async fn a_redirect_loop_ends() {
     let (server, mut rig) = served(|| answer("302 Found", "location: /metrics\r\n", "")).await;
-    assert!(rig.refusal().await.contains("302 Found"));
+    let said = rig.refusal().await;
+    assert!(
+        said.contains(&format!(
+            "302 Found to {}, after as many as are followed → ",
+            server.url()
+        )),
+        "{said}"
+    );
     assert!(server.requests().len() <= 5);
 }

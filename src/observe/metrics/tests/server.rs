@@ -173,6 +173,13 @@ impl Authority {
         (cert, key_file)
     }
 
+    /// Its own certificate and key, as files.
+    pub(in crate::observe) fn itself(&self) -> (PathBuf, PathBuf) {
+        let key_file = self.folder.path().join("ca.key");
+        std::fs::write(&key_file, self.issuer.key().serialize_pem()).unwrap();
+        (self.ca.clone(), key_file)
+    }
+
     /// A server's side of TLS with this certificate; with `clients`, it asks for theirs.
     pub(in crate::observe) fn acceptor(&self, (cert, key): &(PathBuf, PathBuf), clients: bool) -> TlsAcceptor {
         use rustls::pki_types::CertificateDer;

@@ -49,6 +49,18 @@ async fn a_wrong_or_expired_certificate_is_said_so() {
 }
 
 #[tokio::test]
+async fn an_authority_s_certificate_shown_as_a_server_s_is_said_in_words() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let authority = Authority::new();
+    let server = Server::start_with(Some(authority.acceptor(&authority.itself(), false)), |_, _| page(PAGE)).await;
+    let said = Rig::new(&tls_target(&server, &authority)).refusal().await;
+    assert!(
+        said.contains("its certificate is that of an authority, and not of a server → give the server"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
 async fn a_client_certificate_is_shown_where_it_is_asked_for() {
     let authority = Authority::new();
     let server = tls_server(&authority, &["localhost"], 4_000, true).await;
