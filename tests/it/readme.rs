@@ -276,3 +276,24 @@ async fn its_example_works_with_the_rights_that_it_lists() {
         .unwrap();
     lab.down().await.unwrap();
 }
+
+#[test]
+fn the_pictures_are_what_the_program_draws() {
+    let folder = tempfile::tempdir().unwrap();
+    let new = folder.path().join("picture");
+    let mut drawn = 0;
+    for line in MAKEFILE.lines() {
+        let words = line.trim().strip_prefix("target/release/hookwatch export ");
+        let Some((arguments, file)) = words.and_then(|words| words.split_once(" --out ")) else {
+            continue;
+        };
+        let mut arguments: Vec<&str> = arguments.split(' ').collect();
+        arguments.extend(["--out", new.to_str().unwrap()]);
+        let output = hookwatch(&[&["export"], &arguments[..]].concat());
+        assert!(output.status.success(), "{output:?}");
+        let same = std::fs::read(&new).unwrap() == std::fs::read(file).unwrap();
+        assert!(same, "{file} is out of date: make pictures");
+        drawn += 1;
+    }
+    assert_eq!(drawn, 2);
+}
