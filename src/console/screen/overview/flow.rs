@@ -16,6 +16,9 @@ use crate::model::{Flow, Reading, Severity};
 /// A limit that is nearer than this is drawn as a warning, seconds.
 const SOON: f64 = 1_800.0;
 
+/// A limit that would be reached later than this is no news, seconds.
+const FAR: f64 = 86_400.0;
+
 /// A place that a webhook passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hop {
@@ -368,7 +371,8 @@ fn first_fit(stage: &mut Stage<'_>, x: u16, y: u16, width: u16, forms: &[Line<'s
 /// The next limit where one comes near, else over how long the rates are.
 fn note(scene: &Scene<'_>) -> Line<'static> {
     let flow = &scene.view.flow;
-    if let (Some(limit), Some(seconds)) = (&flow.limit, flow.limit_eta_s.value) {
+    let near = flow.limit_eta_s.value.filter(|seconds| *seconds < FAR);
+    if let (Some(limit), Some(seconds)) = (&flow.limit, near) {
         let role = if seconds < SOON { Role::Warning } else { Role::Note };
         let mut line = vec![span(format!("{limit} reached in "), role)];
         line.extend(figure::forecast(&flow.limit_eta_s, role));

@@ -128,6 +128,22 @@ fn enter_says_so_where_nothing_lies_behind_a_row() {
     assert!(desk.last_row().contains("Nothing lies behind this"), "{}", desk.text);
 }
 
+#[test]
+fn a_limit_is_counted_down_to_from_a_day_before() {
+    let told = |seconds: f64| {
+        let (mut view, histories) = fixture::rich();
+        view.flow.limit_eta_s.value = Some(seconds);
+        Desk::new(fixture::app((view, histories), &[]), 120, 40).text
+    };
+    let near = told(80_000.0);
+    assert!(near.contains("max_bytes reached in 22 h"), "{near}");
+    let far = told(90_000.0);
+    assert!(
+        !far.contains("max_bytes reached in") && far.contains("rates over 10 s"),
+        "{far}"
+    );
+}
+
 /// The Failures screen of a pipeline in which something was refused, and letters died.
 fn failures(letters: Option<Group>) -> Desk {
     let (mut view, histories) = fixture::rich();
