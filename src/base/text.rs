@@ -213,6 +213,16 @@ fn escape(c: char, out: &mut String) {
     debug_assert!(written.is_ok(), "writing to a String does not fail");
 }
 
+/// An error's reason, and its next step where it has one: `reason → next`. The last arrow is ours, one
+/// before it may be a stranger's.
+#[must_use]
+pub fn advice(error: &str) -> (&str, Option<&str>) {
+    match error.rsplit_once(" → ") {
+        Some((reason, next)) => (reason, Some(next)),
+        None => (error, None),
+    }
+}
+
 /// Display width in terminal columns.
 #[must_use]
 pub fn width(text: &str) -> usize {

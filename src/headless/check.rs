@@ -240,12 +240,12 @@ fn silent(id: &SourceId, source: Option<&SourceView>) -> Reason {
 
 /// Something that cannot be found out, as its error says it: the reason, an arrow, the next step.
 fn unknown(error: &str) -> Reason {
-    let (text, next) = error.rsplit_once(" → ").unwrap_or((error, ""));
+    let (text, next) = text::advice(error);
     Reason {
         id: "source".into(),
         status: Status::Unknown,
         text: text.to_owned(),
-        next: next.to_owned(),
+        next: next.unwrap_or_default().to_owned(),
         profile: None,
     }
 }

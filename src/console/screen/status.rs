@@ -392,7 +392,7 @@ fn alert(source: &SourceView, glyphs: &Glyphs, width: u16, rows: usize) -> Vec<L
     );
     let mut wrapped = wrap(&format!("{pad}{error}"), width, rows);
     if wrapped.last().is_some_and(|row| row.ends_with('…'))
-        && let Some((cause, next)) = error.split_once(" → ")
+        && let (cause, Some(next)) = text::advice(&error)
     {
         let room = usize::from(width) * rows;
         let others = text::width(&pad) + text::width(next) + 3 + (rows - 1) * 8;

@@ -55,8 +55,8 @@ impl Words {
         let Some(error) = error else {
             return self.next(otherwise);
         };
-        let (reason, next) = error.rsplit_once(" → ").unwrap_or((error, otherwise));
-        self.because(reason).next(next)
+        let (reason, next) = text::advice(error);
+        self.because(reason).next(next.unwrap_or(otherwise))
     }
 
     /// Says what to do next.

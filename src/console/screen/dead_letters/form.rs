@@ -217,9 +217,9 @@ fn plan(form: &Form, room: u16) -> Vec<Line<'static>> {
             rows.push(("plan".to_owned(), format!("being drawn: {looked}"), Role::Info));
         }
         Draft::Refused(reason) => {
-            let (what, next) = reason.split_once(" → ").unwrap_or((reason, ""));
+            let (what, next) = text::advice(reason);
             rows.push(("no plan".to_owned(), text::safe(what).into_owned(), Role::Warning));
-            if !next.is_empty() {
+            if let Some(next) = next {
                 rows.push((String::new(), text::safe(next).into_owned(), Role::NextStep));
             }
         }

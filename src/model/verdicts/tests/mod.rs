@@ -170,6 +170,19 @@ fn line(line: LineId, difference: f64, apart: u32, apart_s: f64) -> LineFacts {
     }
 }
 
+/// Another consumer than the followed one, from which nobody pulls.
+fn deserted() -> ConsumerFacts {
+    ConsumerFacts {
+        subject: "audit/nobody".into(),
+        followed: false,
+        still_s: 60.0,
+        delivery_s: 60.0,
+        waiting: 0.0,
+        ack_pending: 0.0,
+        ..consumer()
+    }
+}
+
 fn growing() -> ConsumerFacts {
     ConsumerFacts {
         pending: 84_160.0,
@@ -276,17 +289,8 @@ fn a_process_that_comes_and_goes_does_not_silence_the_queues() {
 
 #[test]
 fn what_is_wrong_with_one_queue_does_not_hide_what_is_wrong_with_another() {
-    let other = ConsumerFacts {
-        subject: "audit/nobody".into(),
-        followed: false,
-        still_s: 60.0,
-        delivery_s: 60.0,
-        waiting: 0.0,
-        ack_pending: 0.0,
-        ..consumer()
-    };
     let mut bench = bench_with(growing());
-    bench.facts.consumers.push(other);
+    bench.facts.consumers.push(deserted());
     bench.facts.missing = vec!["audit/gone".into()];
     bench.facts.inactive = vec![SilentWorker {
         name: "w-1".into(),

@@ -92,15 +92,7 @@ fn a_missing_consumer_is_named_until_it_is_back() {
 
 #[test]
 fn a_verdict_names_the_consumer_where_several_may_be_meant() {
-    let mut bench = bench_with(ConsumerFacts {
-        subject: "audit/nobody".into(),
-        followed: false,
-        still_s: 60.0,
-        delivery_s: 60.0,
-        waiting: 0.0,
-        ack_pending: 0.0,
-        ..consumer()
-    });
+    let mut bench = bench_with(deserted());
     bench.hold(1);
     assert_eq!(
         bench.text("no_workers"),
